@@ -1,0 +1,163 @@
+//! `preprocessor_config.json` of HF's `CLIPImageProcessor`.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ConfigError;
+
+const FILE: &str = "preprocessor_config.json";
+
+/// What the image processor is told to do. Only CLIP's own sequence is supported:
+/// RGB, bicubic resize of the short side, centre crop, rescale by 1/255, normalise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreprocessConfig {
+    /// Short side after resizing, pixels (`size.shortest_edge`).
+    pub shortest_edge: usize,
+    /// Side of the centre crop, pixels; equals the vision tower's `image_size`.
+    pub crop_size: usize,
+    /// Mean per channel (RGB) of pixels in 0..=1, f64 as Python reads it.
+    pub mean: [f64; 3],
+    /// Standard deviation per channel (RGB).
+    pub std: [f64; 3],
+}
+
+impl PreprocessConfig {
+    /// CLIP's constants for a given image size (OpenAI's `clip-vit-*` repositories).
+    pub fn clip(image_size: usize) -> Self {
+        PreprocessConfig {
+            shortest_edge: image_size,
+            crop_size: image_size,
+            mean: [0.48145466, 0.4578275, 0.40821073],
+            std: [0.26862954, 0.26130258, 0.27577711],
+        }
+    }
+
+    /// Reads HF's `preprocessor_config.json`; missing fields are CLIP's defaults for `image_size`.
+    ///
+    /// # Errors
+    /// A step that CLIP does not have, or a crop that is not the model's `image_size`.
+    pub fn from_json(json: &[u8], image_size: usize) -> Result<Self, ConfigError> {
+        let raw: Raw = serde_json::from_slice(json)
+            .map_err(|source| ConfigError::Json { file: FILE, source })?;
+        let mut config = PreprocessConfig::clip(image_size);
+        for (name, step) in [
+            ("do_resize", raw.do_resize),
+            ("do_center_crop", raw.do_center_crop),
+            ("do_rescale", raw.do_rescale),
+            ("do_normalize", raw.do_normalize),
+        ] {
+            if step == Some(false) {
+                return Err(unsupported(name, "false", "true"));
+            }
+        }
+        if let Some(resample) = raw.resample
+            && resample != 3
+        {
+            return Err(unsupported("resample", resample, "3 (bicubic)"));
+        }
+        if let Some(factor) = raw.rescale_factor
+            && factor != 1.0 / 255.0
+        {
+            return Err(unsupported("rescale_factor", factor, "1/255"));
+        }
+        if let Some(size) = &raw.size {
+            config.shortest_edge = edge("size", size, &["shortest_edge"])?;
+        }
+        if let Some(size) = &raw.crop_size {
+            config.crop_size = edge("crop_size", size, &["height", "width"])?;
+        }
+        if let Some(mean) = raw.image_mean {
+            config.mean = mean;
+        }
+        if let Some(std) = raw.image_std {
+            config.std = std;
+        }
+        if config.std.iter().any(|s| !s.is_finite() || *s == 0.0) {
+            return Err(unsupported("image_std", format!("{:?}", config.std), "nonzero numbers"));
+        }
+        if config.crop_size != image_size {
+            let supported = format!("the vision tower's image_size, {image_size}");
+            return Err(unsupported("crop_size", config.crop_size, &supported));
+        }
+        if !(config.crop_size..=4096).contains(&config.shortest_edge) {
+            let supported = format!("{} to 4096", config.crop_size);
+            return Err(unsupported("size.shortest_edge", config.shortest_edge, &supported));
+        }
+        Ok(config)
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    do_resize: Option<bool>,
+    do_center_crop: Option<bool>,
+    do_rescale: Option<bool>,
+    do_normalize: Option<bool>,
+    resample: Option<i64>,
+    rescale_factor: Option<f64>,
+    size: Option<Value>,
+    crop_size: Option<Value>,
+    image_mean: Option<[f64; 3]>,
+    image_std: Option<[f64; 3]>,
+}
+
+/// A plain number, or an object whose `keys` are present and agree.
+fn edge(field: &str, value: &Value, keys: &[&str]) -> Result<usize, ConfigError> {
+    let found: Option<Vec<u64>> = match value {
+        Value::Object(map) => keys.iter().map(|k| map.get(*k).and_then(Value::as_u64)).collect(),
+        other => other.as_u64().map(|n| vec![n]),
+    };
+    match found.as_deref() {
+        Some([first, rest @ ..])
+            if rest.iter().all(|n| n == first) && (1..=4096).contains(first) =>
+        {
+            Ok(*first as usize)
+        }
+        _ => {
+            let supported = format!("a number of pixels up to 4096, or {keys:?} with one value");
+            Err(unsupported(field, value, &supported))
+        }
+    }
+}
+
+fn unsupported(field: &str, found: impl ToString, supported: &str) -> ConfigError {
+    ConfigError::Unsupported {
+        file: FILE,
+        field: field.into(),
+        found: found.to_string(),
+        supported: supported.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openai_and_newer_forms_agree() {
+        let old = br#"{"crop_size":224,"do_center_crop":true,"do_normalize":true,"do_resize":true,
+            "feature_extractor_type":"CLIPFeatureExtractor","resample":3,"size":224,
+            "image_mean":[0.48145466,0.4578275,0.40821073],
+            "image_std":[0.26862954,0.26130258,0.27577711]}"#;
+        let new = br#"{"crop_size":{"height":224,"width":224},"size":{"shortest_edge":224},
+            "rescale_factor":0.00392156862745098,"do_convert_rgb":true}"#;
+        let clip = PreprocessConfig::clip(224);
+        assert_eq!(PreprocessConfig::from_json(old, 224).unwrap(), clip);
+        assert_eq!(PreprocessConfig::from_json(new, 224).unwrap(), clip);
+    }
+
+    #[test]
+    fn other_steps_are_refused() {
+        for json in [
+            r#"{"resample":2}"#,
+            r#"{"do_center_crop":false}"#,
+            r#"{"size":{"height":224,"width":224}}"#,
+            r#"{"crop_size":{"height":224,"width":225}}"#,
+            r#"{"crop_size":336}"#,
+            r#"{"image_std":[0,1,1]}"#,
+            r#"[]"#,
+        ] {
+            assert!(PreprocessConfig::from_json(json.as_bytes(), 224).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Seeded synthetic checkpoints: the exact shapes of a real model, values that mean nothing.

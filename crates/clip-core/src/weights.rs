@@ -1,0 +1,1 @@
+//! One view over a safetensors file.

@@ -1,0 +1,1 @@
+//! Embeds every product image of a shop, night after night, and loses nothing.
