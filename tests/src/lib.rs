@@ -1,3 +1,5 @@
 //! Helpers shared by the cross-crate tests: goldens, fixtures, digests.
 
+pub mod goldens;
 pub mod inputs;
+pub mod parity;

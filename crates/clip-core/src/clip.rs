@@ -180,9 +180,18 @@ impl Clip {
     /// As for [`Clip::embed_image`].
     pub fn trace_image(&self, bytes: &[u8]) -> Result<(Embedding, Trace), Error> {
         let mut trace = Trace::new();
-        let pixels = self.processor.process(bytes)?;
-        trace.f32("pixel_values", &[3, pixels.size, pixels.size], &pixels.data);
-        let embedding = self.one_image(&pixels, Some(&mut trace))?;
+        let stages = self.processor.stages(bytes)?;
+        let pictures = [
+            ("decoded", &stages.decoded.rgb),
+            ("resized", &stages.resized),
+            ("cropped", &stages.cropped),
+        ];
+        for (name, rgb) in pictures {
+            trace.u8(name, &[rgb.height as usize, rgb.width as usize, 3], &rgb.data);
+        }
+        let size = stages.pixels.size;
+        trace.f32("pixel_values", &[3, size, size], &stages.pixels.data);
+        let embedding = self.one_image(&stages.pixels, Some(&mut trace))?;
         Ok((embedding, trace))
     }
 

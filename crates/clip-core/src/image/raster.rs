@@ -40,7 +40,9 @@ impl Raster {
             (Pixels::Rgba(data), Alpha::White) => on_white(&data),
         };
         // Everything after this relies on it.
-        if width == 0 || height == 0 || data.len() as u64 != u64::from(width) * u64::from(height) * 3
+        if width == 0
+            || height == 0
+            || data.len() as u64 != u64::from(width) * u64::from(height) * 3
         {
             return Err(ImageError::corrupt(format, "the picture has no pixels"));
         }

@@ -157,7 +157,8 @@ pub struct KernelError {
 /// the CPU has the instruction set; that is what makes calling the functions sound.
 #[derive(Debug)]
 pub(crate) struct Kernels {
-    pub(crate) path: Path,
+    #[cfg_attr(not(test), allow(dead_code))] // names the path in a failed test
+    path: Path,
     /// Rows of the register tile.
     rows: usize,
     /// Columns of the register tile, the width of a weight panel.

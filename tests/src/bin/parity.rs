@@ -1,0 +1,66 @@
+//! `parity [--model vit_b_32|second_shape] [--path NAME] [--threads N] [--bless]`: computes the
+//! digests of the parity set on this machine and compares them with `goldens/parity.json`.
+
+use std::{collections::BTreeMap, path::Path as FilePath, process::ExitCode};
+
+use clip_core::Path;
+use clip_tests::{goldens::Golden, parity};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("parity: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let (mut models, mut path, mut bless) = (vec!["vit_b_32", "second_shape"], None, false);
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or(format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--model" => match value()?.as_str() {
+                "vit_b_32" => models = vec!["vit_b_32"],
+                "second_shape" => models = vec!["second_shape"],
+                other => return Err(format!("unknown model {other}")),
+            },
+            "--path" => {
+                let name = value()?;
+                let found = Path::available().into_iter().find(|p| p.name() == name);
+                path = Some(found.ok_or(format!("path {name} cannot run here"))?);
+            }
+            "--threads" => {
+                let count = value()?.parse().map_err(|e| format!("--threads: {e}"))?;
+                parity::set_threads(count)?;
+            }
+            "--bless" => bless = true,
+            other => return Err(format!("unknown argument {other}")),
+        }
+    }
+    let root = FilePath::new(env!("CARGO_MANIFEST_DIR"));
+    let mut got = parity::Digests::new();
+    for model in models {
+        let golden = if model == "vit_b_32" { Golden::vit_b_32() } else { Golden::second_shape() };
+        let clip = golden.load(path);
+        println!("{model} on {:?}, {}", clip.path(), std::env::consts::ARCH);
+        got.append(&mut parity::digests(&golden, &clip, &root.join("corpus"))?);
+    }
+    let file = root.join("goldens/parity.json");
+    if bless {
+        let json = serde_json::to_string_pretty(&got).map_err(|e| e.to_string())?;
+        return std::fs::write(&file, json + "\n").map_err(|e| e.to_string());
+    }
+    let json = std::fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let expected: BTreeMap<_, _> = serde_json::from_slice(&json).map_err(|e| e.to_string())?;
+    let lines = parity::differences(&expected, &got);
+    println!(
+        "{} inputs, {} stages, {} differ",
+        got.len(),
+        got.values().flatten().count(),
+        lines.len()
+    );
+    if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
+}

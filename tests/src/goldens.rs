@@ -1,0 +1,91 @@
+//! The vectors that `transformers` computed from the synthetic checkpoints, and the models.
+
+use clip_core::{
+    Clip, Options, Path,
+    config::ClipConfig,
+    image::PixelValues,
+    synthetic::{self, Dtype},
+};
+use serde::Deserialize;
+
+use crate::inputs;
+
+/// One synthetic model and what is known about it; see `reference/model.py`.
+#[derive(Debug)]
+pub struct Golden {
+    pub name: &'static str,
+    pub config: ClipConfig,
+    pub facts: Facts,
+    /// Raw vectors (not normalised) of the images, then of the texts.
+    pub images: Vec<Vec<f32>>,
+    pub texts: Vec<Vec<f32>>,
+}
+
+/// The JSON part of a golden.
+#[derive(Debug, Deserialize)]
+pub struct Facts {
+    pub seed: u64,
+    pub pixel_seed: u64,
+    pixels_sha256: Vec<String>,
+    pub texts: Vec<Vec<u32>>,
+    pub logits_per_image: Logits,
+}
+
+/// `logits_per_image` of some images (rows) and texts (columns), by index.
+#[derive(Debug, Deserialize)]
+pub struct Logits {
+    pub images: Vec<usize>,
+    pub texts: Vec<usize>,
+    pub values: Vec<Vec<f32>>,
+}
+
+impl Golden {
+    /// The full-size ViT-B/32.
+    pub fn vit_b_32() -> Self {
+        let json = include_str!("../goldens/model-vit_b_32.json");
+        let vectors = include_bytes!("../goldens/model-vit_b_32.f32");
+        Golden::new("vit_b_32", synthetic::vit_b_32(), json, vectors)
+    }
+
+    /// The small second shape: patch 16, `gelu`.
+    pub fn second_shape() -> Self {
+        let json = include_str!("../goldens/model-second_shape.json");
+        let vectors = include_bytes!("../goldens/model-second_shape.f32");
+        Golden::new("second_shape", synthetic::second_shape(), json, vectors)
+    }
+
+    fn new(name: &'static str, config: ClipConfig, json: &str, vectors: &[u8]) -> Self {
+        let facts: Facts = serde_json::from_str(json).expect("the golden is JSON");
+        let floats: Vec<f32> = vectors
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().expect("four bytes")))
+            .collect();
+        let mut images: Vec<_> =
+            floats.chunks_exact(config.projection_dim).map(<[f32]>::to_vec).collect();
+        let texts = images.split_off(facts.pixels_sha256.len());
+        assert_eq!(texts.len(), facts.texts.len(), "{name}: one vector per text");
+        Golden { name, config, facts, images, texts }
+    }
+
+    /// The checkpoint as a safetensors file.
+    pub fn checkpoint(&self, dtype: Dtype) -> Vec<u8> {
+        synthetic::safetensors(&self.config, self.facts.seed, dtype).expect("fits in memory")
+    }
+
+    /// The model on a kernel path (`None`: the fastest).
+    pub fn load(&self, path: Option<Path>) -> Clip {
+        let options = Options { path, ..Options::new(&self.config) };
+        Clip::load(self.config.clone(), &self.checkpoint(Dtype::F16), options)
+            .expect("a synthetic checkpoint loads")
+    }
+
+    /// The pixel inputs, as many as there are golden vectors.
+    pub fn pixels(&self) -> Vec<PixelValues> {
+        (0..self.images.len()).map(|i| self.pixel(i)).collect()
+    }
+
+    /// One pixel input.
+    pub fn pixel(&self, index: usize) -> PixelValues {
+        PixelValues { size: inputs::SIDE, data: inputs::pixels(self.facts.pixel_seed, index) }
+    }
+}

@@ -1,0 +1,75 @@
+//! The same bits everywhere: digests of every stage of a fixed set of inputs, computed by each
+//! target and path and compared with one golden file.
+
+use std::{collections::BTreeMap, path::Path as FilePath};
+
+use clip_core::{Clip, trace::Trace};
+
+use crate::goldens::Golden;
+
+/// Stages by input name; digests are cut to 16 hexadecimal digits (64 bits).
+pub type Digests = BTreeMap<String, Vec<(String, String)>>;
+
+/// Corpus files that take part: each decoder, each colour conversion that differs.
+pub const FILES: [&str; 0] = [];
+
+/// Computes the digests of one model: texts, pixel inputs and corpus files.
+///
+/// # Errors
+/// A corpus file that cannot be read or embedded.
+pub fn digests(golden: &Golden, clip: &Clip, corpus: &FilePath) -> Result<Digests, String> {
+    let mut all = Digests::new();
+    for (i, ids) in golden.facts.texts.iter().enumerate().step_by(4) {
+        let vectors = clip.embed_tokens(std::slice::from_ref(ids)).map_err(|e| e.to_string())?;
+        all.insert(format!("{}/tokens-{i}", golden.name), embedding_only(&vectors[0]));
+    }
+    for text in ["", "red floral dress", "Größe 42 👗 naïve café №5"] {
+        let (_, trace) = clip.trace_text(text).map_err(|e| e.to_string())?;
+        all.insert(format!("{}/text-{text}", golden.name), short(&trace));
+    }
+    for i in 0..2 {
+        let vectors = clip.embed_pixels(&[golden.pixel(i)]).map_err(|e| e.to_string())?;
+        all.insert(format!("{}/pixels-{i}", golden.name), embedding_only(&vectors[0]));
+    }
+    for file in FILES {
+        let bytes = std::fs::read(corpus.join(file)).map_err(|e| format!("{file}: {e}"))?;
+        let (_, trace) = clip.trace_image(&bytes).map_err(|e| format!("{file}: {e}"))?;
+        all.insert(format!("{}/{file}", golden.name), short(&trace));
+    }
+    Ok(all)
+}
+
+fn embedding_only(embedding: &clip_core::Embedding) -> Vec<(String, String)> {
+    let digest = clip_core::trace::sha256_f32(embedding.values());
+    vec![("embedding".into(), digest[..16].into())]
+}
+
+fn short(trace: &Trace) -> Vec<(String, String)> {
+    trace.stages.iter().map(|s| (s.name.clone(), s.sha256[..16].to_string())).collect()
+}
+
+/// One line per input whose stages differ, naming the first of them.
+pub fn differences(expected: &Digests, got: &Digests) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (input, stages) in got {
+        let Some(known) = expected.get(input) else {
+            lines.push(format!("{input}: not in the golden file"));
+            continue;
+        };
+        let first = stages.iter().zip(known).find(|(a, b)| a != b);
+        if let Some(((stage, digest), (_, golden))) = first {
+            lines.push(format!("{input}: first differs at {stage}: {digest}, golden {golden}"));
+        } else if stages.len() != known.len() {
+            lines.push(format!("{input}: {} stages, golden has {}", stages.len(), known.len()));
+        }
+    }
+    lines
+}
+
+/// Sizes the global thread pool; call it before anything else.
+///
+/// # Errors
+/// The pool is already running.
+pub fn set_threads(count: usize) -> Result<(), String> {
+    rayon::ThreadPoolBuilder::new().num_threads(count).build_global().map_err(|e| e.to_string())
+}
