@@ -15,8 +15,8 @@ pub(crate) fn fma(a: f32, b: f32, c: f32) -> f32 {
     let c_part = sum - product;
     let error = (product - (sum - c_part)) + (c - c_part);
     let bits = sum.to_bits();
-    // NaN errors (infinite inputs) compare false and leave the sum alone.
-    let inexact = error > 0.0 || error < 0.0;
+    // The error is NaN where an input is infinite: leave the sum alone.
+    let inexact = error != 0.0 && !error.is_nan();
     let odd = if inexact && bits & 1 == 0 {
         // The neighbour of `sum` on the side of the exact value has an odd last bit.
         if (error > 0.0) == (sum > 0.0) { bits + 1 } else { bits - 1 }

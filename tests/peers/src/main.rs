@@ -1,0 +1,172 @@
+//! `peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]`: the side-by-side benchmark.
+//!
+//! Every peer loads the same synthetic ViT-B/32 in a process of its own; then they take turns, so
+//! that a noisy machine is equally noisy for all. `serve PEER DIR THREADS` is such a process.
+
+mod table;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+use clip_core::{Clip, Options, Towers, synthetic::Dtype};
+use clip_tests::goldens::Golden;
+use peers::{
+    Candle,
+    protocol::{Peer, serve},
+};
+
+/// What is timed: kind and batch (images) or tokens (text).
+const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32), ("text", 6)];
+const PYTHON_PEERS: [&str; 3] = ["onnxruntime", "openvino", "torch"];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.first().map(String::as_str) {
+        Some("serve") if args.len() == 4 => serve_peer(&args[1], Path::new(&args[2]), &args[3]),
+        _ => compare(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("peers: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Arguments {
+    dir: PathBuf,
+    python: Option<String>,
+    rounds: usize,
+    threads: Vec<String>,
+}
+
+fn parse(args: &[String]) -> Result<Arguments, String> {
+    let mut parsed = Arguments {
+        dir: PathBuf::new(),
+        python: None,
+        rounds: 7,
+        threads: vec!["1".into(), "2".into()],
+    };
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().cloned().ok_or(format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--python" => parsed.python = Some(value()?),
+            "--rounds" => parsed.rounds = value()?.parse().map_err(|e| format!("{arg}: {e}"))?,
+            "--threads" => parsed.threads = value()?.split(',').map(str::to_string).collect(),
+            dir => parsed.dir = dir.into(),
+        }
+    }
+    if parsed.dir.as_os_str().is_empty() || parsed.rounds == 0 {
+        return Err("usage: peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]".into());
+    }
+    Ok(parsed)
+}
+
+fn compare(args: &[String]) -> Result<(), String> {
+    let Arguments { dir, python, rounds, threads } = parse(args)?;
+    write_model(&dir)?;
+    let me = std::env::current_exe().map_err(|e| e.to_string())?;
+    for threads in &threads {
+        let mut peers = Vec::new();
+        let mut names = vec!["ours", "candle"];
+        names.extend(python.iter().flat_map(|_| PYTHON_PEERS));
+        for name in names {
+            let mut command = match &python {
+                Some(python) if PYTHON_PEERS.contains(&name) => {
+                    let mut command = Command::new(python);
+                    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../reference/peers.py"));
+                    command.arg(name);
+                    command
+                }
+                _ => {
+                    let mut command = Command::new(&me);
+                    command.args(["serve", name]);
+                    command
+                }
+            };
+            command.arg(&dir).arg(threads);
+            peers.push(Peer::start(name, &mut command).map_err(|e| format!("{name}: {e}"))?);
+        }
+        let mut results = Vec::new();
+        for (kind, count) in WORKLOADS {
+            let request = format!("{kind} {count}");
+            let mut times = vec![Vec::new(); peers.len()];
+            for round in 0..=rounds {
+                for (peer, times) in peers.iter_mut().zip(&mut times) {
+                    let ms = peer.ask(&request).map_err(|e| format!("{}: {e}", peer.name))?;
+                    // The first round warms up.
+                    if round > 0 {
+                        times.push(if kind == "image" { ms / count as f64 } else { ms });
+                    }
+                }
+            }
+            results.push((request, times));
+        }
+        let names: Vec<_> = peers.iter().map(|p| p.name.clone()).collect();
+        let loads: Vec<_> = peers.iter().map(|p| p.load_ms).collect();
+        let memory: Vec<_> = peers
+            .iter_mut()
+            .map(|p| p.ask("memory").map_err(|e| e.to_string()))
+            .collect::<Result<_, _>>()?;
+        table::print(threads, &names, &results, &loads, &memory);
+    }
+    Ok(())
+}
+
+/// The model as a Hugging Face folder, f32 as the original checkpoint.
+fn write_model(dir: &Path) -> Result<(), String> {
+    let golden = Golden::vit_b_32();
+    let file = dir.join("model.safetensors");
+    if !file.exists() {
+        fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+        let write = |path: &Path, bytes: &[u8]| {
+            fs::write(path, bytes).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        write(&dir.join("config.json"), golden.config.to_json().as_bytes())?;
+        let partial = dir.join("model.partial");
+        write(&partial, &golden.checkpoint(Dtype::F32))?;
+        fs::rename(&partial, &file).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+fn serve_peer(name: &str, dir: &Path, threads: &str) -> Result<(), String> {
+    let threads: usize = threads.parse().map_err(|e| format!("threads {threads:?}: {e}"))?;
+    clip_tests::parity::set_threads(threads)?;
+    let golden = Golden::vit_b_32();
+    let pixels = golden.pixels();
+    let batch = |count: usize| -> Vec<_> { pixels.iter().cycle().take(count).cloned().collect() };
+    let ids = |count: usize| -> Vec<u32> {
+        let words = golden.facts.texts.iter().max_by_key(|t| t.len()).into_iter().flatten();
+        words.copied().take(count.saturating_sub(1)).chain([49407]).collect()
+    };
+    let file = dir.join("model.safetensors");
+    let started = Instant::now();
+    let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    if name == "candle" {
+        let model = Candle::load(&golden.config, bytes).map_err(|e| e.to_string())?;
+        return serve(started, |kind, count| {
+            let result = match kind {
+                "image" => model.images(&batch(count)).map(drop),
+                _ => model.text(&ids(count)).map(drop),
+            };
+            result.map_err(|e| e.to_string())
+        });
+    }
+    let options = Options { towers: Towers::Both, ..Options::new(&golden.config) };
+    let clip = Clip::load(golden.config.clone(), &bytes, options).map_err(|e| e.to_string())?;
+    drop(bytes);
+    serve(started, |kind, count| {
+        let result = match kind {
+            "image" => clip.embed_pixels(&batch(count)),
+            _ => clip.embed_tokens(&[ids(count)]),
+        };
+        result.map(drop).map_err(|e| e.to_string())
+    })
+}
