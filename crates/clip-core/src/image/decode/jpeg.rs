@@ -27,11 +27,21 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     let (width, height) = (frame.width(), frame.height());
     limits.check_size(width as u64, height as u64)?;
     if decoder.is_arithmetic() {
-        return Err(ImageError::unsupported("an arithmetic-coded JPEG (Pillow refuses it too)"));
+        return Err(ImageError::unsupported("an arithmetic-coded JPEG"));
     }
     if frame.precision != 8 || frame.is_lossless {
         let kind = format!("a {}-bit or lossless JPEG", frame.precision);
         return Err(ImageError::unsupported(kind));
+    }
+    // T.81 B.2.3: an interleaved scan holds at most 10 blocks in a unit; libjpeg insists.
+    let blocks: u32 = frame
+        .components
+        .iter()
+        .map(|c| u32::from(c.horizontal_sampling) * u32::from(c.vertical_sampling))
+        .sum();
+    let interleaved = frame.is_progressive || !decoder.has_multiple_scans();
+    if frame.components.len() > 1 && interleaved && blocks > 10 {
+        return Err(ImageError::corrupt(FORMAT, format!("{blocks} blocks in a unit, 10 allowed")));
     }
     let (mode, output) = match frame.components.len() {
         1 => ("L", PixelFormat::Grayscale),
