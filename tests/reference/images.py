@@ -159,6 +159,11 @@ def jpegs(add):
     four = [*[p[:230, :250] if p.shape[0] >= 230 else p for p in (c[:230, :250] for c in ycc)], key]
     add("jpeg/own-ycck.jpg", e.jpeg(four, [(1, 1)] * 4, segments=adobe(2)))
     add("jpeg/own-ycck-420.jpg", e.jpeg(four, [(2, 2), (1, 1), (1, 1), (2, 2)], segments=adobe(2)))
+    for name, factors in (("422", [(2, 1), (1, 1), (1, 1), (2, 1)]), ("440", [(1, 2), (1, 1), (1, 1), (1, 2)]),
+                          ("411", [(4, 1), (1, 1), (1, 1), (4, 1)]), ("mixed", [(2, 2), (1, 1), (2, 1), (1, 1)])):
+        add(f"jpeg/own-ycck-{name}.jpg", e.jpeg([p[:117, :113] for p in four], factors, segments=adobe(2)))
+    add("jpeg/own-ycck-420-tiny.jpg", e.jpeg([p[:5, :4] for p in four], [(2, 2), (1, 1), (1, 1), (2, 2)], segments=adobe(2)))
+    add("jpeg/own-cmyk-420.jpg", e.jpeg([p[:101, :99] for p in four], [(2, 2), (1, 1), (1, 1), (2, 2)], segments=adobe(0)))
     add("jpeg/own-cmyk-noninterleaved.jpg", e.jpeg(four, [(1, 1)] * 4, segments=adobe(0), interleaved=False))
     add("jpeg/own-grey-22.jpg", e.jpeg(ycc[:1], [(2, 2)]))
 
