@@ -84,19 +84,25 @@ pub(crate) fn cmyk_to_rgb(cmyk: &[u8]) -> Vec<u8> {
     rgb
 }
 
-/// 256 colours; entries that the file does not define are greys, as in Pillow.
+/// 256 colours.
 #[derive(Debug)]
 pub(crate) struct Palette([[u8; 4]; 256]);
 
 impl Palette {
-    /// `colors`: RGB triples; surplus is ignored.
+    /// `colors`: RGB triples. Surplus is ignored, missing entries are black, as in Pillow.
     pub(crate) fn new(colors: &[u8]) -> Self {
-        let mut table = [[0; 4]; 256];
-        for (grey, entry) in (0..=255u8).zip(&mut table) {
-            *entry = [grey, grey, grey, 255];
-        }
+        let mut table = [[0, 0, 0, 255]; 256];
         for (entry, color) in table.iter_mut().zip(colors.chunks_exact(3)) {
             entry[..3].copy_from_slice(color);
+        }
+        Palette(table)
+    }
+
+    /// Entry i is the grey i: Pillow's mode "L".
+    pub(crate) fn greys() -> Self {
+        let mut table = [[255; 4]; 256];
+        for (grey, entry) in (0..=255u8).zip(&mut table) {
+            *entry = [grey, grey, grey, 255];
         }
         Palette(table)
     }

@@ -102,7 +102,7 @@ fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageError> {
         }
     }
     limits.check_size(width.into(), height.into())?;
-    let mut palette = Palette::new(&[]);
+    let mut palette = Palette::greys();
     let mut grey = false;
     if bits <= 8 {
         let colors = if colors == 0 { 1 << bits } else { colors as usize };

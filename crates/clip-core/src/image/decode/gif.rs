@@ -1,6 +1,6 @@
 //! GIF: the first frame on its canvas, as Pillow opens it.
 
-use std::{io::Cursor, num::NonZeroU64};
+use std::{borrow::Cow, io::Cursor, num::NonZeroU64};
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
@@ -18,7 +18,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     if let Some(max) = NonZeroU64::new(limits.max_pixels) {
         options.set_memory_limit(MemoryLimit::Bytes(max));
     }
-    let mut decoder = options.read_info(Cursor::new(bytes)).map_err(error)?;
+    let bytes = with_global_table(bytes);
+    let mut decoder = options.read_info(Cursor::new(bytes.as_ref())).map_err(error)?;
     let (screen_w, screen_h) = (decoder.width(), decoder.height());
     limits.check_size(screen_w.into(), screen_h.into())?;
     let global = decoder.global_palette().map(<[u8]>::to_vec);
@@ -33,8 +34,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     limits.check_size(width as u64, height as u64)?;
     let transparent = frame.transparent;
     let local = frame.palette.clone();
-    let interlaced_frame = decoder.buffer_size();
-    if interlaced_frame != w * h {
+    if decoder.buffer_size() != w * h {
         return Err(ImageError::corrupt(FORMAT, "impossible frame size"));
     }
     let mut indices = vec![0; w * h];
@@ -48,9 +48,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
             row[left..left + w].copy_from_slice(from);
         }
     }
-    // Without any table Pillow opens the frame as greys, which `Palette`'s default entries are.
-    let colors = local.as_deref().or(global.as_deref());
-    let mut palette = Palette::new(colors.unwrap_or_default());
+    // A table that says nothing is forgotten by Pillow; a local one then gives way to the global.
+    let colors = [local, global].into_iter().flatten().find(|c| !is_grey_ramp(c));
+    let mut palette = colors.as_deref().map_or_else(Palette::greys, Palette::new);
     if let Some(index) = transparent {
         palette.set_transparent(index);
     }
@@ -58,11 +58,26 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         format: FORMAT,
         width: width as u32,
         height: height as u32,
-        mode: if colors.is_some_and(|c| !is_grey_ramp(c)) { "P" } else { "L" },
+        mode: if colors.is_some() { "P" } else { "L" },
         pixels: palette.expand(&canvas),
         orientation: 1,
         frames: None,
     })
+}
+
+/// The file, with a table of greys where it has no global table: the standard lets a decoder
+/// choose then, Pillow chooses greys, and the crate refuses.
+fn with_global_table(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match bytes.split_at_checked(13) {
+        Some((screen, rest)) if screen[10] & 0x80 == 0 => {
+            let mut patched = screen.to_vec();
+            patched[10] |= 0x87;
+            patched.extend((0..=255u8).flat_map(|v| [v; 3]));
+            patched.extend(rest);
+            Cow::Owned(patched)
+        }
+        _ => Cow::Borrowed(bytes),
+    }
 }
 
 /// Entry i is the grey i: Pillow then opens the file in mode "L".
@@ -73,6 +88,7 @@ fn is_grey_ramp(colors: &[u8]) -> bool {
 fn error(error: DecodingError) -> ImageError {
     match error {
         DecodingError::Io(e) => ImageError::io(FORMAT, &e),
+        DecodingError::UnexpectedEof => ImageError::truncated(FORMAT, "its data stops early"),
         other => ImageError::corrupt(FORMAT, other),
     }
 }

@@ -6,6 +6,7 @@
 
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
 
+use super::jpeg_cmyk;
 use crate::image::{
     Format, ImageError, Limits, orient,
     raster::{Pixels, Raster, cmyk_to_rgb},
@@ -27,11 +28,21 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     let (width, height) = (frame.width(), frame.height());
     limits.check_size(width as u64, height as u64)?;
     if decoder.is_arithmetic() {
-        return Err(ImageError::unsupported("an arithmetic-coded JPEG (Pillow refuses it too)"));
+        return Err(ImageError::unsupported("an arithmetic-coded JPEG"));
     }
     if frame.precision != 8 || frame.is_lossless {
         let kind = format!("a {}-bit or lossless JPEG", frame.precision);
         return Err(ImageError::unsupported(kind));
+    }
+    // T.81 B.2.3: an interleaved scan holds at most 10 blocks in a unit; libjpeg insists.
+    let blocks: u32 = frame
+        .components
+        .iter()
+        .map(|c| u32::from(c.horizontal_sampling) * u32::from(c.vertical_sampling))
+        .sum();
+    let interleaved = frame.is_progressive || !decoder.has_multiple_scans();
+    if frame.components.len() > 1 && interleaved && blocks > 10 {
+        return Err(ImageError::corrupt(FORMAT, format!("{blocks} blocks in a unit, 10 allowed")));
     }
     let (mode, output) = match frame.components.len() {
         1 => ("L", PixelFormat::Grayscale),
@@ -43,19 +54,20 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     decoder.set_output_format(output);
     // libjpeg's default; changes only progressive files whose last scans are missing.
     decoder.set_block_smoothing(true);
-    let image = decoder.decode_image().map_err(error)?;
-    if (image.width, image.height) != (width, height) || image.pixel_format != output {
-        return Err(ImageError::corrupt(FORMAT, "the decoder returned another picture"));
-    }
-    let pixels = match output {
-        PixelFormat::Grayscale => Pixels::Grey(image.data),
-        PixelFormat::Rgb => Pixels::Rgb(image.data),
-        _ => {
-            // Adobe's convention, which Pillow assumes for every 4-component file: inverted.
-            let mut cmyk = image.data;
-            cmyk.iter_mut().for_each(|v| *v = 255 - *v);
-            Pixels::Rgb(cmyk_to_rgb(&cmyk))
+    let data = if jpeg_cmyk::applies(&decoder) {
+        jpeg_cmyk::decode(decoder).map_err(error)?
+    } else {
+        let image = decoder.decode_image().map_err(error)?;
+        if (image.width, image.height) != (width, height) || image.pixel_format != output {
+            return Err(ImageError::corrupt(FORMAT, "the decoder returned another picture"));
         }
+        image.data
+    };
+    let pixels = match output {
+        PixelFormat::Grayscale => Pixels::Grey(data),
+        PixelFormat::Rgb => Pixels::Rgb(data),
+        // Adobe's convention, which Pillow assumes for every 4-component file: inverted.
+        _ => Pixels::Rgb(cmyk_to_rgb(&data.iter().map(|v| 255 - v).collect::<Vec<_>>())),
     };
     Ok(Raster {
         format: FORMAT,

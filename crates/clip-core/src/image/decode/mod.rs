@@ -6,6 +6,7 @@
 mod bmp;
 mod gif;
 mod jpeg;
+mod jpeg_cmyk;
 mod png;
 mod webp;
 

@@ -114,32 +114,33 @@ impl Samples {
     }
 
     fn finish(self, info: &Info<'_>) -> Result<Pixels, ImageError> {
-        let key = info.trns.as_deref();
+        let trns = info.trns.as_deref();
+        // Pillow compares low bytes. Below 16 bits the crate has already dropped the high ones.
+        let key = trns.filter(|_| !matches!(self.color, ColorType::Indexed)).map(|t| match t {
+            [_, r, _, g, _, b] => [*r, *g, *b],
+            [r, g, b] => [*r, *g, *b],
+            // Pillow reads a 1-bit key as "not zero".
+            [.., low] if self.depth == BitDepth::One => [u8::from(*low != 0) * 255; 3],
+            [.., low] => [*low; 3],
+            [] => [0; 3],
+        });
         Ok(match self.color {
             ColorType::Indexed => {
                 let colors = info.palette.as_deref().ok_or_else(|| corrupt("no palette"))?;
                 let mut palette = Palette::new(colors);
-                palette.set_alphas(key.unwrap_or_default());
+                palette.set_alphas(trns.unwrap_or_default());
                 palette.expand(&self.data)
             }
-            ColorType::Grayscale => match key {
-                Some([high, low, ..]) => {
-                    let set = (*high, *low) != (0, 0);
-                    let key = match self.depth {
-                        BitDepth::One => u8::from(set) * 255,
-                        _ => *low,
-                    };
-                    color_key(Pixels::Grey(self.data), [key; 3])
+            ColorType::Grayscale | ColorType::Rgb => {
+                let pixels = match self.color {
+                    ColorType::Rgb => Pixels::Rgb(self.data),
+                    _ => Pixels::Grey(self.data),
+                };
+                match key {
+                    Some(key) => color_key(pixels, key),
+                    None => pixels,
                 }
-                _ => Pixels::Grey(self.data),
-            },
-            ColorType::Rgb => match key {
-                Some([_, r, _, g, _, b, ..]) if self.depth == BitDepth::Eight => {
-                    color_key(Pixels::Rgb(self.data), [*r, *g, *b])
-                }
-                Some([_, r, _, g, _, b, ..]) => color_key(Pixels::Rgb(self.data), [*r, *g, *b]),
-                _ => Pixels::Rgb(self.data),
-            },
+            }
             ColorType::GrayscaleAlpha | ColorType::Rgba => Pixels::Rgba(self.data),
         })
     }

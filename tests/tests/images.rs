@@ -1,0 +1,229 @@
+//! Pixel values equal to Hugging Face's, bit for bit, on the whole corpus.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use clip_core::{
+    config::PreprocessConfig,
+    image::{ImageError, Limits, PixelValues, Processor, Profile},
+};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// tests/goldens/images.json, made by tests/reference/images.py.
+#[derive(Deserialize)]
+struct Goldens {
+    presets: Vec<String>,
+    /// A digest for each preset; `None` where `exceptions` in the file says why there is none.
+    files: BTreeMap<String, Vec<Option<String>>>,
+    errors: BTreeMap<String, String>,
+}
+
+fn tests_dir() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn goldens() -> Goldens {
+    serde_json::from_slice(&fs::read(tests_dir().join("goldens/images.json")).unwrap()).unwrap()
+}
+
+fn corpus(name: &str) -> Vec<u8> {
+    fs::read(tests_dir().join("corpus").join(name)).unwrap()
+}
+
+fn processor(preset: &str) -> Processor {
+    let profile: Profile = preset.parse().unwrap();
+    Processor::new(&PreprocessConfig::clip(224), profile, Limits::default())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn digest(values: &PixelValues) -> String {
+    let bytes: Vec<u8> = values.data.iter().flat_map(|v| v.to_le_bytes()).collect();
+    sha256(&bytes)
+}
+
+#[test]
+fn corpus_matches_every_preset() {
+    let goldens = goldens();
+    assert_eq!(goldens.presets, Profile::PRESETS.map(|(name, _)| name));
+    assert!(goldens.files.len() >= 150, "{} files", goldens.files.len());
+    let mut wrong = Vec::new();
+    for (at, preset) in goldens.presets.iter().enumerate() {
+        let processor = processor(preset);
+        for (name, digests) in &goldens.files {
+            let Some(expected) = &digests[at] else { continue };
+            match processor.process(&corpus(name)) {
+                Ok(values) if digest(&values) == *expected => {}
+                Ok(_) => wrong.push(format!("{preset}: {name}: other pixels")),
+                Err(e) => wrong.push(format!("{preset}: {name}: {e}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of the goldens missed:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_corpus_file_has_a_golden() {
+    let goldens = goldens();
+    let root = tests_dir().join("corpus");
+    let mut folders = vec![root.clone()];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e != "json") {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+                let known = goldens.files.contains_key(&name) || goldens.errors.contains_key(&name);
+                assert!(known, "{name} has no golden: run tests/reference/images.py goldens");
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(count, goldens.files.len() + goldens.errors.len());
+}
+
+/// A digest says that something differs; these whole arrays say where.
+#[test]
+fn full_arrays_match() {
+    for file in ["jpeg/photo-420-q75.jpg", "png/rgba8-gradient.png", "jpeg/tall-pass-order.jpg"] {
+        for (preset, _) in Profile::PRESETS {
+            let stem = Path::new(file).file_stem().unwrap().to_str().unwrap();
+            let packed = tests_dir().join(format!("goldens/images-{stem}-{preset}.f32.zz"));
+            let mut expected = Vec::new();
+            let packed = fs::File::open(packed).unwrap();
+            flate2::read::ZlibDecoder::new(packed).read_to_end(&mut expected).unwrap();
+            let values = processor(preset).process(&corpus(file)).unwrap();
+            assert_eq!(values.data.len() * 4, expected.len());
+            for (i, (ours, theirs)) in values.data.iter().zip(expected.chunks_exact(4)).enumerate()
+            {
+                let theirs = f32::from_le_bytes(theirs.try_into().unwrap());
+                let (c, y, x) = (i / 224 / 224, i / 224 % 224, i % 224);
+                assert_eq!(ours.to_bits(), theirs.to_bits(), "{preset} {file}: [{c}, {y}, {x}]");
+            }
+        }
+    }
+}
+
+#[test]
+fn stages_end_where_process_ends() {
+    for (name, digests) in goldens().files.iter().step_by(7) {
+        for (at, (preset, _)) in Profile::PRESETS.iter().enumerate() {
+            let stages = processor(preset).stages(&corpus(name)).unwrap();
+            let Some(expected) = &digests[at] else { continue };
+            assert_eq!(digest(&stages.pixels), *expected, "{preset} {name}");
+            let (w, h) = (stages.resized.width, stages.resized.height);
+            assert_eq!(w.min(h), 224);
+            assert_eq!(stages.resized.data.len(), (w * h * 3) as usize);
+            assert_eq!((stages.cropped.width, stages.cropped.height), (224, 224));
+        }
+    }
+}
+
+#[test]
+fn bad_files_are_refused_by_name() {
+    let goldens = goldens();
+    assert!(goldens.errors.len() >= 30);
+    let processor = processor("hf-endpoint");
+    let mut wrong = Vec::new();
+    for (name, kind) in &goldens.errors {
+        match processor.process(&corpus(name)) {
+            Err(error) if error.kind() == kind => {}
+            Err(error) => wrong.push(format!("{name}: {} for {kind}: {error}", error.kind())),
+            Ok(_) => wrong.push(format!("{name}: accepted, {kind} expected")),
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Any cut of a good file gives a vector only if Pillow would still give the same one.
+#[test]
+fn a_cut_file_is_an_error_or_the_same_picture() {
+    for name in [
+        "jpeg/photo-420-q20.jpg",
+        "jpeg/progressive-444.jpg",
+        "jpeg/own-422-noninterleaved.jpg",
+        "png/rgba8.png",
+        "png/rgb16-adam7.png",
+        "webp/lossy-17x33.webp",
+        "webp/lossless-alpha.webp",
+        "webp/lossy-alpha-aq10.webp",
+        "gif/plain.gif",
+        "bmp/rle8.bmp",
+        "bmp/rgb24.bmp",
+    ] {
+        let whole = corpus(name);
+        let processor = processor("transformers5");
+        let expected = processor.process(&whole).unwrap();
+        for cut in (0..whole.len()).step_by(whole.len() / 60 + 1) {
+            match processor.process(&whole[..cut]) {
+                Ok(values) => assert_eq!(values, expected, "{name} cut at {cut}"),
+                Err(ImageError::Empty) => assert_eq!(cut, 0),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn limits_are_named_and_can_be_raised() {
+    let small = Limits { max_bytes: 1000, max_pixels: 10_000 };
+    let config = PreprocessConfig::clip(224);
+    let strict = Processor::new(&config, Profile::HF_ENDPOINT, small);
+    let bytes = corpus("jpeg/photo-420-q75.jpg");
+    let error = strict.process(&bytes).unwrap_err();
+    assert_eq!(error.kind(), "image.too_large");
+    assert!(error.to_string().contains("max_bytes"), "{error}");
+
+    let limits = Limits { max_bytes: 1 << 20, ..small };
+    let error = Processor::new(&config, Profile::HF_ENDPOINT, limits).process(&bytes).unwrap_err();
+    assert!(error.to_string().contains("301x403") && error.to_string().contains("max_pixels"));
+
+    let limits = Limits { max_pixels: 301 * 403, ..limits };
+    assert!(Processor::new(&config, Profile::HF_ENDPOINT, limits).process(&bytes).is_ok());
+}
+
+/// Real photographs, where this machine has them; they are not part of the repository.
+#[test]
+fn photographs_match_where_present() {
+    let golden = tests_dir().join("goldens/images-photos.json");
+    let expected: BTreeMap<String, Vec<String>> =
+        serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
+    let data = tests_dir().join("../../shared/data");
+    if !data.is_dir() {
+        eprintln!("no photographs here: skipped");
+        return;
+    }
+    let mut found = 0;
+    let mut folders: Vec<PathBuf> = vec![data];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            let Some(digests) = expected.get(&sha256(&bytes)) else { continue };
+            found += 1;
+            for ((preset, _), expected) in Profile::PRESETS.iter().zip(digests) {
+                let values = processor(preset).process(&bytes).unwrap();
+                assert_eq!(&digest(&values), expected, "{preset} {}", path.display());
+            }
+        }
+    }
+    eprintln!("{found} photographs");
+    assert!(found > 0, "none of the {} photographs", expected.len());
+}
