@@ -153,6 +153,11 @@ def normal_forms():
         yield word.lower()
 
 
+    # Composed by Unicode 16 but not by the tokenizer's older tables; new letters with a case.
+    yield from ("\U000105d2\u0307", "\U00016d67\U00016d63", "\U00011382\U000113c9", "\U00010d50\U00016ea0",
+                "\ua7da\ua7dc\u1c89")
+
+
 def lengths():
     for n in (1, 2, 73, 74, 75, 76, 77, 78, 200):
         yield "a " * n

@@ -80,6 +80,23 @@ fn embedded_vocabulary_is_the_published_one() {
     );
 }
 
+/// Without a `tokenizer.json` both literals are looked for before normalisation.
+#[test]
+fn vocab_and_merges_alone_as_transformers_reads_them() {
+    let files = HubFiles::new();
+    let bare = Tokenizer::from_vocab_and_merges(files.vocab.as_bytes(), files.merges.as_bytes());
+    let bare = bare.unwrap();
+    let golden = include_str!("../../../../tests/goldens/tokens.json");
+    let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+    let cases = golden["other_without_tokenizer_json"].as_array().unwrap();
+    assert!(cases.len() > 20);
+    for case in cases {
+        let text = case["text"].as_str().unwrap();
+        assert_eq!(serde_json::json!(bare.encode(text, 77)), case["ids"], "{text:?}");
+        assert_ne!(bare.encode(text, 77), Tokenizer::clip().encode(text, 77), "{text:?}");
+    }
+}
+
 #[test]
 fn other_tokenizers_are_named() {
     let json = HubFiles::new().tokenizer;
