@@ -50,6 +50,17 @@ impl<'a> Decoder<'a> {
     }
 }
 
+/// How far a probability moves by how often it was seen: about 65536 / (seen + 1.5).
+const RATE: [i64; 256] = {
+    let mut rate = [0; 256];
+    let mut seen = 0;
+    while seen < rate.len() {
+        rate[seen] = 65536 * 2 / (2 * seen as i64 + 3);
+        seen += 1;
+    }
+    rate
+};
+
 /// Bit probabilities of 16-bit values, from the top bit down.
 struct Tree {
     /// Probability of a 1, and how often the node was seen.
@@ -67,9 +78,8 @@ impl Tree {
             let (p, seen) = &mut self.nodes[node];
             let bit = decoder.bit(*p);
             let error = (if bit { 65535 } else { 0 }) - i64::from(*p);
-            // About 1 / (seen + 1.5).
-            let rate = 65536 * 2 / (2 * i64::from(*seen) + 3);
-            *p = (i64::from(*p) + ((error * rate) >> 16)).clamp(64, 65472) as u16;
+            let step = (error * RATE[usize::from(*seen)]) >> 16;
+            *p = (i64::from(*p) + step).clamp(64, 65472) as u16;
             *seen = (*seen + 1).min(250);
             node = node << 1 | usize::from(bit);
         }
