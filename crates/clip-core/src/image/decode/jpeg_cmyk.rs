@@ -75,12 +75,12 @@ impl Plane<'_> {
     fn line(&self, y: usize, across: usize, down: usize) -> Vec<u8> {
         let near = y / down;
         // The row above or below that the triangle filter mixes in.
-        let far = if y % down == 0 { near.saturating_sub(1) } else { near + 1 };
+        let far = if y.is_multiple_of(down) { near.saturating_sub(1) } else { near + 1 };
         let mixed = || self.row(near).zip(self.row(far)).map(|(near, far)| near * 3 + far);
         match (across, down) {
             (2, 1) if self.width > 2 => triangle(self.row(near).collect(), 0, 1, 2, 2),
             (1, 2) => {
-                let bias = if y % 2 == 0 { 1 } else { 2 };
+                let bias = if y.is_multiple_of(2) { 1 } else { 2 };
                 mixed().map(|sum| ((sum + bias) >> 2) as u8).collect()
             }
             (2, 2) if self.width > 2 => triangle(mixed().collect(), 2, 8, 7, 4),
