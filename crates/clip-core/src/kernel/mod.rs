@@ -29,6 +29,8 @@ mod par;
 mod soft_fma;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -61,10 +63,22 @@ pub enum Path {
     Avx512,
     /// aarch64.
     Neon,
+    /// wasm32 with an exact emulation of the fused operation.
+    WasmEmulated,
+    /// wasm32 with relaxed SIMD, on an engine that fuses `relaxed_madd`.
+    WasmRelaxed,
 }
 
 impl Path {
-    const ALL: [Path; 5] = [Path::Scalar, Path::Sse2, Path::Avx2, Path::Avx512, Path::Neon];
+    const ALL: [Path; 7] = [
+        Path::Scalar,
+        Path::Sse2,
+        Path::Avx2,
+        Path::Avx512,
+        Path::Neon,
+        Path::WasmEmulated,
+        Path::WasmRelaxed,
+    ];
 
     /// Name as in the environment variable `CLIP_KERNEL`.
     pub fn name(self) -> &'static str {
@@ -74,6 +88,8 @@ impl Path {
             Path::Avx2 => "avx2",
             Path::Avx512 => "avx512",
             Path::Neon => "neon",
+            Path::WasmEmulated => "wasm-emulated",
+            Path::WasmRelaxed => "wasm-relaxed",
         }
     }
 
@@ -97,6 +113,10 @@ impl Path {
             Path::Avx512 => Path::Avx2.is_available() && is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "aarch64")]
             Path::Neon => true,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Path::WasmEmulated => true,
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Path::WasmRelaxed => wasm::fuses(),
             #[allow(unreachable_patterns)]
             _ => false,
         }
@@ -137,6 +157,10 @@ impl Path {
             Path::Avx512 => &AVX512,
             #[cfg(target_arch = "aarch64")]
             Path::Neon => &NEON,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Path::WasmEmulated => &WASM_EMULATED,
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Path::WasmRelaxed => &WASM_RELAXED,
             _ => &SCALAR,
         })
     }
@@ -321,3 +345,9 @@ path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 t
       features "avx2,fma,f16c,avx512f");
 #[cfg(target_arch = "aarch64")]
 path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 false);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, vectors 2,
+      f16 false);
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 4, vectors 2,
+      f16 false);

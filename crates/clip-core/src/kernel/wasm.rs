@@ -1,0 +1,129 @@
+//! wasm32 with `simd128` (4 lanes): fused by `relaxed_madd` where the engine fuses it, else
+//! emulated exactly in f64. Which of the two exists is decided when the module is compiled, since
+//! an engine rejects a module with instructions it does not know.
+
+use std::arch::wasm32::*;
+
+use super::isa::Isa;
+
+/// The operations both paths share: each is one instruction, IEEE-754 on every engine.
+macro_rules! shared_operations {
+    () => {
+        type V = v128;
+        const LANES: usize = 4;
+
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> v128 {
+            // SAFETY: the caller guarantees 4 readable floats; wasm loads need no alignment.
+            unsafe { v128_load(p.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn store(p: *mut f32, v: v128) {
+            // SAFETY: the caller guarantees 4 writable floats; wasm stores need no alignment.
+            unsafe { v128_store(p.cast(), v) }
+        }
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> v128 {
+            f32x4_splat(x)
+        }
+        #[inline(always)]
+        unsafe fn add(a: v128, b: v128) -> v128 {
+            f32x4_add(a, b)
+        }
+        #[inline(always)]
+        unsafe fn sub(a: v128, b: v128) -> v128 {
+            f32x4_sub(a, b)
+        }
+        #[inline(always)]
+        unsafe fn mul(a: v128, b: v128) -> v128 {
+            f32x4_mul(a, b)
+        }
+        #[inline(always)]
+        unsafe fn div(a: v128, b: v128) -> v128 {
+            f32x4_div(a, b)
+        }
+        #[inline(always)]
+        unsafe fn select_gt(a: v128, b: v128, x: v128, y: v128) -> v128 {
+            v128_bitselect(x, y, f32x4_gt(a, b))
+        }
+        #[inline(always)]
+        unsafe fn pow2_of_magic(t: v128) -> v128 {
+            i32x4_add(i32x4_shl(t, 23), i32x4_splat(0x3F80_0000))
+        }
+    };
+}
+
+/// Fused by the engine; see [`fuses`].
+#[cfg(target_feature = "relaxed-simd")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relaxed;
+
+#[cfg(target_feature = "relaxed-simd")]
+impl Isa for Relaxed {
+    shared_operations!();
+
+    #[inline(always)]
+    unsafe fn fma(a: v128, b: v128, c: v128) -> v128 {
+        f32x4_relaxed_madd(a, b, c)
+    }
+}
+
+/// Whether this engine's `relaxed_madd` rounds once, in every lane. The specification leaves it
+/// free, but fixed for the life of a module.
+///
+/// `(1 + e)(1 - e) - 1` is `-e^2` fused and 0 rounded twice; `black_box` keeps the compiler from
+/// answering itself.
+#[cfg(target_feature = "relaxed-simd")]
+pub(super) fn fuses() -> bool {
+    let e = f32::EPSILON;
+    // Another power of two in each lane, so that no lane can stand in for another.
+    let scale = std::hint::black_box(f32x4(1.0, 2.0, 4.0, 8.0));
+    let a = f32x4_mul(scale, f32x4_splat(1.0 + e));
+    let b = std::hint::black_box(f32x4_splat(1.0 - e));
+    let got = f32x4_relaxed_madd(a, b, f32x4_neg(scale));
+    i32x4_all_true(f32x4_eq(got, f32x4_mul(scale, f32x4_splat(-e * e))))
+}
+
+/// The fused operation emulated in f64 pairs, as `x86::Sse2` does it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Emulated;
+
+/// Lane by lane, for sums that may lie on a midpoint between two f32.
+#[cold]
+#[inline(never)]
+fn exact(a: v128, b: v128, c: v128) -> v128 {
+    use super::soft_fma::fma;
+    macro_rules! lane {
+        ($i:literal) => {
+            fma(
+                f32x4_extract_lane::<$i>(a),
+                f32x4_extract_lane::<$i>(b),
+                f32x4_extract_lane::<$i>(c),
+            )
+        };
+    }
+    f32x4(lane!(0), lane!(1), lane!(2), lane!(3))
+}
+
+impl Isa for Emulated {
+    shared_operations!();
+
+    #[inline(always)]
+    unsafe fn fma(a: v128, b: v128, c: v128) -> v128 {
+        let half = |a, b, c| {
+            let product = f64x2_mul(f64x2_promote_low_f32x4(a), f64x2_promote_low_f32x4(b));
+            f64x2_add(product, f64x2_promote_low_f32x4(c))
+        };
+        let upper = |v| i64x2_shuffle::<1, 1>(v, v);
+        let low = half(a, b, c);
+        let high = half(upper(a), upper(b), upper(c));
+        // See `x86::Sse2`: only where the low 28 bits of a sum are zero may rounding the f64 sum
+        // differ from rounding the exact value.
+        let tails = i32x4_shl(i32x4_shuffle::<0, 2, 4, 6>(low, high), 4);
+        if !i32x4_all_true(tails) {
+            return exact(a, b, c);
+        }
+        let (low, high) = (f32x4_demote_f64x2_zero(low), f32x4_demote_f64x2_zero(high));
+        i64x2_shuffle::<0, 2>(low, high)
+    }
+}
