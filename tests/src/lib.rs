@@ -1,3 +1,4 @@
 //! Helpers shared by the cross-crate tests: goldens, fixtures, digests.
 
+pub mod fuzz;
 pub mod inputs;
