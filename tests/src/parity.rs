@@ -1,7 +1,7 @@
 //! The same bits everywhere: digests of every stage of a fixed set of inputs, computed by each
 //! target and path and compared with one golden file.
 
-use std::{collections::BTreeMap, path::Path as FilePath};
+use std::collections::BTreeMap;
 
 use clip_core::{Clip, trace::Trace};
 
@@ -10,14 +10,25 @@ use crate::goldens::Golden;
 /// Stages by input name; digests are cut to 16 hexadecimal digits (64 bits).
 pub type Digests = BTreeMap<String, Vec<(String, String)>>;
 
+macro_rules! files {
+    ($($name:literal)*) => {
+        [$(($name, include_bytes!(concat!("../corpus/", $name)).as_slice())),*]
+    };
+}
+
 /// Corpus files that take part: each decoder, each colour conversion that differs.
-pub const FILES: [&str; 0] = [];
+pub const FILES: [(&str, &[u8]); 12] = files!(
+    "jpeg/photo-420-q75.jpg" "jpeg/progressive-422.jpg" "jpeg/cmyk.jpg" "jpeg/exif-6.jpg"
+    "jpeg/grey.jpg" "jpeg/tall-pass-order.jpg" "jpeg/own-440-noninterleaved.jpg"
+    "png/exif-3.png" "png/rgba8-gradient.png" "webp/lossy-q50.webp" "gif/interlaced.gif"
+    "bmp/rle8.bmp"
+);
 
 /// Computes the digests of one model: texts, pixel inputs and corpus files.
 ///
 /// # Errors
-/// A corpus file that cannot be read or embedded.
-pub fn digests(golden: &Golden, clip: &Clip, corpus: &FilePath) -> Result<Digests, String> {
+/// An input that cannot be embedded.
+pub fn digests(golden: &Golden, clip: &Clip) -> Result<Digests, String> {
     let mut all = Digests::new();
     for (i, ids) in golden.facts.texts.iter().enumerate().step_by(4) {
         let vectors = clip.embed_tokens(std::slice::from_ref(ids)).map_err(|e| e.to_string())?;
@@ -31,9 +42,8 @@ pub fn digests(golden: &Golden, clip: &Clip, corpus: &FilePath) -> Result<Digest
         let vectors = clip.embed_pixels(&[golden.pixel(i)]).map_err(|e| e.to_string())?;
         all.insert(format!("{}/pixels-{i}", golden.name), embedding_only(&vectors[0]));
     }
-    for file in FILES {
-        let bytes = std::fs::read(corpus.join(file)).map_err(|e| format!("{file}: {e}"))?;
-        let (_, trace) = clip.trace_image(&bytes).map_err(|e| format!("{file}: {e}"))?;
+    for (file, bytes) in FILES {
+        let (_, trace) = clip.trace_image(bytes).map_err(|e| format!("{file}: {e}"))?;
         all.insert(format!("{}/{file}", golden.name), short(&trace));
     }
     Ok(all)
@@ -66,10 +76,16 @@ pub fn differences(expected: &Digests, got: &Digests) -> Vec<String> {
     lines
 }
 
+/// The golden digests, written by `parity --bless`.
+pub fn expected() -> Digests {
+    serde_json::from_str(include_str!("../goldens/parity.json")).expect("the golden is JSON")
+}
+
 /// Sizes the global thread pool; call it before anything else.
 ///
 /// # Errors
 /// The pool is already running.
+#[cfg(feature = "rayon")]
 pub fn set_threads(count: usize) -> Result<(), String> {
     rayon::ThreadPoolBuilder::new().num_threads(count).build_global().map_err(|e| e.to_string())
 }
