@@ -147,20 +147,23 @@ impl<'a> Canvas<'a> {
             mask.fill_path(&shape.path, FillRule::Winding, true, transform);
         }
         let unit = 1.0 / (self.px * COARSE);
-        let near = Soft::new(mask.data(), w, h, 1.2 * unit);
-        let far = Soft::new(mask.data(), w, h, 4.0 * unit);
+        let near = Field::blurred(mask.data(), w, h, 1.2 * unit);
+        let far = Field::blurred(mask.data(), w, h, 4.0 * unit);
         let (dx, dy) = (1.6 / self.px, 2.6 / self.px);
+        let bright = Field::of(w, h, |x, y| {
+            let near = near.or_zero(x - dx * 0.4, y - dy * 0.4);
+            1.0 - 0.16 * near - 0.20 * far.or_zero(x - dx, y - dy)
+        });
         for (i, pixel) in self.pixels.iter_mut().enumerate() {
-            let (x, y) = ((i % self.width) as f32, (i / self.width) as f32);
-            let dark = 0.16 * near.at(x - dx * 0.4, y - dy * 0.4) + 0.20 * far.at(x - dx, y - dy);
-            *pixel = pixel.map(|c| c * (1.0 - dark));
+            let bright = bright.at((i % self.width) as f32, (i / self.width) as f32);
+            *pixel = pixel.map(|c| c * bright);
         }
     }
 
     fn ink(&mut self, shape: &Shape, cloth: &Cloth) {
         let Some((mask, left, top)) = self.coverage(&shape.path) else { return };
         let (w, h) = (mask.width() as usize, mask.height() as usize);
-        let relief = (shape.relief > 0.0).then(|| self.relief(&mask));
+        let field = (shape.relief > 0.0).then(|| self.light(&mask, left, top, shape));
         let data = mask.data();
         for y in 0..h {
             for x in 0..w {
@@ -185,11 +188,8 @@ impl<'a> Canvas<'a> {
                 };
                 let (s, t) = along(shape.grain, u, v);
                 let mut light = cloth.weave(shape.texture, s, t, self.px);
-                if let Some(relief) = &relief {
-                    light *= lerp(1.0, relief.light(x as f32, y as f32), shape.relief.min(1.0));
-                    if shape.texture != Texture::Smooth {
-                        light *= folds(u, v, self.seed);
-                    }
+                if let Some(field) = &field {
+                    light *= field.at(x as f32, y as f32);
                 }
                 *pixel = mix(*pixel, dye.map(|c| c * light), cover);
             }
@@ -213,7 +213,9 @@ impl<'a> Canvas<'a> {
         Some((mask, left, top))
     }
 
-    fn relief(&self, mask: &Mask) -> Relief {
+    /// Brightness over a shape's bounding box at (`left`, `top`): rounded by its relief (darker
+    /// towards the edges, lit from the upper left) and creased like cloth.
+    fn light(&self, mask: &Mask, left: usize, top: usize, shape: &Shape) -> Field {
         let (w, h) = (mask.width() as usize, mask.height() as usize);
         // Every fourth pixel is enough for something this soft.
         let (cw, ch) = (w.div_ceil(4), h.div_ceil(4));
@@ -221,7 +223,19 @@ impl<'a> Canvas<'a> {
             .map(|i| mask.data()[(i / cw * 4).min(h - 1) * w + (i % cw * 4).min(w - 1)])
             .collect();
         let unit = 1.0 / (self.px * COARSE);
-        Relief { soft: Soft::new(&small, cw, ch, 1.5 * unit), reach: 1.6 / self.px }
+        let soft = Field::blurred(&small, cw, ch, 1.5 * unit);
+        let reach = 1.6 / self.px;
+        Field::of(cw, ch, |x, y| {
+            let body = smooth((soft.or_zero(x, y) - 0.35) / 0.6);
+            let slope = soft.or_zero(x + reach, y + reach) - soft.or_zero(x - reach, y - reach);
+            let relief = (0.80 + 0.22 * body) * (1.0 + 0.20 * slope);
+            let relief = lerp(1.0, relief, shape.relief.min(1.0));
+            if shape.texture == Texture::Smooth {
+                return relief;
+            }
+            let (u, v) = apply(&self.inverse, left as f32 + x, top as f32 + y);
+            relief * folds(u, v, self.seed)
+        })
     }
 
     /// Sensor grain, then 8 bits with a dither.
@@ -268,30 +282,22 @@ fn new_mask(width: usize, height: usize) -> Mask {
     Mask::new(width.max(1) as u32, height.max(1) as u32).expect("a mask of a picture's size")
 }
 
-/// Rounded look of a shape: darker towards its edges, lit from the upper left.
-struct Relief {
-    soft: Soft,
-    reach: f32,
-}
-
-impl Relief {
-    fn light(&self, x: f32, y: f32) -> f32 {
-        let body = smooth((self.soft.at(x, y) - 0.35) / 0.6);
-        let slope = self.soft.at(x + self.reach, y + self.reach)
-            - self.soft.at(x - self.reach, y - self.reach);
-        (0.80 + 0.22 * body) * (1.0 + 0.20 * slope)
-    }
-}
-
-/// A blurred mask at a quarter of the resolution, sampled smoothly; 0 outside.
-struct Soft {
+/// A smooth quantity known at every fourth pixel in both directions.
+struct Field {
     data: Vec<f32>,
     width: usize,
     height: usize,
 }
 
-impl Soft {
-    fn new(mask: &[u8], width: usize, height: usize, radius: f32) -> Self {
+impl Field {
+    /// `value` at each grid point, which gets full-resolution coordinates.
+    fn of(width: usize, height: usize, value: impl Fn(f32, f32) -> f32) -> Self {
+        let at = |i: usize| value((i % width) as f32 * COARSE, (i / width) as f32 * COARSE);
+        Field { data: (0..width * height).map(at).collect(), width, height }
+    }
+
+    /// A coarse mask, blurred by about `radius` of its cells.
+    fn blurred(mask: &[u8], width: usize, height: usize, radius: f32) -> Self {
         let mut data: Vec<f32> = mask.iter().map(|&v| f32::from(v) / 255.0).collect();
         let radius = (radius as usize).max(1);
         let mut line = Vec::new();
@@ -304,23 +310,25 @@ impl Soft {
                 box_blur(&mut data[x..], width, height, radius, &mut line);
             }
         }
-        Soft { data, width, height }
+        Field { data, width, height }
     }
 
-    /// At a full-resolution position.
+    /// Bilinear value at a full-resolution position; the border goes on outside.
     fn at(&self, x: f32, y: f32) -> f32 {
-        let (x, y) = (x / COARSE, y / COARSE);
-        let (fx, fy) = (x.floor(), y.floor());
-        let get = |x: f32, y: f32| {
-            if x < 0.0 || y < 0.0 {
-                return 0.0;
-            }
-            let (x, y) = (x as usize, y as usize);
-            if x < self.width && y < self.height { self.data[y * self.width + x] } else { 0.0 }
-        };
-        let top = lerp(get(fx, fy), get(fx + 1.0, fy), x - fx);
-        let bottom = lerp(get(fx, fy + 1.0), get(fx + 1.0, fy + 1.0), x - fx);
-        lerp(top, bottom, y - fy)
+        let (x, y) = ((x / COARSE).max(0.0), (y / COARSE).max(0.0));
+        let (ix, iy) = (x as usize, y as usize);
+        let (tx, ty) = (x - ix as f32, y - iy as f32);
+        let (x0, x1) = (ix.min(self.width - 1), (ix + 1).min(self.width - 1));
+        let (y0, y1) = (iy.min(self.height - 1), (iy + 1).min(self.height - 1));
+        let get = |x: usize, y: usize| self.data[y * self.width + x];
+        let top = lerp(get(x0, y0), get(x1, y0), tx);
+        lerp(top, lerp(get(x0, y1), get(x1, y1), tx), ty)
+    }
+
+    /// Like [`Field::at`], but 0 outside.
+    fn or_zero(&self, x: f32, y: f32) -> f32 {
+        let (right, bottom) = (self.width as f32 * COARSE, self.height as f32 * COARSE);
+        if x < 0.0 || y < 0.0 || x >= right || y >= bottom { 0.0 } else { self.at(x, y) }
     }
 }
 
