@@ -4,7 +4,11 @@ use crate::{
     Embedding, Error,
     config::{ClipConfig, PreprocessConfig},
     image::{Limits, PixelValues, Processor, Profile},
+    kernel::Path,
+    model::{TextTower, VisionTower},
     text::Tokenizer,
+    trace::Trace,
+    weights::{Release, Weights},
 };
 
 /// Which towers to load.
@@ -16,14 +20,17 @@ pub enum Towers {
     Both,
 }
 
-/// What [`Clip::load`] needs besides the weights.
-#[derive(Debug)]
+/// What [`Clip::load`] needs besides configuration and weights.
 pub struct Options {
     pub towers: Towers,
     pub preprocess: PreprocessConfig,
     pub profile: Profile,
     pub limits: Limits,
     pub tokenizer: Tokenizer,
+    /// Kernel path; `None` takes the fastest, or what `CLIP_KERNEL` names.
+    pub path: Option<Path>,
+    /// Told which bytes of the weights file are no longer needed.
+    pub release: Option<Release>,
 }
 
 impl Options {
@@ -35,72 +42,225 @@ impl Options {
             profile: Profile::HF_ENDPOINT,
             limits: Limits::default(),
             tokenizer: Tokenizer::clip(),
+            path: None,
+            release: None,
         }
     }
 }
 
-/// A loaded CLIP model. Cheap to share between threads (`&Clip` is all that is needed).
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("towers", &self.towers)
+            .field("profile", &self.profile)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A loaded CLIP model. All methods take `&self`: share it between threads.
 #[derive(Debug)]
 pub struct Clip {
     config: ClipConfig,
     processor: Processor,
     tokenizer: Tokenizer,
+    vision: Option<VisionTower>,
+    text: Option<TextTower>,
+    logit_scale: f32,
+    digest: String,
+    path: Path,
 }
 
 impl Clip {
     /// Packs the weights of a safetensors file (f32, f16 or bf16) for this machine's kernels.
-    pub fn load(config: ClipConfig, _safetensors: &[u8], options: Options) -> Result<Self, Error> {
+    /// The file is not needed afterwards.
+    ///
+    /// # Errors
+    /// Weights that are damaged, do not fit `config`, or hold NaN or infinity; a kernel path that
+    /// this machine cannot run.
+    pub fn load(config: ClipConfig, safetensors: &[u8], options: Options) -> Result<Self, Error> {
+        let path = match options.path {
+            Some(path) => path,
+            None => Path::detect()?,
+        };
+        let kernels = path.kernels()?;
+        let weights = Weights::parse(safetensors)?.with_release(options.release);
+        weights.check(&config, options.towers)?;
+        let digest = weights.digest()?;
+        let vision = match options.towers {
+            Towers::Text => None,
+            _ => Some(VisionTower::load(kernels, &config, &weights)?),
+        };
+        let text = match options.towers {
+            Towers::Vision => None,
+            _ => Some(TextTower::load(kernels, &config, &weights)?),
+        };
+        let log_scale = weights.get("logit_scale").map(|t| t.to_vec());
+        let logit_scale = match log_scale.ok().and_then(|v| v.first().copied()) {
+            Some(log) => kernels.exp(log),
+            None => 1.0,
+        };
         let processor = Processor::new(&options.preprocess, options.profile, options.limits);
-        Ok(Clip { config, processor, tokenizer: options.tokenizer })
+        let tokenizer = options.tokenizer;
+        Ok(Clip { config, processor, tokenizer, vision, text, logit_scale, digest, path })
     }
 
+    /// The model's shape.
     pub fn config(&self) -> &ClipConfig {
         &self.config
     }
 
+    /// Bytes to pixel values.
     pub fn processor(&self) -> &Processor {
         &self.processor
     }
 
+    /// Text to token ids.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
 
-    /// SHA-256 (hex) over the values of all tensors, whatever their storage type.
+    /// SHA-256 (hex) over the values of all tensors, whatever their storage type; see
+    /// [`Weights::digest`].
     pub fn weights_digest(&self) -> &str {
-        "0"
+        &self.digest
     }
 
-    /// `exp(logit_scale)`, the factor of `logits_per_image`.
+    /// `exp(logit_scale)`, the factor of [`logits_per_image`](crate::logits_per_image); 1 if the
+    /// file has none.
     pub fn logit_scale(&self) -> f32 {
-        100.0
+        self.logit_scale
     }
 
-    /// Decode, preprocess and embed one image file.
+    /// The kernel path in use. It never changes a bit of any result.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// Decodes, preprocesses and embeds one image file (HF: `get_image_features`).
+    ///
+    /// # Errors
+    /// The image cannot be decoded, or the vision tower is not loaded.
     pub fn embed_image(&self, bytes: &[u8]) -> Result<Embedding, Error> {
-        let pixels = self.processor.process(bytes)?;
-        Ok(self.embed_pixels(&[pixels])?.remove(0))
+        self.one_image(&self.processor.process(bytes)?, None)
     }
 
     /// Embeds preprocessed images; a batch gives the same bits as one by one.
+    ///
+    /// # Errors
+    /// The vision tower is not loaded, or an image does not have the model's size.
     pub fn embed_pixels(&self, batch: &[PixelValues]) -> Result<Vec<Embedding>, Error> {
-        Ok(batch
-            .iter()
-            .map(|_| Embedding::from_raw(vec![0.5; self.config.projection_dim]))
-            .collect())
+        let vision = self.vision()?;
+        let batch: Vec<_> = batch.iter().map(|p| self.check_pixels(p)).collect::<Result<_, _>>()?;
+        Ok(vision.forward(&batch, None).into_iter().map(Embedding::from_raw).collect())
     }
 
-    /// Tokenise and embed one text.
+    /// Tokenises and embeds one text (HF: `get_text_features`).
+    ///
+    /// # Errors
+    /// The text tower is not loaded.
     pub fn embed_text(&self, text: &str) -> Result<Embedding, Error> {
-        let ids = self.tokenizer.encode(text, self.config.text.max_positions);
-        Ok(self.embed_tokens(&[ids])?.remove(0))
+        self.one_text(&self.tokenize(text), None)
     }
 
     /// Embeds token ids (each with BOS and EOT); a batch gives the same bits as one by one.
+    ///
+    /// # Errors
+    /// The text tower is not loaded, or a sequence is empty, too long, or has an unknown id.
     pub fn embed_tokens(&self, batch: &[Vec<u32>]) -> Result<Vec<Embedding>, Error> {
-        Ok(batch
-            .iter()
-            .map(|_| Embedding::from_raw(vec![0.5; self.config.projection_dim]))
-            .collect())
+        let tower = self.text()?;
+        let batch: Vec<_> =
+            batch.iter().map(|ids| self.check_ids(ids)).collect::<Result<_, _>>()?;
+        Ok(tower.forward(&batch, None).into_iter().map(Embedding::from_raw).collect())
+    }
+
+    /// [`Clip::embed_image`] with a digest per stage.
+    ///
+    /// # Errors
+    /// As for [`Clip::embed_image`].
+    pub fn trace_image(&self, bytes: &[u8]) -> Result<(Embedding, Trace), Error> {
+        let mut trace = Trace::new();
+        let pixels = self.processor.process(bytes)?;
+        trace.f32("pixel_values", &[3, pixels.size, pixels.size], &pixels.data);
+        let embedding = self.one_image(&pixels, Some(&mut trace))?;
+        Ok((embedding, trace))
+    }
+
+    /// [`Clip::embed_text`] with a digest per stage.
+    ///
+    /// # Errors
+    /// As for [`Clip::embed_text`].
+    pub fn trace_text(&self, text: &str) -> Result<(Embedding, Trace), Error> {
+        let mut trace = Trace::new();
+        let ids = self.tokenize(text);
+        trace.u32("tokens", &ids);
+        let embedding = self.one_text(&ids, Some(&mut trace))?;
+        Ok((embedding, trace))
+    }
+
+    /// Token ids of `text`, truncated to the model's length.
+    pub fn tokenize(&self, text: &str) -> Vec<u32> {
+        self.tokenizer.encode(text, self.config.text.max_positions)
+    }
+
+    fn one_image(
+        &self,
+        pixels: &PixelValues,
+        mut trace: Option<&mut Trace>,
+    ) -> Result<Embedding, Error> {
+        let batch = [self.check_pixels(pixels)?];
+        self.first(self.vision()?.forward(&batch, trace.as_deref_mut()), trace)
+    }
+
+    fn one_text(&self, ids: &[u32], mut trace: Option<&mut Trace>) -> Result<Embedding, Error> {
+        let batch = [self.check_ids(ids)?];
+        self.first(self.text()?.forward(&batch, trace.as_deref_mut()), trace)
+    }
+
+    /// The only vector of a batch of one, with its two last stages traced.
+    fn first(&self, vectors: Vec<Vec<f32>>, trace: Option<&mut Trace>) -> Result<Embedding, Error> {
+        // A tower returns one vector per input.
+        let embedding = Embedding::from_raw(vectors.into_iter().next().unwrap_or_default());
+        if let Some(trace) = trace {
+            let dim = [self.config.projection_dim];
+            trace.f32("embedding", &dim, embedding.values());
+            trace.f32("normalized", &dim, embedding.normalized().values());
+        }
+        Ok(embedding)
+    }
+
+    fn vision(&self) -> Result<&VisionTower, Error> {
+        self.vision.as_ref().ok_or(Error::TowerNotLoaded("vision"))
+    }
+
+    fn text(&self) -> Result<&TextTower, Error> {
+        self.text.as_ref().ok_or(Error::TowerNotLoaded("text"))
+    }
+
+    fn check_pixels<'a>(&self, pixels: &'a PixelValues) -> Result<&'a PixelValues, Error> {
+        let size = self.config.vision.image_size;
+        if pixels.size == size && pixels.data.len() == 3 * size * size {
+            return Ok(pixels);
+        }
+        Err(Error::Input(format!(
+            "pixel values are {0}x{0}, the model needs {size}x{size}",
+            pixels.size
+        )))
+    }
+
+    fn check_ids<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32], Error> {
+        let (max, vocab) = (self.config.text.max_positions, self.config.text.vocab_size);
+        if ids.is_empty() || ids.len() > max {
+            return Err(Error::Input(format!(
+                "{} token ids, the model takes 1 to {max}",
+                ids.len()
+            )));
+        }
+        match ids.iter().find(|id| **id as usize >= vocab) {
+            Some(id) => {
+                Err(Error::Input(format!("token id {id} is outside the vocabulary of {vocab}")))
+            }
+            None => Ok(ids),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! One error type for the crate; each part keeps its own detailed one.
 
-use crate::{config::ConfigError, image::ImageError, text::TokenizerError};
+use crate::{
+    config::ConfigError, image::ImageError, kernel::KernelError, text::TokenizerError,
+    weights::WeightsError,
+};
 
 /// Anything that can go wrong between bytes and an [`Embedding`](crate::Embedding).
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +15,14 @@ pub enum Error {
     Image(#[from] ImageError),
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    #[error("the {0} tower is not loaded: load the model with it (`Options::towers`)")]
+    TowerNotLoaded(&'static str),
+    #[error("{0}")]
+    Input(String),
 }
 
 impl Error {
@@ -21,6 +32,10 @@ impl Error {
             Error::Config(e) => e.kind(),
             Error::Image(e) => e.kind(),
             Error::Tokenizer(e) => e.kind(),
+            Error::Weights(e) => e.kind(),
+            Error::Kernel(_) => "kernel",
+            Error::TowerNotLoaded(_) => "tower_not_loaded",
+            Error::Input(_) => "input",
         }
     }
 }

@@ -7,12 +7,16 @@ pub mod config;
 mod embedding;
 mod error;
 pub mod image;
+mod kernel;
+mod model;
 mod provenance;
 pub mod synthetic;
 pub mod text;
+pub mod trace;
 pub mod weights;
 
 pub use clip::{Clip, Options, Towers};
-pub use embedding::{Embedding, NormalizedEmbedding};
+pub use embedding::{Embedding, NormalizedEmbedding, logits_per_image};
 pub use error::Error;
+pub use kernel::{KernelError, Path};
 pub use provenance::{NUMERICS_VERSION, Provenance};

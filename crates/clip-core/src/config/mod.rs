@@ -2,6 +2,7 @@
 
 mod model;
 mod preprocess;
+mod tensors;
 
 pub use model::{Activation, ClipConfig, TextConfig, VisionConfig};
 pub use preprocess::PreprocessConfig;

@@ -1,46 +1,32 @@
 //! Image bytes to pixel values, identical to Hugging Face's CLIP image processor.
+//!
+//! decode → orient → RGB → bicubic resize of the short side → centre crop → normalise. Every
+//! step reproduces the Python pipeline's integers and rounding; which pipeline is the
+//! [`Profile`]'s choice.
+
+mod decode;
+mod error;
+mod limits;
+mod normalize;
+mod orient;
+mod profile;
+mod raster;
+mod resize;
+mod sniff;
+
+pub use error::ImageError;
+pub use limits::Limits;
+pub use profile::{Alpha, Exif, Normalize, Profile, ProfileError, Resize};
+pub use sniff::Format;
 
 use crate::config::PreprocessConfig;
-
-/// The image could not be turned into pixels.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    #[error("the file is empty (0 bytes)")]
-    Empty,
-}
-
-impl ImageError {
-    /// A short stable name for programs.
-    pub fn kind(&self) -> &'static str {
-        "image.empty"
-    }
-}
-
-/// How an entry point of Hugging Face prepares pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Profile;
-
-impl Profile {
-    /// The Inference Endpoints toolkit: Pillow resize, EXIF applied, alpha dropped.
-    pub const HF_ENDPOINT: Profile = Profile;
-}
-
-/// Refused before anything is allocated.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits;
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits
-    }
-}
 
 /// 8-bit RGB, rows top to bottom, no padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RgbImage {
     pub width: u32,
     pub height: u32,
+    /// `width * height * 3` bytes.
     pub data: Vec<u8>,
 }
 
@@ -51,22 +37,126 @@ pub struct PixelValues {
     pub data: Vec<f32>,
 }
 
-/// Bytes to pixel values under one profile.
+/// What the file says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageInfo {
+    pub format: Format,
+    /// Size in the file, before orientation, pixels.
+    pub width: u32,
+    pub height: u32,
+    /// Pillow's name of the mode in which the file opens (`"RGB"`, `"P"`, `"CMYK"` …).
+    pub mode: &'static str,
+    /// EXIF or XMP orientation, 1–8; 1 if the file has none.
+    pub orientation: u8,
+    /// Whether the file has any kind of transparency.
+    pub alpha: bool,
+    /// Frames, where known without decoding them. Only the first one is used.
+    pub frames: Option<u32>,
+}
+
+/// A picture as the resizer sees it: oriented and in RGB, by the profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    pub info: ImageInfo,
+    pub rgb: RgbImage,
+}
+
+/// Every intermediate result, for people and for `trace`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stages {
+    pub decoded: Decoded,
+    /// The whole resized picture; its short side is the configuration's `shortest_edge`.
+    pub resized: RgbImage,
+    /// The centre crop, what the model sees.
+    pub cropped: RgbImage,
+    pub pixels: PixelValues,
+}
+
+/// Bytes to pixel values under one profile. Cheap to share between threads.
 #[derive(Debug, Clone)]
 pub struct Processor {
-    size: usize,
+    edge: usize,
+    crop: usize,
+    table: Box<normalize::Table>,
+    profile: Profile,
+    limits: Limits,
 }
 
 impl Processor {
-    pub fn new(config: &PreprocessConfig, _profile: Profile, _limits: Limits) -> Self {
-        Processor { size: config.crop_size }
+    pub fn new(config: &PreprocessConfig, profile: Profile, limits: Limits) -> Self {
+        Processor {
+            // A crop beyond the picture would need padding, which the configuration excludes.
+            edge: config.shortest_edge.max(config.crop_size),
+            crop: config.crop_size,
+            table: Box::new(normalize::table(config, profile.normalize)),
+            profile,
+            limits,
+        }
+    }
+
+    /// The profile in use.
+    pub fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// Decode, orient, resize, crop, normalise.
+    ///
+    /// # Errors
+    /// Not a picture, not a supported one, damaged or cut short, or over a limit.
     pub fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
-        if bytes.is_empty() {
-            return Err(ImageError::Empty);
-        }
-        Ok(PixelValues { size: self.size, data: vec![0.0; 3 * self.size * self.size] })
+        let rgb = self.decode(bytes)?.rgb;
+        let size = self.target(&rgb)?;
+        let window = resize::Window::center(size, self.crop);
+        let cropped = resize::resize(&rgb, size, &window, self.profile.resize);
+        Ok(self.normalize(&cropped))
+    }
+
+    /// Only the first steps: decode, orient, convert to RGB.
+    ///
+    /// # Errors
+    /// As [`Processor::process`].
+    pub fn decode(&self, bytes: &[u8]) -> Result<Decoded, ImageError> {
+        let raster = decode::decode(bytes, &self.limits)?;
+        let info = ImageInfo {
+            format: raster.format,
+            width: raster.width,
+            height: raster.height,
+            mode: raster.mode,
+            orientation: raster.orientation,
+            alpha: raster.has_alpha(),
+            frames: raster.frames,
+        };
+        let rgb = raster.into_rgb(self.profile.alpha)?;
+        let rgb = match self.profile.exif {
+            Exif::Apply => orient::apply(rgb, info.orientation),
+            Exif::Ignore => rgb,
+        };
+        Ok(Decoded { info, rgb })
+    }
+
+    /// [`Processor::process`] with everything in between. Slower: resizes the whole picture.
+    ///
+    /// # Errors
+    /// As [`Processor::process`].
+    pub fn stages(&self, bytes: &[u8]) -> Result<Stages, ImageError> {
+        let decoded = self.decode(bytes)?;
+        let size = self.target(&decoded.rgb)?;
+        let full = resize::Window::full(size);
+        let resized = resize::resize(&decoded.rgb, size, &full, self.profile.resize);
+        // Cropping is resizing to the same size and keeping the window.
+        let window = resize::Window::center(size, self.crop);
+        let cropped = resize::resize(&resized, size, &window, self.profile.resize);
+        let pixels = self.normalize(&cropped);
+        Ok(Stages { decoded, resized, cropped, pixels })
+    }
+
+    fn target(&self, rgb: &RgbImage) -> Result<(usize, usize), ImageError> {
+        let (width, height) = resize::target(rgb.width, rgb.height, self.edge);
+        self.limits.check_resized(width, height)?;
+        Ok((width as usize, height as usize))
+    }
+
+    fn normalize(&self, cropped: &RgbImage) -> PixelValues {
+        PixelValues { size: self.crop, data: normalize::apply(&self.table, cropped) }
     }
 }

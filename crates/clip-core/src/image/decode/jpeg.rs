@@ -1,0 +1,83 @@
+//! JPEG through `libjpeg-turbo-rs`, the one Rust decoder measured bit-equal to libjpeg-turbo.
+//!
+//! The crate contains `unsafe` and gives no memory-safety guarantee, so its version is pinned
+//! exactly, it is fuzzed here, and everything unusual is refused from the header: only 8-bit
+//! Huffman-coded DCT frames with 1, 3 or 4 components get as far as its entropy decoder.
+
+use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
+
+use crate::image::{
+    Format, ImageError, Limits, orient,
+    raster::{Pixels, Raster, cmyk_to_rgb},
+};
+
+const FORMAT: Format = Format::Jpeg;
+
+/// More scans than any encoder writes; each costs a pass over the whole picture.
+const MAX_SCANS: usize = 1000;
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
+    let caps = DecodeLimits {
+        max_pixels: limits.max_pixels,
+        max_scans: MAX_SCANS,
+        ..DecodeLimits::default()
+    };
+    let mut decoder = Decoder::new_with_limits(bytes, caps).map_err(error)?;
+    let frame = decoder.header();
+    let (width, height) = (frame.width(), frame.height());
+    limits.check_size(width as u64, height as u64)?;
+    if decoder.is_arithmetic() {
+        return Err(ImageError::unsupported("an arithmetic-coded JPEG (Pillow refuses it too)"));
+    }
+    if frame.precision != 8 || frame.is_lossless {
+        let kind = format!("a {}-bit or lossless JPEG", frame.precision);
+        return Err(ImageError::unsupported(kind));
+    }
+    let (mode, output) = match frame.components.len() {
+        1 => ("L", PixelFormat::Grayscale),
+        3 => ("RGB", PixelFormat::Rgb),
+        4 => ("CMYK", PixelFormat::Cmyk),
+        n => return Err(ImageError::unsupported(format!("a JPEG with {n} components"))),
+    };
+    let orientation = orient::orientation(decoder.exif_data(), decoder.xmp_data());
+    decoder.set_output_format(output);
+    // libjpeg's default; changes only progressive files whose last scans are missing.
+    decoder.set_block_smoothing(true);
+    let image = decoder.decode_image().map_err(error)?;
+    if (image.width, image.height) != (width, height) || image.pixel_format != output {
+        return Err(ImageError::corrupt(FORMAT, "the decoder returned another picture"));
+    }
+    let pixels = match output {
+        PixelFormat::Grayscale => Pixels::Grey(image.data),
+        PixelFormat::Rgb => Pixels::Rgb(image.data),
+        _ => {
+            // Adobe's convention, which Pillow assumes for every 4-component file: inverted.
+            let mut cmyk = image.data;
+            cmyk.iter_mut().for_each(|v| *v = 255 - *v);
+            Pixels::Rgb(cmyk_to_rgb(&cmyk))
+        }
+    };
+    Ok(Raster {
+        format: FORMAT,
+        width: width as u32,
+        height: height as u32,
+        mode,
+        pixels,
+        orientation,
+        frames: Some(1),
+    })
+}
+
+fn error(error: JpegError) -> ImageError {
+    match error {
+        JpegError::UnexpectedEof => ImageError::truncated(FORMAT, "its data stops early"),
+        JpegError::Unsupported(what) => ImageError::unsupported(format!("this JPEG ({what})")),
+        JpegError::LimitExceeded { what, actual, limit } => ImageError::TooLarge {
+            what: "a dimension of the JPEG",
+            actual: format!("{what} {actual}"),
+            limit: limit.to_string(),
+            option: "max_pixels",
+        },
+        other => ImageError::corrupt(FORMAT, other),
+    }
+}

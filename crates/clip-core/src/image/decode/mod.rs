@@ -1,0 +1,28 @@
+//! File bytes to samples, equal to what Pillow's decoders return.
+//!
+//! Each format has its own file. All decoders are pure Rust, look at the declared size before
+//! they allocate, and report an error wherever Pillow does.
+
+mod bmp;
+mod gif;
+mod jpeg;
+mod png;
+mod webp;
+
+use super::{Format, ImageError, Limits, raster::Raster, sniff};
+
+/// Decodes the first frame.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
+    limits.check_bytes(bytes.len())?;
+    let format = sniff::sniff(bytes)?;
+    // The decoders are other people's code fed with strangers' files: if one panics after all,
+    // it is this file's error, not the process's. (wasm32 aborts; the sandbox holds it.)
+    std::panic::catch_unwind(|| match format {
+        Format::Jpeg => jpeg::decode(bytes, limits),
+        Format::Png => png::decode(bytes, limits),
+        Format::WebP => webp::decode(bytes, limits),
+        Format::Gif => gif::decode(bytes, limits),
+        Format::Bmp => bmp::decode(bytes, limits),
+    })
+    .unwrap_or_else(|_| Err(ImageError::corrupt(format, "the decoder could not handle it")))
+}

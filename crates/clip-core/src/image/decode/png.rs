@@ -1,0 +1,208 @@
+//! PNG through the `png` crate, samples brought to 8 bits by Pillow's rules.
+
+use std::io::Cursor;
+
+use png::{BitDepth, ColorType, DecodingError, Info, Transformations};
+
+use crate::image::{
+    Format, ImageError, Limits, orient,
+    raster::{Palette, Pixels, Raster, color_key},
+};
+
+const FORMAT: Format = Format::Png;
+
+/// Memory the `png` crate may use for rows, text and profiles, beyond the pixels.
+const METADATA_BYTES: usize = 64 << 20;
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
+    let caps = png::Limits { bytes: METADATA_BYTES };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), caps);
+    decoder.set_transformations(Transformations::IDENTITY);
+    decoder.set_ignore_iccp_chunk(true);
+    let header = decoder.read_header_info().map_err(error)?;
+    let (width, height) = (header.width, header.height);
+    limits.check_size(width.into(), height.into())?;
+    let mut reader = decoder.read_info().map_err(error)?;
+
+    let info = reader.info();
+    let (color, depth, interlaced) = (info.color_type, info.bit_depth, info.interlaced);
+    let mut samples = Samples::new(color, depth, width as usize, height as usize);
+    if interlaced {
+        let size = reader.output_buffer_size().ok_or_else(|| corrupt("impossible size"))?;
+        let mut raw = vec![0; size];
+        let frame = reader.next_frame(&mut raw).map_err(error)?;
+        raw.chunks_exact(frame.line_size).take(height as usize).for_each(|r| samples.push(r));
+    } else {
+        for _ in 0..height {
+            let row = reader.next_row().map_err(error)?;
+            samples.push(row.ok_or_else(|| ImageError::truncated(FORMAT, "rows missing"))?.data());
+        }
+    }
+    // Orientation may stand after the pixels. Pillow does not need the end marker; a damaged
+    // chunk there is an error.
+    if let Err(e) = reader.finish()
+        && !ends_between_chunks(bytes)
+    {
+        return Err(error(e));
+    }
+
+    let info = reader.info();
+    let xmp = info.utf8_text.iter().rev().find(|t| t.keyword == "XML:com.adobe.xmp");
+    let xmp = xmp.and_then(|t| t.get_text().ok());
+    let raw_exif = match &info.exif_metadata {
+        Some(exif) => Some(exif.to_vec()),
+        None => raw_profile(info),
+    };
+    Ok(Raster {
+        format: FORMAT,
+        width,
+        height,
+        mode: mode(color, depth),
+        orientation: orient::orientation(raw_exif.as_deref(), xmp.as_deref().map(str::as_bytes)),
+        frames: Some(info.animation_control.map_or(1, |a| a.num_frames)),
+        pixels: samples.finish(info)?,
+    })
+}
+
+/// 8-bit samples, collected row by row.
+struct Samples {
+    color: ColorType,
+    depth: BitDepth,
+    /// Samples in a row.
+    width: usize,
+    data: Vec<u8>,
+}
+
+impl Samples {
+    fn new(color: ColorType, depth: BitDepth, width: usize, height: usize) -> Self {
+        let width = width * color.samples();
+        let per_pixel = if color == ColorType::GrayscaleAlpha { 2 } else { 1 };
+        Samples { color, depth, width, data: Vec::with_capacity(width * per_pixel * height) }
+    }
+
+    fn push(&mut self, row: &[u8]) {
+        let (bits, scale) = match self.depth {
+            BitDepth::One => (1, 255),
+            BitDepth::Two => (2, 85),
+            BitDepth::Four => (4, 17),
+            BitDepth::Eight => return self.push_bytes(row.iter().copied()),
+            BitDepth::Sixteen if self.color == ColorType::Grayscale => {
+                // Pillow's "I;16" -> "RGB" clips instead of scaling.
+                let clip = |p: &[u8]| if p[0] > 0 { 255 } else { p[1] };
+                return self.push_bytes(row.chunks_exact(2).map(clip));
+            }
+            BitDepth::Sixteen => return self.push_bytes(row.chunks_exact(2).map(|p| p[0])),
+        };
+        let scale = if self.color == ColorType::Indexed { 1 } else { scale };
+        let mask = (1u8 << bits) - 1;
+        let samples = row
+            .iter()
+            .flat_map(|byte| (1..=8 / bits).map(move |i| (byte >> (8 - i * bits)) & mask))
+            .take(self.width);
+        self.data.extend(samples.map(|v| v * scale));
+    }
+
+    fn push_bytes(&mut self, row: impl Iterator<Item = u8>) {
+        if self.color == ColorType::GrayscaleAlpha {
+            let mut row = row;
+            while let (Some(grey), Some(alpha)) = (row.next(), row.next()) {
+                self.data.extend([grey, grey, grey, alpha]);
+            }
+        } else {
+            self.data.extend(row);
+        }
+    }
+
+    fn finish(self, info: &Info<'_>) -> Result<Pixels, ImageError> {
+        let key = info.trns.as_deref();
+        Ok(match self.color {
+            ColorType::Indexed => {
+                let colors = info.palette.as_deref().ok_or_else(|| corrupt("no palette"))?;
+                let mut palette = Palette::new(colors);
+                palette.set_alphas(key.unwrap_or_default());
+                palette.expand(&self.data)
+            }
+            ColorType::Grayscale => match key {
+                Some([high, low, ..]) => {
+                    let set = (*high, *low) != (0, 0);
+                    let key = match self.depth {
+                        BitDepth::One => u8::from(set) * 255,
+                        _ => *low,
+                    };
+                    color_key(Pixels::Grey(self.data), [key; 3])
+                }
+                _ => Pixels::Grey(self.data),
+            },
+            ColorType::Rgb => match key {
+                Some([_, r, _, g, _, b, ..]) if self.depth == BitDepth::Eight => {
+                    color_key(Pixels::Rgb(self.data), [*r, *g, *b])
+                }
+                Some([_, r, _, g, _, b, ..]) => color_key(Pixels::Rgb(self.data), [*r, *g, *b]),
+                _ => Pixels::Rgb(self.data),
+            },
+            ColorType::GrayscaleAlpha | ColorType::Rgba => Pixels::Rgba(self.data),
+        })
+    }
+}
+
+fn mode(color: ColorType, depth: BitDepth) -> &'static str {
+    match (color, depth) {
+        (ColorType::Grayscale, BitDepth::One) => "1",
+        (ColorType::Grayscale, BitDepth::Sixteen) => "I;16",
+        (ColorType::Grayscale, _) => "L",
+        (ColorType::Rgb, _) => "RGB",
+        (ColorType::Indexed, _) => "P",
+        (ColorType::GrayscaleAlpha, BitDepth::Eight) => "LA",
+        // Pillow has no 16-bit LA.
+        (ColorType::GrayscaleAlpha | ColorType::Rgba, _) => "RGBA",
+    }
+}
+
+/// ImageMagick's "Raw profile type exif": a text of hexadecimal digits after three lines.
+fn raw_profile(info: &Info<'_>) -> Option<Vec<u8>> {
+    const KEY: &str = "Raw profile type exif";
+    let text = match info.compressed_latin1_text.iter().find(|t| t.keyword == KEY) {
+        Some(text) => text.get_text().ok()?,
+        None => info.uncompressed_latin1_text.iter().find(|t| t.keyword == KEY)?.text.clone(),
+    };
+    let digits: Vec<u8> = text
+        .split('\n')
+        .skip(3)
+        .flat_map(str::chars)
+        .filter_map(|c| c.to_digit(16).map(|d| d as u8))
+        .collect();
+    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+/// Whether the bytes stop after a whole chunk (or within the next one's 8-byte header).
+fn ends_between_chunks(bytes: &[u8]) -> bool {
+    let mut at = 8usize;
+    loop {
+        let Some(header) = bytes.get(at..at.saturating_add(8)) else { return true };
+        let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let Some(next) = at.checked_add(12).and_then(|n| n.checked_add(length)) else {
+            return false;
+        };
+        if next > bytes.len() {
+            return false;
+        }
+        at = next;
+    }
+}
+
+fn corrupt(detail: &str) -> ImageError {
+    ImageError::corrupt(FORMAT, detail)
+}
+
+fn error(error: DecodingError) -> ImageError {
+    match error {
+        DecodingError::IoError(e) => ImageError::io(FORMAT, &e),
+        DecodingError::LimitsExceeded => ImageError::TooLarge {
+            what: "the PNG's metadata",
+            actual: "more memory".into(),
+            limit: format!("{METADATA_BYTES} bytes"),
+            option: "nothing; strip the metadata instead",
+        },
+        other => ImageError::corrupt(FORMAT, other),
+    }
+}

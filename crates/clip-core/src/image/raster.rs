@@ -1,0 +1,135 @@
+//! What a decoder returns, and Pillow's conversions of it to RGB.
+
+use super::{Alpha, Format, ImageError, RgbImage};
+
+/// Decoded samples, 8 bits each, rows top to bottom.
+#[derive(Debug)]
+pub(crate) enum Pixels {
+    Grey(Vec<u8>),
+    Rgb(Vec<u8>),
+    /// Straight (not premultiplied) alpha.
+    Rgba(Vec<u8>),
+}
+
+/// A decoded file before orientation and conversion.
+#[derive(Debug)]
+pub(crate) struct Raster {
+    pub format: Format,
+    pub width: u32,
+    pub height: u32,
+    /// Pillow's name of the mode that the file opens in (`"RGB"`, `"P"`, `"I;16"` …).
+    pub mode: &'static str,
+    pub pixels: Pixels,
+    /// As in the file, 1–8; other values as found.
+    pub orientation: u8,
+    /// Frames of an animation, where known without decoding.
+    pub frames: Option<u32>,
+}
+
+impl Raster {
+    pub(crate) fn has_alpha(&self) -> bool {
+        matches!(self.pixels, Pixels::Rgba(_))
+    }
+
+    pub(crate) fn into_rgb(self, alpha: Alpha) -> Result<RgbImage, ImageError> {
+        let (format, width, height) = (self.format, self.width, self.height);
+        let data: Vec<u8> = match (self.pixels, alpha) {
+            (Pixels::Rgb(data), _) => data,
+            (Pixels::Grey(data), _) => data.iter().flat_map(|v| [*v; 3]).collect(),
+            (Pixels::Rgba(data), Alpha::Drop) => without_alpha(&data),
+            (Pixels::Rgba(data), Alpha::White) => on_white(&data),
+        };
+        // Everything after this relies on it.
+        if width == 0 || height == 0 || data.len() as u64 != u64::from(width) * u64::from(height) * 3
+        {
+            return Err(ImageError::corrupt(format, "the picture has no pixels"));
+        }
+        Ok(RgbImage { width, height, data })
+    }
+}
+
+fn without_alpha(rgba: &[u8]) -> Vec<u8> {
+    let mut rgb = vec![0; rgba.len() / 4 * 3];
+    for (to, from) in rgb.chunks_exact_mut(3).zip(rgba.chunks_exact(4)) {
+        to.copy_from_slice(&from[..3]);
+    }
+    rgb
+}
+
+/// Pillow's `alpha_composite` over opaque white.
+fn on_white(rgba: &[u8]) -> Vec<u8> {
+    let mut rgb = vec![255; rgba.len() / 4 * 3];
+    for (to, from) in rgb.chunks_exact_mut(3).zip(rgba.chunks_exact(4)) {
+        let a = u32::from(from[3]);
+        for (to, c) in to.iter_mut().zip(from) {
+            *to = ((2 * (u32::from(*c) * a + 255 * (255 - a)) + 255) / 510) as u8;
+        }
+    }
+    rgb
+}
+
+/// CMYK as Pillow holds it (0 = no ink) to RGB: `nk - c * nk / 255`, rounded as its `MULDIV255`.
+pub(crate) fn cmyk_to_rgb(cmyk: &[u8]) -> Vec<u8> {
+    let mut rgb = vec![0; cmyk.len() / 4 * 3];
+    for (to, from) in rgb.chunks_exact_mut(3).zip(cmyk.chunks_exact(4)) {
+        let nk = 255 - u32::from(from[3]);
+        for (to, c) in to.iter_mut().zip(from) {
+            let product = u32::from(*c) * nk + 128;
+            let scaled = ((product >> 8) + product) >> 8;
+            *to = nk.saturating_sub(scaled) as u8;
+        }
+    }
+    rgb
+}
+
+/// 256 colours; entries that the file does not define are greys, as in Pillow.
+#[derive(Debug)]
+pub(crate) struct Palette([[u8; 4]; 256]);
+
+impl Palette {
+    /// `colors`: RGB triples; surplus is ignored.
+    pub(crate) fn new(colors: &[u8]) -> Self {
+        let mut table = [[0; 4]; 256];
+        for (grey, entry) in (0..=255u8).zip(&mut table) {
+            *entry = [grey, grey, grey, 255];
+        }
+        for (entry, color) in table.iter_mut().zip(colors.chunks_exact(3)) {
+            entry[..3].copy_from_slice(color);
+        }
+        Palette(table)
+    }
+
+    /// One alpha per entry; entries beyond stay opaque.
+    pub(crate) fn set_alphas(&mut self, alphas: &[u8]) {
+        for (entry, alpha) in self.0.iter_mut().zip(alphas) {
+            entry[3] = *alpha;
+        }
+    }
+
+    pub(crate) fn set_transparent(&mut self, index: u8) {
+        self.0[usize::from(index)][3] = 0;
+    }
+
+    /// RGBA if any entry that the file made transparent exists, else RGB.
+    pub(crate) fn expand(&self, indices: &[u8]) -> Pixels {
+        let colors = indices.iter().map(|i| self.0[usize::from(*i)]);
+        if self.0.iter().any(|c| c[3] != 255) {
+            Pixels::Rgba(colors.flatten().collect())
+        } else {
+            Pixels::Rgb(colors.flat_map(|[r, g, b, _]| [r, g, b]).collect())
+        }
+    }
+}
+
+/// Pillow's `convert_transparent`: pixels of exactly the key's colour become transparent.
+/// The key is compared by its low bytes, whatever the file's bit depth.
+pub(crate) fn color_key(pixels: Pixels, key: [u8; 3]) -> Pixels {
+    let with_alpha = |rgb: [u8; 3]| [rgb[0], rgb[1], rgb[2], if rgb == key { 0 } else { 255 }];
+    Pixels::Rgba(match pixels {
+        Pixels::Grey(data) => data.iter().flat_map(|v| with_alpha([*v; 3])).collect(),
+        Pixels::Rgb(data) => {
+            data.chunks_exact(3).flat_map(|p| with_alpha([p[0], p[1], p[2]])).collect()
+        }
+        Pixels::Rgba(data) => data,
+    })
+}

@@ -1,0 +1,169 @@
+//! The format of a file by its first bytes, never by its name.
+
+use std::fmt;
+
+use super::ImageError;
+
+/// The formats that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Bmp,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Format::Jpeg => "JPEG",
+            Format::Png => "PNG",
+            Format::WebP => "WebP",
+            Format::Gif => "GIF",
+            Format::Bmp => "BMP",
+        })
+    }
+}
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// Names the format, or says what the bytes are instead.
+pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    let at = |offset: usize, magic: &[u8]| {
+        bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic))
+    };
+    if bytes.is_empty() {
+        return Err(ImageError::Empty);
+    }
+    if starts(b"\xff\xd8\xff") {
+        return Ok(Format::Jpeg);
+    }
+    if starts(PNG) {
+        return Ok(Format::Png);
+    }
+    if starts(b"GIF87a") || starts(b"GIF89a") {
+        return Ok(Format::Gif);
+    }
+    if starts(b"RIFF") && at(8, b"WEBP") {
+        return Ok(Format::WebP);
+    }
+    // Two letters are too few: the header's length tells a bitmap from a text about BMW.
+    if starts(b"BM") && [12, 40, 52, 56, 64, 108, 124].iter().any(|n| at(14, &[*n, 0, 0, 0])) {
+        return Ok(Format::Bmp);
+    }
+    for (format, magic) in [(Format::Jpeg, &b"\xff\xd8\xff"[..]), (Format::Png, PNG)] {
+        if magic.starts_with(bytes) {
+            return Err(ImageError::truncated(format, format!("{} bytes", bytes.len())));
+        }
+    }
+    if let Some(found) = other_media(bytes) {
+        return Err(ImageError::unsupported(found));
+    }
+    Err(ImageError::NotAnImage { found: document(bytes) })
+}
+
+/// Pictures and films that a shop may serve but CLIP's pipeline here does not read.
+fn other_media(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return Some(match bytes.get(8..12) {
+            Some(b"avif" | b"avis") => "an AVIF picture",
+            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => {
+                "a HEIC picture"
+            }
+            _ => "an MP4 or QuickTime video",
+        });
+    }
+    let magics: [(&[u8], &'static str); 13] = [
+        (b"\x1a\x45\xdf\xa3", "a WebM or Matroska video"),
+        (b"II*\0", "a TIFF picture"),
+        (b"MM\0*", "a TIFF picture"),
+        (b"II+\0", "a TIFF picture"),
+        (b"MM\0+", "a TIFF picture"),
+        (b"%PDF", "a PDF document"),
+        (b"8BPS", "a Photoshop document"),
+        (b"\0\0\x01\0", "an ICO icon"),
+        (b"\xff\x0a", "a JPEG XL picture"),
+        (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+        (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+        (b"RIFF", "a RIFF file (AVI or WAV)"),
+    ];
+    if let Some((_, name)) = magics.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Some(name);
+    }
+    is_svg(bytes).then_some("an SVG drawing")
+}
+
+fn head(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let start = bytes.get(..1024).unwrap_or(bytes);
+    String::from_utf8_lossy(start).trim_start().to_ascii_lowercase()
+}
+
+fn is_svg(bytes: &[u8]) -> bool {
+    let head = head(bytes);
+    head.starts_with("<svg")
+        || (head.contains("<svg") && (head.starts_with("<?xml") || head.starts_with("<!")))
+            && !head.contains("<html")
+}
+
+/// What a web server sends in place of a picture.
+fn document(bytes: &[u8]) -> &'static str {
+    let head = head(bytes);
+    if bytes.starts_with(b"PK\x03\x04") {
+        return "a ZIP archive";
+    }
+    if bytes.starts_with(b"\x1f\x8b") {
+        return "gzip-compressed data";
+    }
+    if ["<!doctype html", "<html", "<head", "<body"].iter().any(|tag| head.starts_with(tag)) {
+        return "an HTML page";
+    }
+    if head.starts_with("<?xml") || head.starts_with('<') {
+        return "an XML or HTML document";
+    }
+    let text = head.chars().all(|c| !c.is_control() || c.is_whitespace() || c == '\u{fffd}')
+        && head.matches('\u{fffd}').count() * 16 <= head.chars().count();
+    match (text, head.starts_with('{') || head.starts_with('[')) {
+        (true, true) => "a JSON document",
+        (true, false) => "plain text",
+        (false, _) => "data of an unknown kind",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_servers_send() {
+        for (bytes, expected) in [
+            (&b""[..], "empty"),
+            (b"\xff\xd8", "JPEG file ends"),
+            (b"\0\0\0\x1cftypavif\0\0", "AVIF"),
+            (b"\0\0\0\x18ftypheic", "HEIC"),
+            (b"\0\0\0\x18ftypmp42", "video"),
+            (b"\x1a\x45\xdf\xa3\x9f", "WebM"),
+            (b"II*\0\x08\0\0\0", "TIFF"),
+            (b"<?xml version='1.0'?>\n<svg xmlns=", "SVG"),
+            (b"\xef\xbb\xbf  <SVG width=", "SVG"),
+            (b"<!DOCTYPE html><html><body><svg>", "HTML"),
+            (b"{\"error\": \"not found\"}", "JSON"),
+            (b"BMW makes cars, not pictures", "plain text"),
+            (b"\x01\x02\x03\x04\x05", "unknown kind"),
+            (b"%PDF-1.7", "PDF"),
+        ] {
+            let message = sniff(bytes).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn knows_its_formats() {
+        assert_eq!(sniff(b"\xff\xd8\xff\xe0"), Ok(Format::Jpeg));
+        assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), Ok(Format::WebP));
+        assert_eq!(sniff(b"GIF89a"), Ok(Format::Gif));
+    }
+}

@@ -1,0 +1,175 @@
+//! Scaled dot-product attention.
+
+use super::{
+    Kernels,
+    buffer::Shared,
+    isa::Isa,
+    linear::{Init, Scratch, interleave, rows_of, scratch, tile_of},
+    norm, par,
+};
+
+/// The heads of one layer.
+pub(crate) struct Heads {
+    pub(crate) count: usize,
+    /// Width of a row: all heads side by side.
+    pub(crate) width: usize,
+    /// The last query of a span sees all its keys, the one before all but the last, and so on.
+    pub(crate) causal: bool,
+}
+
+/// Rows of one sequence in the batch.
+pub(crate) struct Span {
+    pub(crate) query_row: usize,
+    pub(crate) queries: usize,
+    pub(crate) key_row: usize,
+    pub(crate) keys: usize,
+}
+
+/// Attention of every head of every span; `qkv` and `out` are rows of `heads.width`, the output
+/// rows are the query rows.
+pub(crate) fn attention(
+    kernels: &Kernels,
+    heads: &Heads,
+    [q, k, v]: [&[f32]; 3],
+    spans: &[Span],
+    out: &mut [f32],
+) {
+    let (d, head_dim) = (heads.width, heads.width / heads.count);
+    let mut next_row = 0;
+    for span in spans {
+        assert!(span.query_row >= next_row && span.queries <= span.keys, "spans do not overlap");
+        next_row = span.query_row + span.queries;
+        let end = (span.key_row + span.keys) * d;
+        assert!(next_row * d <= q.len().min(out.len()) && end <= k.len().min(v.len()));
+    }
+    let out = Shared(out.as_mut_ptr());
+    par::for_each(spans.len() * heads.count, |task| {
+        let (span, column) = (&spans[task / heads.count], task % heads.count * head_dim);
+        let task = HeadTask {
+            q: &q[span.query_row * d + column..],
+            k: &k[span.key_row * d + column..],
+            v: &v[span.key_row * d + column..],
+            stride: d,
+            queries: span.queries,
+            keys: span.keys,
+            head_dim,
+            causal: heads.causal,
+            // SAFETY: the query rows were asserted to lie inside `out`.
+            out: Shared(unsafe { out.ptr().add(span.query_row * d + column) }),
+        };
+        // SAFETY: spans do not overlap (asserted), so each (span, head) has its own elements of
+        // `out`, which is borrowed until for_each returns; `kernels` exists only where the CPU
+        // has the instruction set.
+        scratch(|buffers| unsafe { (kernels.head)(&task, buffers) });
+    });
+}
+
+/// One head of one sequence. Queries `[queries][head_dim]`, keys and values `[keys][head_dim]`,
+/// each row `stride` apart.
+pub(crate) struct HeadTask<'a> {
+    q: &'a [f32],
+    k: &'a [f32],
+    v: &'a [f32],
+    stride: usize,
+    queries: usize,
+    keys: usize,
+    head_dim: usize,
+    /// Query i sees keys up to `keys - queries + i`.
+    causal: bool,
+    /// First element of the head's output rows, `stride` apart.
+    out: Shared<f32>,
+}
+
+/// `softmax(scale * q k^T) v`, scale = 1/sqrt(head_dim). Chains run over ascending head
+/// dimension and ascending keys; masked keys take part with probability +0, and a result of -0
+/// becomes +0, so that keys beyond the mask cannot change a bit.
+///
+/// # Safety
+/// The CPU has `I`; all rows exist; the output rows belong to this task alone; `MR` and
+/// `C * LANES` are the tile of the path.
+#[inline(always)]
+pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
+    task: &HeadTask,
+    scratch: &mut Scratch,
+) {
+    let nr = C * I::LANES;
+    let HeadTask { stride, queries, keys, head_dim: d, .. } = *task;
+    let tiles = queries.div_ceil(MR);
+    let key_panels = keys.div_ceil(nr);
+    let padded_keys = key_panels * nr;
+    let out_panels = d.div_ceil(nr);
+    let Scratch { acc, wide, more: [packed, scores, zeros] } = scratch;
+    acc.grow(MR * nr);
+    wide.grow((d * padded_keys).max(keys * out_panels * nr));
+    packed.grow(queries * d.max(keys));
+    scores.grow(queries * padded_keys);
+    zeros.grow(nr);
+    let bias = Init::Bias(zeros.as_ptr());
+
+    // Keys as panels [d][nr]; columns beyond the last key only pad.
+    for (j, panel) in wide[..d * padded_keys].chunks_exact_mut(d * nr).enumerate() {
+        for c in 0..nr {
+            let key = j * nr + c;
+            if key < keys {
+                let row = &task.k[key * stride..][..d];
+                row.iter().enumerate().for_each(|(kk, x)| panel[kk * nr + c] = *x);
+            } else {
+                (0..d).for_each(|kk| panel[kk * nr + c] = 0.0);
+            }
+        }
+    }
+    for t in 0..tiles {
+        let (start, r) = tile_of(queries, tiles, t);
+        interleave(&task.q[start * stride..], stride, r, &mut packed[start * d..][..r * d]);
+        for p in 0..key_panels {
+            // SAFETY: the tile, the panel and MR * nr accumulators exist (grown above).
+            unsafe {
+                let a = packed.as_ptr().add(start * d);
+                let b = wide.as_ptr().add(p * d * nr);
+                rows_of::<I, MR, C, false>(r, d, a, b.cast(), bias, acc.as_mut_ptr());
+            }
+            for row in 0..r {
+                scores[(start + row) * padded_keys + p * nr..][..nr]
+                    .copy_from_slice(&acc[row * nr..][..nr]);
+            }
+        }
+    }
+    // HF: 1/sqrt(head_dim), computed in f64 and rounded.
+    let scale = (1.0 / (d as f64).sqrt()) as f32;
+    for i in 0..queries {
+        let seen = if task.causal { keys - queries + i + 1 } else { keys };
+        let row = &mut scores[i * padded_keys..][..keys];
+        // SAFETY: the caller guarantees I.
+        unsafe { norm::softmax::<I>(&mut row[..seen], scale) };
+        row[seen..].fill(0.0);
+    }
+    // Values as panels [keys][nr].
+    for (p, panel) in wide[..keys * out_panels * nr].chunks_exact_mut(keys * nr).enumerate() {
+        let valid = nr.min(d - p * nr);
+        for (j, out) in panel.chunks_exact_mut(nr).enumerate() {
+            out[..valid].copy_from_slice(&task.v[j * stride + p * nr..][..valid]);
+            out[valid..].fill(0.0);
+        }
+    }
+    for t in 0..tiles {
+        let (start, r) = tile_of(queries, tiles, t);
+        let rows = &mut packed[start * keys..][..r * keys];
+        interleave(&scores[start * padded_keys..], padded_keys, r, rows);
+        for p in 0..out_panels {
+            let valid = nr.min(d - p * nr);
+            // SAFETY: the tile, the panel and MR * nr accumulators exist; the output rows belong
+            // to this task.
+            unsafe {
+                let a = packed.as_ptr().add(start * keys);
+                let b = wide.as_ptr().add(p * keys * nr);
+                rows_of::<I, MR, C, false>(r, keys, a, b.cast(), bias, acc.as_mut_ptr());
+                for row in 0..r {
+                    let out = task.out.ptr().add((start + row) * stride + p * nr);
+                    for c in 0..valid {
+                        *out.add(c) = acc[row * nr + c] + 0.0;
+                    }
+                }
+            }
+        }
+    }
+}

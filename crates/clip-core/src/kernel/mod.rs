@@ -1,0 +1,322 @@
+//! The numeric contract: which floating-point operations happen, and in which order.
+//!
+//! The same inputs and weights give the same bits on every target, in every batch size, at every
+//! thread count, because IEEE-754 fixes the result of each add, multiply, divide, square root and
+//! fused multiply-add, and this module fixes everything else:
+//!
+//! - **Fusing.** Every multiply-accumulate is one fused multiply-add: FMA3, `fmla`, or an exact
+//!   emulation ([`soft_fma`]) where the machine has none.
+//! - **Order.** Matrix products: one chain per output element, from the bias (or +0) over
+//!   ascending k ([`linear`], [`attention`]). Reductions: 16 interleaved partial sums, element i
+//!   into partial i mod 16, then the tree 8, 4, 2, 1 ([`norm`]).
+//! - **Functions.** exp, erf and the GELUs are polynomials in fused operations ([`exp`]). Division
+//!   and square root are IEEE; no reciprocal estimates, no flush-to-zero.
+//! - **NaN** stays NaN; its payload is not part of the contract.
+//!
+//! The algorithms are written once over the trait [`isa::Isa`]; a path is an instruction set and
+//! the shape of its register tile. `tests.rs` holds every path against plain loops, bit for bit.
+//! A change of any operation or order raises [`NUMERICS_VERSION`](crate::NUMERICS_VERSION).
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+mod attention;
+mod buffer;
+mod exp;
+mod isa;
+mod linear;
+mod norm;
+mod par;
+mod soft_fma;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(crate) use attention::{Heads, Span, attention};
+pub(crate) use buffer::Aligned;
+pub(crate) use linear::{Epilogue, Linear, Rows};
+pub(crate) use par::for_each;
+
+use attention::HeadTask;
+use buffer::Shared;
+use linear::{PanelTask, Scratch};
+
+/// `a * b + c` rounded once, on one float.
+#[inline(always)]
+#[allow(clippy::disallowed_methods)] // IEEE fusedMultiplyAdd, the operation the contract is made of
+fn fused(a: f32, b: f32, c: f32) -> f32 {
+    a.mul_add(b, c)
+}
+
+/// A way to compute. All paths give the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Path {
+    /// One lane, the standard library's fused multiply-add; every target.
+    Scalar,
+    /// x86-64 without FMA3: SSE2 with an exact emulation of the fused operation.
+    Sse2,
+    /// x86-64 with AVX2, FMA3 and F16C.
+    Avx2,
+    /// x86-64 with AVX-512F.
+    Avx512,
+    /// aarch64.
+    Neon,
+}
+
+impl Path {
+    const ALL: [Path; 5] = [Path::Scalar, Path::Sse2, Path::Avx2, Path::Avx512, Path::Neon];
+
+    /// Name as in the environment variable `CLIP_KERNEL`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Path::Scalar => "scalar",
+            Path::Sse2 => "sse2",
+            Path::Avx2 => "avx2",
+            Path::Avx512 => "avx512",
+            Path::Neon => "neon",
+        }
+    }
+
+    /// The paths this machine can run, slowest first.
+    pub fn available() -> Vec<Path> {
+        Path::ALL.into_iter().filter(|p| p.is_available()).collect()
+    }
+
+    fn is_available(self) -> bool {
+        match self {
+            Path::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Path::Sse2 => true,
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => Path::Avx2.is_available() && is_x86_feature_detected!("avx512f"),
+            #[cfg(target_arch = "aarch64")]
+            Path::Neon => true,
+            #[allow(unreachable_patterns)]
+            _ => false,
+        }
+    }
+
+    /// The fastest path, or the one that `CLIP_KERNEL` names.
+    ///
+    /// # Errors
+    /// `CLIP_KERNEL` names a path that does not exist or that this machine cannot run.
+    pub fn detect() -> Result<Path, KernelError> {
+        let available = Path::available();
+        match std::env::var("CLIP_KERNEL") {
+            Ok(name) if !name.is_empty() => available
+                .iter()
+                .copied()
+                .find(|p| p.name() == name)
+                .ok_or(KernelError { found: name, available }),
+            // Scalar is always there.
+            _ => Ok(available.last().copied().unwrap_or(Path::Scalar)),
+        }
+    }
+
+    /// The kernels of this path.
+    ///
+    /// # Errors
+    /// This machine cannot run the path.
+    pub(crate) fn kernels(self) -> Result<&'static Kernels, KernelError> {
+        if !self.is_available() {
+            let available = Path::available();
+            return Err(KernelError { found: self.name().into(), available });
+        }
+        Ok(match self {
+            #[cfg(target_arch = "x86_64")]
+            Path::Sse2 => &SSE2,
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => &AVX2,
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => &AVX512,
+            #[cfg(target_arch = "aarch64")]
+            Path::Neon => &NEON,
+            _ => &SCALAR,
+        })
+    }
+}
+
+/// A kernel path was asked for that cannot run here.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "kernel path {found:?} (CLIP_KERNEL) cannot run on this machine; available: {}",
+    available.iter().map(|p| p.name()).collect::<Vec<_>>().join(", ")
+)]
+pub struct KernelError {
+    found: String,
+    available: Vec<Path>,
+}
+
+/// The operations of one path. A value exists only behind [`Path::kernels`], which checks that
+/// the CPU has the instruction set; that is what makes calling the functions sound.
+#[derive(Debug)]
+pub(crate) struct Kernels {
+    pub(crate) path: Path,
+    /// Rows of the register tile.
+    rows: usize,
+    /// Columns of the register tile, the width of a weight panel.
+    columns: usize,
+    /// Whether panels may be stored as f16 (there is an instruction to widen them).
+    f16_panels: bool,
+    panel: unsafe fn(&PanelTask, &mut Scratch),
+    head: unsafe fn(&HeadTask, &mut Scratch),
+    layer_norm: unsafe fn(&mut [f32], &[f32], &[f32], f32),
+    dot: unsafe fn(&[f32], &[f32]) -> f32,
+    functions: unsafe fn(&mut [f32], Function),
+}
+
+/// Functions of single values, and softmax. Besides exp, for the tests.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(test), allow(dead_code))]
+pub(crate) enum Function {
+    Exp,
+    QuickGelu,
+    Gelu,
+    Softmax,
+    Fma(f32, f32),
+}
+
+/// LayerNorm parameters, padded to whole groups of 16.
+#[derive(Debug)]
+pub(crate) struct LayerNorm {
+    n: usize,
+    gamma: Aligned<f32>,
+    beta: Aligned<f32>,
+    eps: f32,
+}
+
+impl LayerNorm {
+    pub(crate) fn new(gamma: &[f32], beta: &[f32], eps: f32) -> Self {
+        assert_eq!(gamma.len(), beta.len(), "LayerNorm shapes");
+        let padded = |values: &[f32]| {
+            let mut out = Aligned::zeroed(values.len().next_multiple_of(16));
+            out[..values.len()].copy_from_slice(values);
+            out
+        };
+        LayerNorm { n: gamma.len(), gamma: padded(gamma), beta: padded(beta), eps }
+    }
+
+    /// Normalises each row of `x`, in place.
+    pub(crate) fn forward(&self, kernels: &Kernels, x: &mut [f32]) {
+        assert_eq!(x.len() % self.n, 0, "whole rows");
+        let (n, rows) = (self.n, x.len() / self.n);
+        // Some rows per task: one is too little work to hand to a thread.
+        const ROWS: usize = 16;
+        let x = Shared(x.as_mut_ptr());
+        par::for_each(rows.div_ceil(ROWS), |task| {
+            for row in task * ROWS..((task + 1) * ROWS).min(rows) {
+                // SAFETY: rows are disjoint and borrowed until for_each returns; `kernels` exists
+                // only where the CPU has the instruction set.
+                unsafe {
+                    let row = std::slice::from_raw_parts_mut(x.ptr().add(row * n), n);
+                    (kernels.layer_norm)(row, &self.gamma, &self.beta, self.eps);
+                }
+            }
+        });
+    }
+}
+
+impl Kernels {
+    /// Dot product of two vectors of equal length.
+    pub(crate) fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        // SAFETY: `self` exists only where the CPU has the instruction set.
+        unsafe { (self.dot)(a, b) }
+    }
+
+    /// e^x in the contract's bits.
+    pub(crate) fn exp(&self, x: f32) -> f32 {
+        let mut value = [x];
+        self.apply(&mut value, Function::Exp);
+        value[0]
+    }
+
+    /// Applies an element-wise function (softmax: to the whole slice).
+    fn apply(&self, x: &mut [f32], function: Function) {
+        // SAFETY: `self` exists only where the CPU has the instruction set.
+        unsafe { (self.functions)(x, function) }
+    }
+}
+
+/// # Safety
+/// The CPU has `I`.
+#[inline(always)]
+unsafe fn functions<I: isa::Isa>(x: &mut [f32], function: Function) {
+    // SAFETY: the caller guarantees I.
+    unsafe {
+        match function {
+            Function::Exp => norm::map::<I>(x, |_, v| exp::exp::<I>(v)),
+            Function::QuickGelu => norm::map::<I>(x, |_, v| exp::quick_gelu::<I>(v)),
+            Function::Gelu => norm::map::<I>(x, |_, v| exp::gelu::<I>(v)),
+            Function::Softmax => norm::softmax::<I>(x, 1.0),
+            Function::Fma(b, c) => {
+                norm::map::<I>(x, |_, v| I::fma(v, I::splat(b), I::splat(c)));
+            }
+        }
+    }
+}
+
+/// Monomorphic entry points of one instruction set, compiled with its features, and their table.
+macro_rules! path {
+    ($table:ident, $module:ident, $path:expr, $isa:ty, rows $rows:literal, vectors $vectors:literal,
+     f16 $f16:literal $(, features $features:literal)?) => {
+        mod $module {
+            use super::*;
+
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn panel(task: &PanelTask, scratch: &mut Scratch) {
+                // SAFETY: the table's reader guarantees the instruction set and the task.
+                unsafe { linear::panel::<$isa, $rows, $vectors>(task, scratch) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn head(task: &HeadTask, scratch: &mut Scratch) {
+                // SAFETY: the table's reader guarantees the instruction set and the task.
+                unsafe { attention::head::<$isa, $rows, $vectors>(task, scratch) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
+                // SAFETY: the table's reader guarantees the instruction set.
+                unsafe { norm::layer_norm::<$isa>(x, gamma, beta, eps) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
+                // SAFETY: the table's reader guarantees the instruction set.
+                unsafe { norm::dot::<$isa>(a, b) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn functions(x: &mut [f32], function: Function) {
+                // SAFETY: the table's reader guarantees the instruction set.
+                unsafe { super::functions::<$isa>(x, function) }
+            }
+        }
+
+        static $table: Kernels = Kernels {
+            path: $path,
+            rows: $rows,
+            columns: $vectors * <$isa as isa::Isa>::LANES,
+            f16_panels: $f16,
+            panel: $module::panel,
+            head: $module::head,
+            layer_norm: $module::layer_norm,
+            dot: $module::dot,
+            functions: $module::functions,
+        };
+    };
+}
+
+path!(SCALAR, scalar_entry, Path::Scalar, isa::Scalar, rows 4, vectors 4, f16 false);
+#[cfg(target_arch = "x86_64")]
+path!(SSE2, sse2_entry, Path::Sse2, x86::Sse2, rows 4, vectors 2, f16 false);
+#[cfg(target_arch = "x86_64")]
+path!(AVX2, avx2_entry, Path::Avx2, x86::Avx2, rows 6, vectors 2, f16 true,
+      features "avx2,fma,f16c");
+#[cfg(target_arch = "x86_64")]
+path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 true,
+      features "avx2,fma,f16c,avx512f");
+#[cfg(target_arch = "aarch64")]
+path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 false);

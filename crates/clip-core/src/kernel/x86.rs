@@ -1,0 +1,245 @@
+//! x86-64: AVX-512 (16 lanes), AVX2 with FMA3 (8 lanes), and SSE2 with the emulated fused
+//! multiply-add (4 lanes).
+
+use std::arch::x86_64::*;
+
+use super::isa::Isa;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512;
+
+impl Isa for Avx512 {
+    type V = __m512;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F and 16 readable floats.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: Self::V) {
+        // SAFETY: the caller guarantees AVX-512F and 16 writable floats.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe { _mm512_div_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn select_gt(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), y, x) }
+    }
+    #[inline(always)]
+    unsafe fn pow2_of_magic(t: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F.
+        unsafe {
+            let shifted = _mm512_slli_epi32::<23>(_mm512_castps_si512(t));
+            _mm512_castsi512_ps(_mm512_add_epi32(shifted, _mm512_set1_epi32(0x3F80_0000)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(p: *const u16) -> Self::V {
+        // SAFETY: the caller guarantees AVX-512F and 16 readable f16 values.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx2;
+
+impl Isa for Avx2 {
+    type V = __m256;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self::V {
+        // SAFETY: the caller guarantees AVX and 8 readable floats.
+        unsafe { _mm256_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: Self::V) {
+        // SAFETY: the caller guarantees AVX and 8 writable floats.
+        unsafe { _mm256_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self::V {
+        // SAFETY: the caller guarantees AVX.
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX.
+        unsafe { _mm256_div_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees FMA3.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn select_gt(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX.
+        unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) }
+    }
+    #[inline(always)]
+    unsafe fn pow2_of_magic(t: Self::V) -> Self::V {
+        // SAFETY: the caller guarantees AVX2.
+        unsafe {
+            let shifted = _mm256_slli_epi32::<23>(_mm256_castps_si256(t));
+            _mm256_castsi256_ps(_mm256_add_epi32(shifted, _mm256_set1_epi32(0x3F80_0000)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(p: *const u16) -> Self::V {
+        // SAFETY: the caller guarantees F16C and 8 readable f16 values.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.cast())) }
+    }
+}
+
+/// Baseline x86-64: four lanes, the fused operation emulated in two f64 pairs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sse2;
+
+/// Where the low 28 bits of the f64 sum are zero, rounding it to f32 may differ from rounding
+/// the exact value: it may lie on a midpoint between two f32 (normal or denormal). Elsewhere the
+/// sum and the exact value are on the same side of every midpoint, and one rounding is enough.
+#[inline(always)]
+unsafe fn sums_to_f32(sum: [__m128d; 2], a: __m128, b: __m128, c: __m128) -> __m128 {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        let low = _mm_shuffle_ps::<0b10_00_10_00>(_mm_castpd_ps(sum[0]), _mm_castpd_ps(sum[1]));
+        let tail = _mm_slli_epi32::<4>(_mm_castps_si128(low));
+        let doubtful = _mm_movemask_epi8(_mm_cmpeq_epi32(tail, _mm_setzero_si128()));
+        if doubtful != 0 {
+            return exact(a, b, c);
+        }
+        _mm_movelh_ps(_mm_cvtpd_ps(sum[0]), _mm_cvtpd_ps(sum[1]))
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn exact(a: __m128, b: __m128, c: __m128) -> __m128 {
+    let (mut x, mut y, mut z) = ([0.0f32; 4], [0.0f32; 4], [0.0f32; 4]);
+    // SAFETY: SSE2 is part of x86-64; each array holds the four floats stored and loaded.
+    unsafe {
+        _mm_storeu_ps(x.as_mut_ptr(), a);
+        _mm_storeu_ps(y.as_mut_ptr(), b);
+        _mm_storeu_ps(z.as_mut_ptr(), c);
+        for lane in 0..4 {
+            z[lane] = super::soft_fma::fma(x[lane], y[lane], z[lane]);
+        }
+        _mm_loadu_ps(z.as_ptr())
+    }
+}
+
+impl Isa for Sse2 {
+    type V = __m128;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64; the caller guarantees 4 readable floats.
+        unsafe { _mm_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: Self::V) {
+        // SAFETY: SSE2 is part of x86-64; the caller guarantees 4 writable floats.
+        unsafe { _mm_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_div_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let half =
+                |a, b, c| _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
+            let low = half(a, b, c);
+            let high = half(_mm_movehl_ps(a, a), _mm_movehl_ps(b, b), _mm_movehl_ps(c, c));
+            sums_to_f32([low, high], a, b, c)
+        }
+    }
+    #[inline(always)]
+    unsafe fn select_gt(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let mask = _mm_cmpgt_ps(a, b);
+            _mm_or_ps(_mm_and_ps(mask, x), _mm_andnot_ps(mask, y))
+        }
+    }
+    #[inline(always)]
+    unsafe fn pow2_of_magic(t: Self::V) -> Self::V {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let shifted = _mm_slli_epi32::<23>(_mm_castps_si128(t));
+            _mm_castsi128_ps(_mm_add_epi32(shifted, _mm_set1_epi32(0x3F80_0000)))
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The two towers of CLIP (Radford et al. 2021), as `transformers.CLIPModel` computes them.
+
+mod block;
+mod text;
+mod vision;
+
+pub(crate) use text::TextTower;
+pub(crate) use vision::VisionTower;
+
+use crate::{
+    kernel::{Kernels, LayerNorm, Linear},
+    trace::Trace,
+    weights::{Weights, WeightsError},
+};
+
+/// Rows (tokens) that go through a tower at once: enough to use the weights many times, few
+/// enough that activations stay in cache. Does not change a bit of any result.
+const CHUNK_ROWS: usize = 448;
+
+/// Receives intermediate states of a single input.
+type Tracer<'a> = Option<&'a mut Trace>;
+
+/// Reads and packs one tower's tensors.
+struct Loader<'a> {
+    kernels: &'static Kernels,
+    weights: &'a Weights<'a>,
+}
+
+impl Loader<'_> {
+    fn vector(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let tensor = self.weights.get(name)?;
+        let values = tensor.to_vec();
+        self.weights.done(tensor);
+        Ok(values)
+    }
+
+    /// `{name}.weight` as `[n, k]` with `{name}.bias`.
+    fn linear(&self, name: &str, n: usize, k: usize) -> Result<Linear, WeightsError> {
+        let bias = self.vector(&format!("{name}.bias"))?;
+        self.matrix(&format!("{name}.weight"), n, k, Some(&bias))
+    }
+
+    fn matrix(
+        &self,
+        name: &str,
+        n: usize,
+        k: usize,
+        bias: Option<&[f32]>,
+    ) -> Result<Linear, WeightsError> {
+        let tensor = self.weights.get(name)?;
+        let linear = Linear::pack(self.kernels, n, k, bias, |i, out| tensor.read(i * k, out));
+        self.weights.done(tensor);
+        Ok(linear)
+    }
+
+    fn layer_norm(&self, name: &str, eps: f32) -> Result<LayerNorm, WeightsError> {
+        let gamma = self.vector(&format!("{name}.weight"))?;
+        let beta = self.vector(&format!("{name}.bias"))?;
+        Ok(LayerNorm::new(&gamma, &beta, eps))
+    }
+}

@@ -1,0 +1,149 @@
+//! `CLIPTextModelWithProjection`: token ids to the projected end-of-text state.
+
+use super::{
+    CHUNK_ROWS, Loader, Tracer,
+    block::{Block, Sequence, Shape, Workspace},
+    vision::project,
+};
+use crate::{
+    config::ClipConfig,
+    kernel::{Kernels, LayerNorm, Linear},
+    weights::{Tensor, Weights, WeightsError},
+};
+
+#[derive(Debug)]
+pub(crate) struct TextTower {
+    kernels: &'static Kernels,
+    config: ClipConfig,
+    tokens: Table,
+    positions: Vec<f32>,
+    blocks: Vec<Block>,
+    final_norm: LayerNorm,
+    projection: Linear,
+}
+
+/// The token embedding `[vocab, d]`, at half the memory where that loses nothing.
+#[derive(Debug)]
+enum Table {
+    F16(Vec<half::f16>),
+    F32(Vec<f32>),
+}
+
+impl Table {
+    fn load(tensor: &Tensor, d: usize) -> Self {
+        let mut halves = Vec::with_capacity(tensor.len());
+        let mut row = vec![0.0; d];
+        for start in (0..tensor.len()).step_by(d) {
+            tensor.read(start, &mut row);
+            halves.extend(row.iter().map(|&x| half::f16::from_f32(x)));
+            let read_back = halves[start..].iter().map(|h| h.to_f32().to_bits());
+            if !read_back.eq(row.iter().map(|x| x.to_bits())) {
+                return Table::F32(tensor.to_vec());
+            }
+        }
+        Table::F16(halves)
+    }
+
+    /// Adds row `id` to `out`.
+    fn add_row(&self, id: usize, out: &mut [f32]) {
+        let start = id * out.len();
+        match self {
+            Table::F16(t) => out.iter_mut().zip(&t[start..]).for_each(|(x, h)| *x += h.to_f32()),
+            Table::F32(t) => out.iter_mut().zip(&t[start..]).for_each(|(x, v)| *x += v),
+        }
+    }
+}
+
+impl TextTower {
+    pub(crate) fn load(
+        kernels: &'static Kernels,
+        config: &ClipConfig,
+        weights: &Weights,
+    ) -> Result<Self, WeightsError> {
+        let loader = Loader { kernels, weights };
+        let t = &config.text;
+        let d = t.hidden_size;
+        let shape = shape(config);
+        let name = |part: &str| format!("text_model.{part}");
+        let blocks = (0..t.layers)
+            .map(|i| Block::load(&loader, &name(&format!("encoder.layers.{i}")), &shape))
+            .collect::<Result<_, _>>()?;
+        let tokens = weights.get(&name("embeddings.token_embedding.weight"))?;
+        let table = Table::load(tokens, d);
+        weights.done(tokens);
+        Ok(TextTower {
+            kernels,
+            tokens: table,
+            positions: loader.vector(&name("embeddings.position_embedding.weight"))?,
+            blocks,
+            final_norm: loader.layer_norm(&name("final_layer_norm"), t.layer_norm_eps)?,
+            projection: loader.matrix("text_projection.weight", config.projection_dim, d, None)?,
+            config: config.clone(),
+        })
+    }
+
+    /// One projected vector per text. Ids are non-empty, at most `max_positions` long and inside
+    /// the vocabulary ([`crate::Clip`] checks it).
+    pub(crate) fn forward(&self, batch: &[&[u32]], mut trace: Tracer) -> Vec<Vec<f32>> {
+        // Causal attention: tokens after the pooled one cannot change it.
+        let used: Vec<&[u32]> =
+            batch.iter().map(|ids| &ids[..=self.config.text.pooled_position(ids)]).collect();
+        let mut out = Vec::with_capacity(batch.len());
+        let mut rest = &used[..];
+        while !rest.is_empty() {
+            let mut rows = 0;
+            let fits = rest.iter().take_while(|ids| {
+                rows += ids.len();
+                rows <= CHUNK_ROWS
+            });
+            let count = fits.count().max(1);
+            self.chunk(&rest[..count], trace.as_deref_mut(), &mut out);
+            rest = &rest[count..];
+        }
+        out
+    }
+
+    fn chunk(&self, batch: &[&[u32]], mut trace: Tracer, out: &mut Vec<Vec<f32>>) {
+        let d = self.config.text.hidden_size;
+        let mut sequences = Vec::with_capacity(batch.len());
+        let mut all = 0;
+        for ids in batch {
+            sequences.push(Sequence { start: all, len: ids.len(), pooled: ids.len() - 1 });
+            all += ids.len();
+        }
+        let mut work = Workspace::new(all, &shape(&self.config));
+        for (sequence, ids) in sequences.iter().zip(batch) {
+            for (position, &id) in ids.iter().enumerate() {
+                let x = &mut work.x[(sequence.start + position) * d..][..d];
+                x.copy_from_slice(&self.positions[position * d..][..d]);
+                self.tokens.add_row(id as usize, x);
+            }
+        }
+        if let Some(trace) = trace.as_deref_mut() {
+            trace.f32("embeddings", &[all, d], &work.x[..all * d]);
+        }
+        let mut rows = all;
+        for (i, block) in self.blocks.iter().enumerate() {
+            let last = i + 1 == self.blocks.len();
+            block.forward(self.kernels, &mut work, &sequences, true, last);
+            rows = if last { batch.len() } else { rows };
+            if let Some(trace) = trace.as_deref_mut() {
+                trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
+            }
+        }
+        let pooled = &mut work.x[..batch.len() * d];
+        self.final_norm.forward(self.kernels, pooled);
+        project(self.kernels, &self.projection, pooled, out);
+    }
+}
+
+fn shape(config: &ClipConfig) -> Shape {
+    let t = &config.text;
+    Shape {
+        hidden: t.hidden_size,
+        intermediate: t.intermediate_size,
+        heads: t.heads,
+        activation: t.activation,
+        eps: t.layer_norm_eps,
+    }
+}

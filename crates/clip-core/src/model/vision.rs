@@ -1,0 +1,161 @@
+//! `CLIPVisionModelWithProjection`: pixel values to the projected class token.
+
+use super::{
+    CHUNK_ROWS, Loader, Tracer,
+    block::{Block, Sequence, Shape, Workspace},
+};
+use crate::{
+    config::ClipConfig,
+    image::PixelValues,
+    kernel::{Epilogue, Kernels, LayerNorm, Linear, Rows},
+    weights::{Weights, WeightsError},
+};
+
+#[derive(Debug)]
+pub(crate) struct VisionTower {
+    kernels: &'static Kernels,
+    config: ClipConfig,
+    class: Vec<f32>,
+    patches: Linear,
+    positions: Vec<f32>,
+    pre_norm: LayerNorm,
+    blocks: Vec<Block>,
+    post_norm: LayerNorm,
+    projection: Linear,
+}
+
+impl VisionTower {
+    pub(crate) fn load(
+        kernels: &'static Kernels,
+        config: &ClipConfig,
+        weights: &Weights,
+    ) -> Result<Self, WeightsError> {
+        let loader = Loader { kernels, weights };
+        let v = &config.vision;
+        let d = v.hidden_size;
+        let shape = shape(config);
+        let name = |part: &str| format!("vision_model.{part}");
+        let blocks = (0..v.layers)
+            .map(|i| Block::load(&loader, &name(&format!("encoder.layers.{i}")), &shape))
+            .collect::<Result<_, _>>()?;
+        Ok(VisionTower {
+            kernels,
+            class: loader.vector(&name("embeddings.class_embedding"))?,
+            // The convolution [d, 3, p, p] has stride p: a matrix product over flattened patches.
+            patches: loader.matrix(
+                &name("embeddings.patch_embedding.weight"),
+                d,
+                3 * v.patch_size * v.patch_size,
+                None,
+            )?,
+            positions: loader.vector(&name("embeddings.position_embedding.weight"))?,
+            pre_norm: loader.layer_norm(&name("pre_layrnorm"), v.layer_norm_eps)?,
+            blocks,
+            post_norm: loader.layer_norm(&name("post_layernorm"), v.layer_norm_eps)?,
+            projection: loader.matrix(
+                "visual_projection.weight",
+                config.projection_dim,
+                d,
+                None,
+            )?,
+            config: config.clone(),
+        })
+    }
+
+    /// One projected vector per image. Each image must have the model's size.
+    pub(crate) fn forward(&self, batch: &[&PixelValues], mut trace: Tracer) -> Vec<Vec<f32>> {
+        let per_image = self.config.vision.positions();
+        let chunk = (CHUNK_ROWS / per_image).clamp(1, batch.len().max(1));
+        let mut work = Workspace::new(chunk * per_image, &shape(&self.config));
+        let mut out = Vec::with_capacity(batch.len());
+        for images in batch.chunks(chunk) {
+            self.chunk(images, &mut work, trace.as_deref_mut(), &mut out);
+        }
+        out
+    }
+
+    fn chunk(
+        &self,
+        images: &[&PixelValues],
+        work: &mut Workspace,
+        mut trace: Tracer,
+        out: &mut Vec<Vec<f32>>,
+    ) {
+        let (per_image, d) = (self.config.vision.positions(), self.config.vision.hidden_size);
+        let all = images.len() * per_image;
+        self.embed(images, &mut work.x);
+        self.pre_norm.forward(self.kernels, &mut work.x[..all * d]);
+        if let Some(trace) = trace.as_deref_mut() {
+            trace.f32("embeddings", &[all, d], &work.x[..all * d]);
+        }
+        let sequences: Vec<_> = (0..images.len())
+            .map(|i| Sequence { start: i * per_image, len: per_image, pooled: 0 })
+            .collect();
+        let mut rows = all;
+        for (i, block) in self.blocks.iter().enumerate() {
+            // Only the class token is read after the last block.
+            let last = i + 1 == self.blocks.len();
+            block.forward(self.kernels, work, &sequences, false, last);
+            rows = if last { images.len() } else { rows };
+            if let Some(trace) = trace.as_deref_mut() {
+                trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
+            }
+        }
+        let pooled = &mut work.x[..images.len() * d];
+        self.post_norm.forward(self.kernels, pooled);
+        project(self.kernels, &self.projection, pooled, out);
+    }
+
+    /// Class token and patches, plus positions: `[images * positions, d]`.
+    fn embed(&self, images: &[&PixelValues], x: &mut [f32]) {
+        let v = &self.config.vision;
+        let (d, p, grid, size) = (v.hidden_size, v.patch_size, v.grid(), v.image_size);
+        let patches = grid * grid;
+        let width = 3 * p * p;
+        let mut flat = vec![0.0; images.len() * patches * width];
+        for (index, row) in flat.chunks_exact_mut(width).enumerate() {
+            let (image, patch) = (images[index / patches], index % patches);
+            let (top, left) = (patch / grid * p, patch % grid * p);
+            for (line, out) in row.chunks_exact_mut(p).enumerate() {
+                let (channel, y) = (line / p, top + line % p);
+                out.copy_from_slice(&image.data[(channel * size + y) * size + left..][..p]);
+            }
+        }
+        let mut rows = Rows::empty();
+        rows.pack(self.kernels, &flat, images.len() * patches, width, width);
+        let mut embedded = vec![0.0; images.len() * patches * d];
+        self.patches.forward(self.kernels, &rows, Epilogue::Store, &mut embedded);
+        for (image, x) in x.chunks_exact_mut((patches + 1) * d).take(images.len()).enumerate() {
+            x[..d].copy_from_slice(&self.class);
+            x[d..].copy_from_slice(&embedded[image * patches * d..][..patches * d]);
+            x.iter_mut().zip(&self.positions).for_each(|(x, p)| *x += p);
+        }
+    }
+}
+
+fn shape(config: &ClipConfig) -> Shape {
+    let v = &config.vision;
+    Shape {
+        hidden: v.hidden_size,
+        intermediate: v.intermediate_size,
+        heads: v.heads,
+        activation: v.activation,
+        eps: v.layer_norm_eps,
+    }
+}
+
+/// Projects pooled rows and appends them to `out`.
+pub(super) fn project(
+    kernels: &Kernels,
+    projection: &Linear,
+    pooled: &[f32],
+    out: &mut Vec<Vec<f32>>,
+) {
+    let (n, k) = (projection.n, projection.k);
+    let count = pooled.len() / k;
+    let mut rows = Rows::empty();
+    rows.pack(kernels, pooled, count, k, k);
+    let mut projected = vec![0.0; count * n];
+    projection.forward(kernels, &rows, Epilogue::Store, &mut projected);
+    out.extend(projected.chunks_exact(n).map(<[f32]>::to_vec));
+}
