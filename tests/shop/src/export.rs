@@ -23,7 +23,7 @@ pub struct Written {
 }
 
 /// Writes the pictures of `shop` to `dir/images` and `dir/feed.jsonl`, whose addresses start with
-/// `base` (a URL without a final slash). With `with_broken`, four broken files become products too.
+/// `base` (a URL without a final slash; empty: paths relative to the feed). With `with_broken`, four broken files become products too.
 pub fn write(shop: &Shop, dir: &Path, base: &str, with_broken: bool) -> Result<Written, Error> {
     let images = dir.join("images");
     fs::create_dir_all(&images).map_err(|e| failed(&images, e))?;
@@ -61,8 +61,8 @@ pub fn write(shop: &Shop, dir: &Path, base: &str, with_broken: bool) -> Result<W
             let object = json!({
                 "id": id,
                 "title": broken.what,
-                "url": format!("{base}/products/{id}"),
-                "image": format!("{base}/images/{}", broken.name),
+                "url": address(base, &format!("products/{id}")),
+                "image": address(base, &format!("images/{}", broken.name)),
             });
             feed.push_str(&format!("{object}\n"));
             broken_files += 1;
@@ -78,11 +78,16 @@ pub fn write(shop: &Shop, dir: &Path, base: &str, with_broken: bool) -> Result<W
     })
 }
 
+fn address(base: &str, path: &str) -> String {
+    if base.is_empty() { path.to_owned() } else { format!("{base}/{path}") }
+}
+
 fn failed(path: &Path, source: std::io::Error) -> Error {
     Error::Write { path: path.display().to_string(), source }
 }
 
-fn file_name(product: &Product, k: usize) -> String {
+/// Name below `images/` of a product's picture `k`, counted from 0.
+pub fn file_name(product: &Product, k: usize) -> String {
     let ending = product.images.get(k).map_or("jpg", |i| i.format.extension());
     format!("{}-{}.{ending}", product.id, k + 1)
 }
@@ -93,8 +98,8 @@ fn line(product: &Product, k: usize, base: &str) -> String {
     let object = json!({
         "id": id,
         "title": product.title,
-        "url": format!("{base}/products/{}", product.id),
-        "image": format!("{base}/images/{}", file_name(product, k)),
+        "url": address(base, &format!("products/{}", product.id)),
+        "image": address(base, &format!("images/{}", file_name(product, k))),
         "description": product.description,
         "caption": product.caption(),
         "captions": product.captions(6),

@@ -26,7 +26,7 @@ mod words;
 
 pub use catalogue::{Options, Product, Shop};
 pub use encode::{Format, Jpeg};
-pub use export::{Written, write};
+pub use export::{Written, file_name, write};
 pub use image::{ImageSpec, Picture};
 pub use rng::Rng;
 pub use style::{Background, Color, Cut, Garment, Length, Neck, Pattern, Sleeve, Style};
