@@ -179,7 +179,7 @@ mod tests {
             Cmd::new("sh").arg("-c").arg("exit 3").run().unwrap_err().to_string().contains('3')
         );
         assert!(Cmd::new("no-such-program-anywhere").run().is_err());
-        let summary = "echo 'test result: ok. 1 passed; 2 failed;'";
+        let summary = "echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'";
         assert!(Cmd::new("sh").arg("-c").arg(summary).run_tests().is_err());
     }
 }
