@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use clip_core::config::ClipConfig;
 use indicatif::HumanBytes;
 
-use super::{Context, ModelArgs};
+use super::{Context, spec};
 use crate::{
     Error,
     embed::blocking,
@@ -48,12 +48,8 @@ impl ModelCommand {
     }
 }
 
-fn spec(which: Which, context: &Context) -> Result<ModelSpec, Error> {
-    ModelArgs { model: which.model, threads: None }.spec(context)
-}
-
 async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
-    let files = match spec(which, context)? {
+    let files = match spec(which.model.as_deref(), context)? {
         ModelSpec::Folder(path) => ModelFiles::in_folder(&path)?,
         ModelSpec::Hub { repo, revision } => {
             let hub = Hub::new(&context.environment.hub)?;
@@ -65,7 +61,7 @@ async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
 }
 
 async fn info(args: InfoArgs, context: &Context) -> Result<u8, Error> {
-    let spec = spec(args.which, context)?;
+    let spec = spec(args.which.model.as_deref(), context)?;
     // Only looks: `pull` is for downloading.
     let mut local = context.environment.hub.clone();
     local.offline = true;

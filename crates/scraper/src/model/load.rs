@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clip_core::{
@@ -55,10 +56,11 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         None => PreprocessConfig::clip(image_size),
     };
     let tokenizer = tokenizer(files)?;
-    let provenance_preprocessing = label(&preprocess, options.profile, image_size);
+    let preprocessing = label(&preprocess, options.profile, image_size);
     let weights = safetensors_path(&files.weights)?;
     let bytes =
         mmap::map(&weights).map_err(|source| ModelError::Read { path: weights.clone(), source })?;
+    let bytes = Arc::new(bytes);
     let clip = Clip::load(
         config,
         &bytes,
@@ -68,6 +70,8 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
             profile: options.profile,
             limits: options.limits,
             tokenizer,
+            path: None,
+            release: Some(mmap::releaser(&bytes)),
         },
     )
     .map_err(|e| at(&weights, e))?;
@@ -75,7 +79,7 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         model: files.model.clone(),
         revision: files.revision.clone(),
         weights: clip.weights_digest().to_owned(),
-        preprocessing: provenance_preprocessing,
+        preprocessing,
         numerics: NUMERICS_VERSION,
         device: "exact".into(),
     };
@@ -87,8 +91,8 @@ fn tokenizer(_files: &ModelFiles) -> Result<Tokenizer, ModelError> {
 }
 
 /// The profile, and whatever of `preprocessor_config.json` is not CLIP's own.
-fn label(preprocess: &PreprocessConfig, _profile: Profile, image_size: usize) -> String {
-    let mut label = String::from("hf-endpoint");
+fn label(preprocess: &PreprocessConfig, profile: Profile, image_size: usize) -> String {
+    let mut label = profile.to_string();
     let clip = PreprocessConfig::clip(image_size);
     if preprocess.shortest_edge != clip.shortest_edge {
         label += &format!(",shortest_edge={}", preprocess.shortest_edge);

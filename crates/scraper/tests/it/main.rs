@@ -1,0 +1,8 @@
+//! The program from outside: commands, servers that misbehave, and kills.
+
+mod embed;
+mod hub;
+mod model;
+mod run;
+mod server;
+mod support;
