@@ -2,6 +2,7 @@
 
 mod embed;
 mod export;
+mod inspect;
 mod model;
 mod run;
 mod search;
@@ -52,6 +53,7 @@ enum Command {
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Export(export::ExportArgs),
+    Inspect(inspect::InspectArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
 }
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
             Command::Export(args) => args.run(),
+            Command::Inspect(args) => args.run(&context).await,
             Command::Model(command) => command.run(&context).await,
         }
     });

@@ -1,7 +1,6 @@
 //! `scraper model`: weights on this machine.
 
 use clap::{Args, Subcommand};
-use clip_core::config::ClipConfig;
 use indicatif::HumanBytes;
 
 use super::{Context, spec};
@@ -89,9 +88,7 @@ fn show(files: &ModelFiles) -> Result<(), Error> {
         let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
         println!("  {} ({})", path.display(), HumanBytes(size));
     }
-    let json = std::fs::read(&files.config)
-        .map_err(|source| ModelError::Read { path: files.config.clone(), source })?;
-    let config = ClipConfig::from_json(&json).map_err(clip_core::Error::from)?;
+    let (config, _) = model::configs(files)?;
     let (vision, text) = (&config.vision, &config.text);
     println!(
         "  images: {}x{} in patches of {}, {} layers of {}",

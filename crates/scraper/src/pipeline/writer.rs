@@ -131,12 +131,7 @@ impl Commit {
     }
 
     /// An image whose bytes had their result from elsewhere.
-    fn share(
-        &mut self,
-        image: Image,
-        result: &Fate,
-        summary: &mut Summary,
-    ) {
+    fn share(&mut self, image: Image, result: &Fate, summary: &mut Summary) {
         match result {
             Ok(()) => {
                 summary.reused += 1;

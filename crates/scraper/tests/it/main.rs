@@ -2,6 +2,7 @@
 
 mod embed;
 mod hub;
+mod inspect;
 mod model;
 mod run;
 mod server;
