@@ -60,3 +60,84 @@ pub fn pixels(seed: u64, index: usize) -> Vec<f32> {
     };
     drawing(seed, index).into_iter().enumerate().map(normalise).collect()
 }
+
+/// Ranges of code points, each equally likely (`POOLS` in `tests/reference/tokens.py`).
+const POOLS: [(u64, u64); 29] = [
+    (0x20, 0x7F),
+    (0x20, 0x7F),
+    (0x61, 0x7B),
+    (0x00, 0x80),
+    (0x80, 0x250),
+    (0x250, 0x370),
+    (0x300, 0x370),
+    (0x370, 0x530),
+    (0x530, 0x700),
+    (0x700, 0x900),
+    (0x900, 0xE00),
+    (0xE00, 0x1000),
+    (0x1000, 0x1200),
+    (0x1100, 0x1200),
+    (0x1200, 0x1E00),
+    (0x1E00, 0x2000),
+    (0x2000, 0x2070),
+    (0x2070, 0x3000),
+    (0x3000, 0x3400),
+    (0x4E00, 0xA000),
+    (0xA000, 0xAC00),
+    (0xAC00, 0xD7B0),
+    (0xF900, 0x10000),
+    (0x10000, 0x12000),
+    (0x16000, 0x17000),
+    (0x1D000, 0x1F000),
+    (0x1F000, 0x1FB00),
+    (0x20000, 0x30000),
+    (0x0, 0x110000),
+];
+const SNIPPETS: [&str; 28] = [
+    " ",
+    " ",
+    "  ",
+    "\n",
+    "'s",
+    "'S",
+    "'ll",
+    "'RE",
+    "'",
+    "<|startoftext|>",
+    "<|StartOfText|>",
+    "<|endoftext|>",
+    "<|ENDOFTEXT|>",
+    "<|",
+    "|>",
+    "the",
+    "dress",
+    "SHIRT",
+    "jacket",
+    "\u{130}",
+    "\u{3a3}",
+    "\u{338}",
+    "\u{301}",
+    "\u{1100}",
+    "\u{1161}",
+    "\u{11a8}",
+    "\u{200d}",
+    "\u{fe0f}",
+];
+
+/// Random Unicode text `index`, up to 47 characters or snippets.
+pub fn text(seed: u64, index: usize) -> String {
+    let stream = Stream::new(seed, &format!("tokens.{index}"));
+    let mut out = String::new();
+    for i in 1..=stream.word(0) % 48 {
+        let word = stream.word(i);
+        let (choice, pick) = (word & 0xFF, word >> 8);
+        if choice < 64 {
+            out += SNIPPETS[(pick % SNIPPETS.len() as u64) as usize];
+            continue;
+        }
+        let (start, end) = POOLS[(choice % POOLS.len() as u64) as usize];
+        let code = start + pick % (end - start);
+        out.push(char::from_u32(code as u32).unwrap_or('\u{fffd}'));
+    }
+    out
+}

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration, time::Instant};
 
-use clip_core::{Embedding, Towers};
+use clip_core::{Embedding, Towers, trace::Trace};
 
 use crate::{
     Error,
@@ -35,6 +35,8 @@ pub async fn get_image_embedding(url: &str) -> Result<Embedding, Error> {
 pub struct Embedder {
     pub model: Arc<LoadedModel>,
     pub fetcher: Fetcher,
+    /// Whether to digest every stage, which is slower.
+    pub trace: bool,
 }
 
 /// A vector and how long its steps took.
@@ -45,6 +47,8 @@ pub struct Embedded {
     pub fetch: Duration,
     /// Decoding, preprocessing and the tower.
     pub compute: Duration,
+    /// Stage digests, where the [`Embedder`] was asked for them.
+    pub trace: Option<Trace>,
 }
 
 impl Embedder {
@@ -52,7 +56,7 @@ impl Embedder {
     /// HTTP cannot be set up.
     pub fn new(model: LoadedModel) -> Result<Self, Error> {
         let fetcher = Fetcher::new(Caps::default(), Retry::default())?;
-        Ok(Embedder { model: Arc::new(model), fetcher })
+        Ok(Embedder { model: Arc::new(model), fetcher, trace: false })
     }
 
     /// Fetches and embeds one image.
@@ -75,7 +79,12 @@ impl Embedder {
     /// The engine's reason.
     pub async fn embed_bytes(&self, bytes: Vec<u8>) -> Result<Embedded, Error> {
         let length = bytes.len();
-        self.timed(length, move |model| model.clip.embed_image(&bytes)).await
+        let trace = self.trace;
+        self.timed(length, move |LoadedModel { clip, .. }| match trace {
+            true => clip.trace_image(&bytes).map(|(embedding, trace)| (embedding, Some(trace))),
+            false => clip.embed_image(&bytes).map(|embedding| (embedding, None)),
+        })
+        .await
     }
 
     /// Embeds one text.
@@ -83,21 +92,27 @@ impl Embedder {
     /// # Errors
     /// The engine's reason.
     pub async fn embed_text(&self, text: &str) -> Result<Embedded, Error> {
-        let text = text.to_owned();
-        self.timed(text.len(), move |model| model.clip.embed_text(&text)).await
+        let (text, trace) = (text.to_owned(), self.trace);
+        self.timed(text.len(), move |LoadedModel { clip, .. }| match trace {
+            true => clip.trace_text(&text).map(|(embedding, trace)| (embedding, Some(trace))),
+            false => clip.embed_text(&text).map(|embedding| (embedding, None)),
+        })
+        .await
     }
 
     async fn timed(
         &self,
         bytes: usize,
-        compute: impl FnOnce(&LoadedModel) -> Result<Embedding, clip_core::Error> + Send + 'static,
+        compute: impl FnOnce(&LoadedModel) -> Result<(Embedding, Option<Trace>), clip_core::Error>
+        + Send
+        + 'static,
     ) -> Result<Embedded, Error> {
         let model = self.model.clone();
         blocking(move || {
             let started = Instant::now();
-            let embedding = compute(&model)?;
-            let fetch = Duration::ZERO;
-            Ok(Embedded { embedding, bytes, fetch, compute: started.elapsed() })
+            let (embedding, trace) = compute(&model)?;
+            let (fetch, compute) = (Duration::ZERO, started.elapsed());
+            Ok(Embedded { embedding, bytes, fetch, compute, trace })
         })
         .await?
     }

@@ -1,28 +1,136 @@
-//! Text to token ids, identical to Hugging Face's fast CLIP tokenizer.
+//! Text to token ids, identical to Hugging Face's fast CLIP tokenizer (`CLIPTokenizer`).
+//!
+//! Special tokens written out in the text become those tokens; then NFC, one space for white
+//! space, lower case, split into words, byte-level BPE. No `ftfy`, no HTML unescaping.
 
-/// The tokenizer could not be built.
-#[derive(Debug, thiserror::Error)]
-#[error("tokenizer: {0}")]
-pub struct TokenizerError(pub String);
+mod bpe;
+mod hf;
+mod merges;
+mod split;
+mod tables;
+#[cfg(test)]
+mod tests;
 
-impl TokenizerError {
-    pub fn kind(&self) -> &'static str {
-        "tokenizer"
-    }
+use std::sync::{Arc, LazyLock};
+
+use bpe::Model;
+pub use hf::TokenizerError;
+use split::{Part, Words, literals, normalise};
+
+const BOS: &str = "<|startoftext|>";
+const EOT: &str = "<|endoftext|>";
+
+/// CLIP's byte-level BPE tokenizer. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokenizer {
+    model: Arc<Model>,
+    rules: Rules,
 }
 
-/// CLIP's byte-level BPE tokenizer.
-#[derive(Debug)]
-pub struct Tokenizer;
+/// Where published tokenizers differ besides the vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rules {
+    /// Look for the literal of BOS (EOT) after normalisation, so in any case (`normalized`).
+    bos_normalized: bool,
+    eot_normalized: bool,
+    /// The pattern of words starts with both literals.
+    pattern_has_literals: bool,
+}
+
+impl Rules {
+    /// `tokenizer.json` of `openai/clip-vit-base-patch32`.
+    const CLIP: Rules =
+        Rules { bos_normalized: true, eot_normalized: false, pattern_has_literals: true };
+    /// `CLIPTokenizer` of transformers 5 made from `vocab.json` and `merges.txt` alone.
+    const BARE: Rules =
+        Rules { bos_normalized: false, eot_normalized: false, pattern_has_literals: true };
+}
 
 impl Tokenizer {
-    /// The standard CLIP vocabulary (49,408 tokens), embedded in the crate.
+    /// The tokenizer of OpenAI's checkpoints (49,408 tokens), embedded in the crate.
     pub fn clip() -> Self {
-        Tokenizer
+        static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::clip()));
+        Tokenizer { model: MODEL.clone(), rules: Rules::CLIP }
     }
 
-    /// Ids of `text`: BOS, at most `max_len - 2` tokens, EOT.
-    pub fn encode(&self, _text: &str, _max_len: usize) -> Vec<u32> {
-        vec![49406, 49407]
+    /// From a checkpoint's `tokenizer.json`.
+    ///
+    /// # Errors
+    /// Invalid JSON, a vocabulary that contradicts itself, or a normaliser, pre-tokenizer,
+    /// post-processor or model that is not CLIP's; the message names what was found.
+    pub fn from_tokenizer_json(json: &[u8]) -> Result<Self, TokenizerError> {
+        hf::from_tokenizer_json(json).map(Self::share)
+    }
+
+    /// From a checkpoint's `vocab.json` and `merges.txt`, for one that has no `tokenizer.json`.
+    ///
+    /// Unlike with the `tokenizer.json` of OpenAI's checkpoints, `<|STARTOFTEXT|>` in upper case
+    /// is then plain text, as in transformers 5.
+    ///
+    /// # Errors
+    /// Invalid JSON, or a vocabulary that contradicts itself.
+    pub fn from_vocab_and_merges(
+        vocab_json: &[u8],
+        merges_txt: &[u8],
+    ) -> Result<Self, TokenizerError> {
+        hf::from_vocab_and_merges(vocab_json, merges_txt).map(Self::share)
+    }
+
+    /// Drops a copy of the standard vocabulary in favour of the embedded one.
+    fn share(self) -> Self {
+        let clip = Self::clip();
+        if self.model == clip.model { Tokenizer { model: clip.model, ..self } } else { self }
+    }
+
+    /// Whether this is exactly [`Tokenizer::clip`], wherever it was read from.
+    pub fn is_clip(&self) -> bool {
+        *self == Self::clip()
+    }
+
+    /// Ids of `text`: BOS, at most `max_len - 2` tokens, EOT. A `max_len` below 2 counts as 2.
+    pub fn encode(&self, text: &str, max_len: usize) -> Vec<u32> {
+        let limit = max_len.max(2) - 1;
+        let specials = [
+            (BOS, self.model.bos, self.rules.bos_normalized),
+            (EOT, self.model.eot, self.rules.eot_normalized),
+        ];
+        let of_kind = |normalized| -> Vec<(&str, u32)> {
+            specials.iter().filter(|s| s.2 == normalized).map(|s| (s.0, s.1)).collect()
+        };
+        let (raw, normalized) = (of_kind(false), of_kind(true));
+
+        let mut ids = vec![self.model.bos];
+        'text: for part in literals(text, &raw) {
+            let text = match part {
+                Part::Special(id) => {
+                    ids.push(id);
+                    continue;
+                }
+                Part::Text(text) => normalise(text),
+            };
+            for part in literals(&text, &normalized) {
+                match part {
+                    Part::Special(id) => ids.push(id),
+                    Part::Text(text) => {
+                        for word in Words::new(text, self.rules.pattern_has_literals) {
+                            self.model.encode(word.as_bytes(), &mut ids);
+                            // Words are independent: what follows would be cut off.
+                            if ids.len() >= limit {
+                                break 'text;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        ids.truncate(limit);
+        ids.push(self.model.eot);
+        ids
+    }
+
+    /// The text of each token, for people: `"jack"`, `"et</w>"` (`</w>` ends a word), the special
+    /// tokens as written, invalid UTF-8 as U+FFFD.
+    pub fn pieces(&self, ids: &[u32]) -> Vec<String> {
+        self.model.pieces(ids)
     }
 }

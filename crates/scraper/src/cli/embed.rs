@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use clip_core::{Provenance, Towers};
+use clip_core::{Provenance, Towers, trace::Stage};
 use serde::Serialize;
 
 use super::{Context, ModelArgs, output, output_error};
@@ -14,7 +14,7 @@ use crate::{
     Error,
     embed::{Embedded, Embedder, blocking},
     export::npy,
-    fetch::{Caps, FetchError},
+    fetch::{Caps, FetchError, Fetcher, Retry},
     report::{EXIT_FAILURES, EXIT_OK},
     source::{Location, image_files},
 };
@@ -44,6 +44,9 @@ pub(super) struct EmbedArgs {
     /// The vector as the model projects it (HF's get_image_features), not normalised.
     #[arg(long)]
     raw: bool,
+    /// Also a SHA-256 of each stage, to find the first one at which two machines differ.
+    #[arg(long)]
+    trace: bool,
     #[command(flatten)]
     model: ModelArgs,
 }
@@ -77,7 +80,10 @@ impl EmbedArgs {
             (true, false) => Towers::Text,
             _ => Towers::Both,
         };
-        let embedder = Embedder::new(self.model.load(context, towers).await?)?;
+        let mut embedder = Embedder::new(self.model.load(context, towers).await?)?;
+        let bytes = self.model.preprocessing.bytes();
+        embedder.fetcher = Fetcher::new(Caps { bytes, ..Caps::default() }, Retry::default())?;
+        embedder.trace = self.trace;
         let provenance = embedder.model.provenance.clone();
         let fail = output_error(self.output.as_ref());
         let mut printer = Printer {
@@ -92,7 +98,7 @@ impl EmbedArgs {
         for (name, input) in inputs {
             let (kind, result) = match input {
                 Input::Image(location) => ("image", embedder.embed_location(&location).await),
-                Input::Stdin => match read_stdin().await {
+                Input::Stdin => match read_stdin(bytes).await {
                     Ok(bytes) => ("image", embedder.embed_bytes(bytes).await),
                     Err(e) => ("image", Err(e)),
                 },
@@ -138,8 +144,7 @@ impl EmbedArgs {
     }
 }
 
-async fn read_stdin() -> Result<Vec<u8>, Error> {
-    let limit = Caps::default().bytes;
+async fn read_stdin(limit: u64) -> Result<Vec<u8>, Error> {
     let read = move || {
         let mut bytes = Vec::new();
         io::stdin().lock().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -150,6 +155,11 @@ async fn read_stdin() -> Result<Vec<u8>, Error> {
         return Err(FetchError::TooLarge { what: "standard input".into(), limit }.into());
     }
     Ok(bytes)
+}
+
+/// `3x224x224`.
+pub(super) fn shape(stage: &Stage) -> String {
+    stage.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }
 
 struct Printer<'a> {
@@ -172,6 +182,8 @@ enum Object<'a> {
         normalized: bool,
         embedding: &'a [f32],
         provenance: &'a Provenance,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trace: Option<&'a [Stage]>,
     },
     Failure {
         input: &'a str,
@@ -212,6 +224,7 @@ impl Printer<'_> {
                         normalized: !self.raw,
                         embedding: &values,
                         provenance: self.provenance,
+                        trace: embedded.trace.as_ref().map(|trace| trace.stages.as_slice()),
                     }),
                 }
             }
@@ -244,6 +257,9 @@ impl Printer<'_> {
             embedded.fetch.as_secs_f64() * 1e3,
             embedded.compute.as_secs_f64() * 1e3
         )?;
+        for stage in embedded.trace.iter().flat_map(|trace| &trace.stages) {
+            writeln!(self.out, "  {:<16} {:<16} {}", stage.name, shape(stage), stage.sha256)?;
+        }
         self.out.flush()
     }
 

@@ -2,6 +2,7 @@
 
 mod embed;
 mod export;
+mod inspect;
 mod model;
 mod run;
 mod search;
@@ -15,7 +16,10 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use clip_core::Towers;
+use clip_core::{
+    Towers,
+    image::{Limits, Profile},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -49,6 +53,7 @@ enum Command {
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Export(export::ExportArgs),
+    Inspect(inspect::InspectArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
 }
@@ -78,6 +83,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
             Command::Export(args) => args.run(),
+            Command::Inspect(args) => args.run(&context).await,
             Command::Model(command) => command.run(&context).await,
         }
     });
@@ -112,14 +118,39 @@ struct ModelArgs {
     /// Threads for the engine; changes no bit of any result. [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    preprocessing: PreprocessingArgs,
+}
+
+/// Flags about how pictures are prepared.
+#[derive(Debug, Args)]
+struct PreprocessingArgs {
+    /// Whose preprocessing to reproduce: hf-endpoint, transformers4, transformers5,
+    /// transformers5-pil, or parts such as exif=ignore,alpha=white.
+    #[arg(long, default_value_t)]
+    profile: Profile,
+    /// Largest image file, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    max_bytes: u32,
+    /// Largest picture, in megapixels.
+    #[arg(long, value_name = "MP", default_value_t = 100)]
+    max_pixels: u32,
+}
+
+impl PreprocessingArgs {
+    fn limits(&self) -> Limits {
+        Limits {
+            max_bytes: usize::try_from(self.bytes()).unwrap_or(usize::MAX),
+            max_pixels: u64::from(self.max_pixels) * 1_000_000,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        u64::from(self.max_bytes) << 20
+    }
 }
 
 impl ModelArgs {
-    fn spec(&self, context: &Context) -> Result<ModelSpec, Error> {
-        let name = self.model.as_ref().unwrap_or(&context.environment.model);
-        Ok(ModelSpec::parse(name)?)
-    }
-
     async fn load(&self, context: &Context, towers: Towers) -> Result<LoadedModel, Error> {
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new()
@@ -127,11 +158,17 @@ impl ModelArgs {
                 .build_global()
                 .map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))?;
         }
-        let spec = self.spec(context)?;
+        let spec = spec(self.model.as_deref(), context)?;
         let files = crate::model::find(&spec, &context.environment.hub, &context.progress).await?;
-        let options = LoadOptions::new(towers);
+        let (profile, limits) = (self.preprocessing.profile, self.preprocessing.limits());
+        let options = LoadOptions { towers, profile, limits };
         Ok(blocking(move || crate::model::load(&files, &options)).await??)
     }
+}
+
+/// The model that a flag or the environment names.
+fn spec(model: Option<&str>, context: &Context) -> Result<ModelSpec, Error> {
+    Ok(ModelSpec::parse(model.unwrap_or(&context.environment.model))?)
 }
 
 /// Standard output, or the file that `--output` names.

@@ -1,10 +1,9 @@
 //! `scraper model`: weights on this machine.
 
 use clap::{Args, Subcommand};
-use clip_core::config::ClipConfig;
 use indicatif::HumanBytes;
 
-use super::{Context, ModelArgs};
+use super::{Context, spec};
 use crate::{
     Error,
     embed::blocking,
@@ -48,12 +47,8 @@ impl ModelCommand {
     }
 }
 
-fn spec(which: Which, context: &Context) -> Result<ModelSpec, Error> {
-    ModelArgs { model: which.model, threads: None }.spec(context)
-}
-
 async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
-    let files = match spec(which, context)? {
+    let files = match spec(which.model.as_deref(), context)? {
         ModelSpec::Folder(path) => ModelFiles::in_folder(&path)?,
         ModelSpec::Hub { repo, revision } => {
             let hub = Hub::new(&context.environment.hub)?;
@@ -65,7 +60,7 @@ async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
 }
 
 async fn info(args: InfoArgs, context: &Context) -> Result<u8, Error> {
-    let spec = spec(args.which, context)?;
+    let spec = spec(args.which.model.as_deref(), context)?;
     // Only looks: `pull` is for downloading.
     let mut local = context.environment.hub.clone();
     local.offline = true;
@@ -93,9 +88,7 @@ fn show(files: &ModelFiles) -> Result<(), Error> {
         let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
         println!("  {} ({})", path.display(), HumanBytes(size));
     }
-    let json = std::fs::read(&files.config)
-        .map_err(|source| ModelError::Read { path: files.config.clone(), source })?;
-    let config = ClipConfig::from_json(&json).map_err(clip_core::Error::from)?;
+    let (config, _) = model::configs(files)?;
     let (vision, text) = (&config.vision, &config.text);
     println!(
         "  images: {}x{} in patches of {}, {} layers of {}",

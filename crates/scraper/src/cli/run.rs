@@ -40,9 +40,6 @@ pub(super) struct RunArgs {
     /// Downloads at once from one host.
     #[arg(long, value_name = "N", default_value = "4")]
     per_host: NonZeroUsize,
-    /// Largest image file, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 64)]
-    max_bytes: u64,
     /// Changes the store over to this run's model and embeds everything anew.
     #[arg(long)]
     reembed: bool,
@@ -59,7 +56,7 @@ impl RunArgs {
         let _lock = RunLock::acquire(&self.store)?;
         let mut store = SqliteStore::open(&self.store)?;
         let caps = Caps {
-            bytes: self.max_bytes.saturating_mul(1 << 20),
+            bytes: self.model.preprocessing.bytes(),
             connections: self.connections.get(),
             per_host: self.per_host.get(),
             ..Caps::default()

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clip_core::{
@@ -45,20 +46,17 @@ pub struct LoadedModel {
 /// # Errors
 /// [`ModelError::Read`], [`ModelError::Pytorch`], or [`ModelError::Load`] with the file's path.
 pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, ModelError> {
-    let config_json = read(&files.config)?;
-    let config = ClipConfig::from_json(&config_json).map_err(|e| at(&files.config, e))?;
+    let (config, preprocess) = configs(files)?;
     let image_size = config.vision.image_size;
-    let preprocess = match &files.preprocessor {
-        Some(path) => {
-            PreprocessConfig::from_json(&read(path)?, image_size).map_err(|e| at(path, e))?
-        }
-        None => PreprocessConfig::clip(image_size),
+    let tokenizer = match options.towers {
+        Towers::Vision => Tokenizer::clip(), // not used
+        _ => tokenizer(files)?,
     };
-    let tokenizer = tokenizer(files)?;
-    let provenance_preprocessing = label(&preprocess, options.profile, image_size);
+    let preprocessing = label(&preprocess, options.profile, image_size);
     let weights = safetensors_path(&files.weights)?;
     let bytes =
         mmap::map(&weights).map_err(|source| ModelError::Read { path: weights.clone(), source })?;
+    let bytes = Arc::new(bytes);
     let clip = Clip::load(
         config,
         &bytes,
@@ -68,6 +66,8 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
             profile: options.profile,
             limits: options.limits,
             tokenizer,
+            path: None,
+            release: Some(mmap::releaser(&bytes)),
         },
     )
     .map_err(|e| at(&weights, e))?;
@@ -75,20 +75,44 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         model: files.model.clone(),
         revision: files.revision.clone(),
         weights: clip.weights_digest().to_owned(),
-        preprocessing: provenance_preprocessing,
+        preprocessing,
         numerics: NUMERICS_VERSION,
         device: "exact".into(),
     };
     Ok(LoadedModel { clip, provenance })
 }
 
-fn tokenizer(_files: &ModelFiles) -> Result<Tokenizer, ModelError> {
-    Ok(Tokenizer::clip())
+/// The model's shape and its preprocessing, without touching the weights.
+///
+/// # Errors
+/// [`ModelError::Read`] or [`ModelError::Load`] with the file's path.
+pub fn configs(files: &ModelFiles) -> Result<(ClipConfig, PreprocessConfig), ModelError> {
+    let config = ClipConfig::from_json(&read(&files.config)?).map_err(|e| at(&files.config, e))?;
+    let image_size = config.vision.image_size;
+    let preprocess = match &files.preprocessor {
+        Some(path) => {
+            PreprocessConfig::from_json(&read(path)?, image_size).map_err(|e| at(path, e))?
+        }
+        None => PreprocessConfig::clip(image_size),
+    };
+    Ok((config, preprocess))
+}
+
+/// The checkpoint's own tokenizer; CLIP's where it brings none.
+fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
+    match (&files.tokenizer, &files.vocab_merges) {
+        (Some(path), _) => Tokenizer::from_tokenizer_json(&read(path)?).map_err(|e| at(path, e)),
+        (None, Some((vocab, merges))) => {
+            Tokenizer::from_vocab_and_merges(&read(vocab)?, &read(merges)?)
+                .map_err(|e| at(vocab, e))
+        }
+        (None, None) => Ok(Tokenizer::clip()),
+    }
 }
 
 /// The profile, and whatever of `preprocessor_config.json` is not CLIP's own.
-fn label(preprocess: &PreprocessConfig, _profile: Profile, image_size: usize) -> String {
-    let mut label = String::from("hf-endpoint");
+fn label(preprocess: &PreprocessConfig, profile: Profile, image_size: usize) -> String {
+    let mut label = profile.to_string();
     let clip = PreprocessConfig::clip(image_size);
     if preprocess.shortest_edge != clip.shortest_edge {
         label += &format!(",shortest_edge={}", preprocess.shortest_edge);

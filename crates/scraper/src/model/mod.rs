@@ -23,7 +23,7 @@ pub(crate) use download::hex;
 pub use error::ModelError;
 pub use folder::{ModelFiles, Weights};
 pub use hub::Hub;
-pub use load::{LoadOptions, LoadedModel, load};
+pub use load::{LoadOptions, LoadedModel, configs, load};
 pub use pinned::{PinnedFile, pinned};
 pub use spec::ModelSpec;
 pub use verify::verify;

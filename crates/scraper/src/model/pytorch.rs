@@ -157,3 +157,78 @@ fn le<T, const N: usize>(values: Vec<T>, to_bytes: impl Fn(T) -> [u8; N]) -> Vec
 fn broken(path: &Path, reason: impl ToString) -> ModelError {
     ModelError::Pytorch { path: path.to_owned(), reason: reason.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A copy of a fixture (see `tests/fixtures/make_pytorch.py`) in a folder of its own.
+    fn fixture(name: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+        let path = dir.path().join("pytorch_model.bin");
+        fs::copy(source, &path).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn values_written_by_torch_come_back_to_the_bit() {
+        let (_dir, path) = fixture("pytorch_model.bin");
+        let target = converted(&path).unwrap();
+        let bytes = fs::read(&target).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let mut names = file.names();
+        names.sort();
+        assert_eq!(names, ["bf16", "f16", "f32", "scalar", "transposed"]);
+
+        let values = [0.0, -0.0, 1.0 / 3.0, 65504.0, -1.5, 6e-8];
+        let tensor = |name| file.tensor(name).unwrap();
+        assert_eq!(tensor("f32").data(), le(values.to_vec(), f32::to_le_bytes));
+        let halves = values.map(half::f16::from_f32).to_vec();
+        assert_eq!(tensor("f16").data(), le(halves, half::f16::to_le_bytes));
+        let halves = values.map(half::bf16::from_f32).to_vec();
+        assert_eq!(tensor("bf16").data(), le(halves, half::bf16::to_le_bytes));
+        assert_eq!(tensor("scalar").shape(), [0; 0]);
+        let transposed = vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0];
+        assert_eq!(tensor("transposed").shape(), [3, 2]);
+        assert_eq!(tensor("transposed").data(), le(transposed, f32::to_le_bytes));
+    }
+
+    #[test]
+    fn converted_once_and_again_when_the_checkpoint_changes() {
+        let (_dir, path) = fixture("pytorch_model.bin");
+        let modified = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+        let target = converted(&path).unwrap();
+        let first = modified(&target);
+        assert_eq!(modified(&converted(&path).unwrap()), first);
+        let later = first + std::time::Duration::from_secs(5);
+        fs::File::options().append(true).open(&path).unwrap().set_modified(later).unwrap();
+        assert_ne!(modified(&converted(&path).unwrap()), first);
+    }
+
+    #[test]
+    fn what_would_be_misread_is_refused() {
+        let (_dir, path) = fixture("shared_storage.bin");
+        let error = converted(&path).unwrap_err().to_string();
+        assert!(error.contains("part shares its storage"), "{error}");
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        let (dir, path) = fixture("pytorch_model.bin");
+        let whole = fs::read(&path).unwrap();
+        for bytes in [&b""[..], b"not a zip", &whole[..whole.len() / 2]] {
+            fs::write(&path, bytes).unwrap();
+            assert!(matches!(converted(&path), Err(ModelError::Pytorch { .. })));
+        }
+        // Flipped bytes: an error or, where they only change values, a result; never a crash.
+        for at in (0..whole.len()).step_by(7) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            fs::write(&path, bytes).unwrap();
+            let _ = converted(&path);
+        }
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        assert!(left.iter().all(|p| p.extension().is_some_and(|e| e != "tmp")), "{left:?}");
+    }
+}

@@ -78,12 +78,14 @@ pub(super) fn write(
     Ok(summary)
 }
 
+/// Whether bytes have a vector now; `Err` holds kind and message of the refusal.
+type Fate = Result<(), (String, String)>;
+
 /// One transaction, and the bytes whose fate it settles.
 #[derive(Default)]
 struct Commit {
     writes: Vec<Write>,
-    /// `Err` holds kind and message of the refusal.
-    finished: Vec<(ImageHash, Result<(), (String, String)>)>,
+    finished: Vec<(ImageHash, Fate)>,
 }
 
 impl Commit {
@@ -129,12 +131,7 @@ impl Commit {
     }
 
     /// An image whose bytes had their result from elsewhere.
-    fn share(
-        &mut self,
-        image: Image,
-        result: &Result<(), (String, String)>,
-        summary: &mut Summary,
-    ) {
+    fn share(&mut self, image: Image, result: &Fate, summary: &mut Summary) {
         match result {
             Ok(()) => {
                 summary.reused += 1;
