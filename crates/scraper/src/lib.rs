@@ -1,1 +1,21 @@
 //! Embeds every product image of a shop, night after night, and loses nothing.
+//!
+//! Data flows one way: [`source`] → [`fetch`] → `clip_core` → [`store`] → [`export`]; the
+//! [`pipeline`] joins them. [`model`] finds, downloads and verifies weights. The binary in
+//! `main.rs` is a thin shell around [`cli`].
+
+pub mod cli;
+pub mod config;
+pub mod embed;
+mod error;
+pub mod export;
+pub mod fetch;
+pub mod model;
+pub mod pipeline;
+pub mod report;
+pub mod search;
+pub mod source;
+pub mod store;
+
+pub use embed::get_image_embedding;
+pub use error::Error;

@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's chores. `cargo xtask help` lists them; each has a file here.
+
+mod bench;
+mod cross;
+mod demo;
+mod draw_shop;
+mod goldens;
+mod model;
+mod process;
+mod setup;
+mod test;
+mod tools;
+mod wasm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of this workspace: run the demo, the tests, the benchmarks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Setup(setup::Arguments),
+    Demo(demo::Arguments),
+    Test(test::Arguments),
+    Bench(bench::Arguments),
+    Wasm(wasm::Arguments),
+    Goldens(goldens::Arguments),
+    DrawShop(draw_shop::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Wasm(arguments) => wasm::run(&arguments),
+        Command::Goldens(arguments) => goldens::run(&arguments),
+        Command::DrawShop(arguments) => draw_shop::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

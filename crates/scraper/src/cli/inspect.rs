@@ -1,0 +1,184 @@
+//! `scraper inspect`: what the model sees of an image.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use clip_core::{
+    config::PreprocessConfig,
+    image::{ImageInfo, Processor, RgbImage, Stages},
+    trace::sha256_f32,
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Context, PreprocessingArgs, output_error, spec};
+use crate::{
+    Error,
+    embed::blocking,
+    fetch::{Caps, Fetched, Fetcher, Retry},
+    model::{self, hex},
+    report::EXIT_OK,
+    source::Location,
+};
+
+/// Shows how an image is read and prepared, step by step, and saves what the model sees.
+///
+/// Example:
+///   scraper inspect dress.jpg --save crop.png
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct InspectArgs {
+    /// An image file or address.
+    image: String,
+    /// Writes the crop that the model sees, as PNG.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// The model whose preprocessor_config.json counts; needs no weights to be loaded.
+    /// [default: CLIP's own, 224x224]
+    #[arg(long, value_name = "ID|DIR")]
+    model: Option<String>,
+    #[command(flatten)]
+    preprocessing: PreprocessingArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    input: &'a str,
+    bytes: usize,
+    /// SHA-256 of the file, the key of its vector in a store.
+    sha256: String,
+    format: String,
+    width: u32,
+    height: u32,
+    mode: &'a str,
+    alpha: bool,
+    frames: Option<u32>,
+    /// EXIF orientation, 1 (upright) to 8.
+    orientation: u8,
+    profile: String,
+    stages: Vec<Stage>,
+}
+
+#[derive(Serialize)]
+struct Stage {
+    name: &'static str,
+    /// Width and height.
+    size: [usize; 2],
+    sha256: String,
+}
+
+impl InspectArgs {
+    pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let config = match &self.model {
+            None => PreprocessConfig::clip(224),
+            Some(name) => {
+                let (hub, progress) = (&context.environment.hub, &context.progress);
+                model::configs(&model::find(&spec(Some(name), context)?, hub, progress).await?)?.1
+            }
+        };
+        let bytes = self.fetch().await?;
+        let preprocessing = &self.preprocessing;
+        let processor = Processor::new(&config, preprocessing.profile, preprocessing.limits());
+        let (bytes, stages) = blocking(move || {
+            let stages = processor.stages(&bytes);
+            (bytes, stages)
+        })
+        .await?;
+        let stages = stages.map_err(clip_core::Error::from)?;
+        let report = self.report(&bytes, &stages);
+        match self.format {
+            Format::Json => {
+                let json = serde_json::to_string_pretty(&report)
+                    .map_err(|e| Error::Internal(e.to_string()))?;
+                println!("{json}");
+            }
+            Format::Text => print(&report).map_err(output_error(None))?,
+        }
+        if let Some(path) = &self.save {
+            save(&stages.cropped, path).map_err(output_error(Some(path)))?;
+        }
+        Ok(EXIT_OK)
+    }
+
+    async fn fetch(&self) -> Result<Vec<u8>, Error> {
+        let caps = Caps { bytes: self.preprocessing.bytes(), ..Caps::default() };
+        let location = Location::parse(&self.image, Path::new(""))?;
+        match Fetcher::new(caps, Retry::default())?.fetch(&location, None).await? {
+            Fetched::Bytes { bytes, .. } => Ok(bytes),
+            Fetched::NotModified => Err(Error::Internal("304 without a question".into())),
+        }
+    }
+
+    fn report(&self, bytes: &[u8], stages: &Stages) -> Report<'_> {
+        let ImageInfo { format, width, height, mode, orientation, alpha, frames } =
+            stages.decoded.info;
+        let rgb = |name, image: &RgbImage| Stage {
+            name,
+            size: [image.width as usize, image.height as usize],
+            sha256: hex(&Sha256::digest(&image.data)),
+        };
+        let pixels = &stages.pixels;
+        Report {
+            input: &self.image,
+            bytes: bytes.len(),
+            sha256: hex(&Sha256::digest(bytes)),
+            format: format.to_string(),
+            width,
+            height,
+            mode,
+            alpha,
+            frames,
+            orientation,
+            profile: self.preprocessing.profile.to_string(),
+            stages: vec![
+                rgb("decoded", &stages.decoded.rgb),
+                rgb("resized", &stages.resized),
+                rgb("cropped", &stages.cropped),
+                Stage {
+                    name: "pixel_values",
+                    size: [pixels.size; 2],
+                    sha256: sha256_f32(&pixels.data),
+                },
+            ],
+        }
+    }
+}
+
+fn print(report: &Report<'_>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let Report { input, bytes, format, width, height, mode, .. } = report;
+    writeln!(out, "{input}: {format}, {width}x{height}, {mode}, {bytes} bytes")?;
+    let transparency = if report.alpha { "yes" } else { "no" };
+    writeln!(out, "  orientation {} (EXIF); transparency: {transparency}", report.orientation)?;
+    if let Some(frames) = report.frames.filter(|&frames| frames > 1) {
+        writeln!(out, "  {frames} frames, the first one counts")?;
+    }
+    writeln!(out, "  profile {}", report.profile)?;
+    writeln!(out, "  {:<13} {:<10} {}", "file", "", report.sha256)?;
+    for Stage { name, size: [width, height], sha256 } in &report.stages {
+        writeln!(out, "  {name:<13} {:<10} {sha256}", format!("{width}x{height}"))?;
+    }
+    Ok(())
+}
+
+fn save(image: &RgbImage, path: &Path) -> io::Result<()> {
+    let mut encoder =
+        png::Encoder::new(BufWriter::new(File::create(path)?), image.width, image.height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&image.data)?;
+    Ok(writer.finish()?)
+}

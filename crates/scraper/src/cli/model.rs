@@ -1,0 +1,116 @@
+//! `scraper model`: weights on this machine.
+
+use clap::{Args, Subcommand};
+use indicatif::HumanBytes;
+
+use super::{Context, spec};
+use crate::{
+    Error,
+    embed::blocking,
+    model::{self, Hub, ModelError, ModelFiles, ModelSpec},
+    report::EXIT_OK,
+};
+
+/// Finds, downloads and checks weights.
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelCommand {
+    /// Downloads a model into the Hugging Face cache (HF_HOME), resuming where it was cut.
+    Pull(Which),
+    /// Shows where a model is and what it is.
+    Info(InfoArgs),
+    /// Lists the models in the Hugging Face cache.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// A model id or a folder. [default: EMBEDDINGS_MODEL, else openai/clip-vit-base-patch32]
+    model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InfoArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Reads all files and compares their SHA-256.
+    #[arg(long)]
+    verify: bool,
+}
+
+impl ModelCommand {
+    pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        match self {
+            ModelCommand::Pull(which) => pull(which, context).await,
+            ModelCommand::Info(args) => info(args, context).await,
+            ModelCommand::List => list(context),
+        }
+    }
+}
+
+async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
+    let files = match spec(which.model.as_deref(), context)? {
+        ModelSpec::Folder(path) => ModelFiles::in_folder(&path)?,
+        ModelSpec::Hub { repo, revision } => {
+            let hub = Hub::new(&context.environment.hub)?;
+            hub.pull(&repo, revision.as_deref(), &context.progress).await?
+        }
+    };
+    show(&files)?;
+    Ok(EXIT_OK)
+}
+
+async fn info(args: InfoArgs, context: &Context) -> Result<u8, Error> {
+    let spec = spec(args.which.model.as_deref(), context)?;
+    // Only looks: `pull` is for downloading.
+    let mut local = context.environment.hub.clone();
+    local.offline = true;
+    let files = match model::find(&spec, &local, &context.progress).await {
+        Err(ModelError::Offline { repo, cache }) => {
+            return Err(Error::Usage(format!(
+                "{repo} is not in the cache {}: run `scraper model pull {repo}`",
+                cache.display()
+            )));
+        }
+        found => found?,
+    };
+    show(&files)?;
+    if args.verify {
+        let (checked, unknown) = blocking(move || model::verify(&files)).await??;
+        println!("SHA-256 of {checked} files is right; {unknown} files have no known SHA-256");
+    }
+    Ok(EXIT_OK)
+}
+
+fn show(files: &ModelFiles) -> Result<(), Error> {
+    println!("{}", files.model);
+    println!("  revision {}", files.revision.as_deref().unwrap_or("unknown (a local folder)"));
+    for path in files.paths() {
+        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        println!("  {} ({})", path.display(), HumanBytes(size));
+    }
+    let (config, _) = model::configs(files)?;
+    let (vision, text) = (&config.vision, &config.text);
+    println!(
+        "  images: {}x{} in patches of {}, {} layers of {}",
+        vision.image_size, vision.image_size, vision.patch_size, vision.layers, vision.hidden_size
+    );
+    println!(
+        "  texts: {} tokens, {} layers of {}",
+        text.max_positions, text.layers, text.hidden_size
+    );
+    println!("  vectors: {} dimensions", config.projection_dim);
+    Ok(())
+}
+
+fn list(context: &Context) -> Result<u8, Error> {
+    let cache = &context.environment.hub.cache;
+    let models = model::list(&context.environment.hub);
+    if models.is_empty() {
+        println!("no models in {}; `scraper model pull` gets one", cache.display());
+    }
+    for found in models {
+        let file = found.weights.file_name().unwrap_or_default().to_string_lossy();
+        println!("{}@{}  {file} {}", found.repo, found.commit, HumanBytes(found.size));
+    }
+    Ok(EXIT_OK)
+}

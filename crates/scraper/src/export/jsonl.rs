@@ -1,0 +1,67 @@
+//! One JSON object per vector.
+
+use std::io::{self, Write};
+
+use clip_core::Provenance;
+use serde::Serialize;
+
+use super::{each, values};
+use crate::{
+    Error,
+    model::hex,
+    store::{Row, Store},
+};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    title: Option<&'a str>,
+    url: Option<&'a str>,
+    image: &'a str,
+    position: u32,
+    sha256: String,
+    normalized: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dim: Option<usize>,
+    /// f32 in the shortest form that reads back to the same bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedding: Option<&'a [f32]>,
+    provenance: &'a Provenance,
+}
+
+/// All vectors, ordered by product and position. Returns their number.
+///
+/// # Errors
+/// The store cannot be read, or `out` cannot be written.
+pub fn jsonl(store: &dyn Store, raw: bool, out: &mut dyn Write) -> Result<usize, Error> {
+    let mut count = 0;
+    each(store, |mut row, provenance| {
+        count += 1;
+        let values = values(&mut row, raw);
+        write_line(out, &row, provenance, !raw, Some(&values))
+    })?;
+    Ok(count)
+}
+
+pub(super) fn write_line(
+    out: &mut dyn Write,
+    row: &Row,
+    provenance: &Provenance,
+    normalized: bool,
+    embedding: Option<&[f32]>,
+) -> io::Result<()> {
+    let line = Line {
+        id: &row.product,
+        title: row.title.as_deref(),
+        url: row.url.as_deref(),
+        image: &row.image,
+        position: row.position,
+        sha256: hex(&row.hash),
+        normalized,
+        dim: embedding.map(<[f32]>::len),
+        embedding,
+        provenance,
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    out.write_all(b"\n")
+}

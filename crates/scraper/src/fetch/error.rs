@@ -1,0 +1,98 @@
+//! Why bytes could not be had, in words.
+
+use std::{error::Error as _, io, path::PathBuf};
+
+use reqwest::Url;
+
+use super::Caps;
+
+/// A download or a file read that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    #[error("cannot set up HTTP: {0}")]
+    Client(String),
+    #[error("{text:?} is not a usable address: {reason}")]
+    Address { text: String, reason: String },
+    #[error("cannot connect to {url}: {reason}")]
+    Connect { url: String, reason: String },
+    #[error("{url} did not answer within {seconds} s")]
+    Timeout { url: String, seconds: u64 },
+    #[error("{url} answered {status}{}", reason(*.status))]
+    Status { url: String, status: u16 },
+    #[error("{url} redirects more than {limit} times or in a circle")]
+    Redirects { url: String, limit: usize },
+    #[error("the download of {url} was cut: {reason}")]
+    Cut { url: String, reason: String },
+    #[error("{what} is larger than the limit of {} MiB (--max-bytes raises it)", *.limit >> 20)]
+    TooLarge { what: String, limit: u64 },
+    #[error("cannot read {}: {source}", .path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("cannot read standard input: {0}")]
+    Stdin(io::Error),
+}
+
+impl FetchError {
+    /// A short stable name for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            FetchError::Client(_) => "fetch.client",
+            FetchError::Address { .. } => "fetch.address",
+            FetchError::Connect { .. } => "fetch.connect",
+            FetchError::Timeout { .. } => "fetch.timeout",
+            FetchError::Status { .. } => "fetch.status",
+            FetchError::Redirects { .. } => "fetch.redirects",
+            FetchError::Cut { .. } => "fetch.cut",
+            FetchError::TooLarge { .. } => "fetch.too_large",
+            FetchError::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "file.missing"
+            }
+            FetchError::File { .. } | FetchError::Stdin(_) => "file.read",
+        }
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            FetchError::Status { status, .. } => {
+                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            }
+            FetchError::Connect { .. } | FetchError::Timeout { .. } | FetchError::Cut { .. } => {
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn from_reqwest(url: &Url, e: &reqwest::Error, caps: &Caps) -> Self {
+        let url = url.to_string();
+        if e.is_timeout() {
+            let cap = if e.is_connect() { caps.connect } else { caps.total };
+            FetchError::Timeout { url, seconds: cap.as_secs() }
+        } else if e.is_redirect() {
+            FetchError::Redirects { url, limit: caps.redirects }
+        } else if e.is_builder() {
+            FetchError::Address { text: url, reason: describe(e) }
+        } else if e.is_body() || e.is_decode() {
+            FetchError::Cut { url, reason: describe(e) }
+        } else {
+            FetchError::Connect { url, reason: describe(e) }
+        }
+    }
+}
+
+/// The innermost cause: reqwest's own message only repeats the URL.
+pub(crate) fn describe(e: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = e;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if e.source().is_none() { e.to_string() } else { cause.to_string() }
+}
+
+fn reason(status: u16) -> String {
+    reqwest::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .map_or_else(String::new, |reason| format!(" {reason}"))
+}

@@ -1,0 +1,50 @@
+//! Finds, downloads, verifies and loads weights.
+//!
+//! Search order: an explicit path; the folder named by `EMBEDDINGS_MODEL`; the Hugging Face
+//! cache; the hub. The protocol and the cache layout are those of `huggingface_hub`, so files are
+//! shared with Python. They are implemented here and not taken from the `hf-hub` crate, because
+//! hf-hub 1.0 restarts a cut download from zero and never compares a SHA-256.
+
+mod cache;
+mod download;
+mod error;
+mod folder;
+mod hub;
+mod load;
+mod mmap;
+mod pinned;
+#[cfg(feature = "pytorch")]
+mod pytorch;
+mod spec;
+mod verify;
+
+pub use cache::{CachedModel, list};
+pub(crate) use download::hex;
+pub use error::ModelError;
+pub use folder::{ModelFiles, Weights};
+pub use hub::Hub;
+pub use load::{LoadOptions, LoadedModel, configs, load};
+pub use pinned::{PinnedFile, pinned};
+pub use spec::ModelSpec;
+pub use verify::verify;
+
+use crate::{config::HubConfig, report::Progress};
+
+/// Finds the files of `spec`, downloading what is missing (unless offline).
+///
+/// # Errors
+/// [`ModelError`] says which repository, revision or file is missing and what to do.
+pub async fn find(
+    spec: &ModelSpec,
+    config: &HubConfig,
+    progress: &Progress,
+) -> Result<ModelFiles, ModelError> {
+    let (repo, revision) = match spec {
+        ModelSpec::Folder(path) => return ModelFiles::in_folder(path),
+        ModelSpec::Hub { repo, revision } => (repo.as_str(), revision.as_deref()),
+    };
+    if let Some(files) = cache::find(config, repo, revision)? {
+        return Ok(files);
+    }
+    Hub::new(config)?.pull(repo, revision, progress).await
+}

@@ -1,0 +1,176 @@
+//! A run, on one page: `source | fetch | decode | embed | store`.
+//!
+//! All channels are bounded, so a slow stage slows down those before it and memory stays flat.
+//! Downloads run as tasks, decoding on worker threads, embedding in batches on one thread (which
+//! spreads over the cores itself), and one thread writes. A result is reported only after it is
+//! committed: kill the process at any moment, and the next run goes on from the last commit.
+
+mod stages;
+mod writer;
+
+use std::{collections::HashMap, sync::Arc, sync::Mutex, sync::PoisonError, time::Instant};
+
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    Error,
+    fetch::{Fetched, Fetcher, Slot, Validators},
+    model::LoadedModel,
+    report::{Progress, Summary, Unit},
+    source::{Location, Product, Source, SourceItem},
+    store::{ImageHash, ImageKey, Lookup, Store},
+};
+use writer::Outcome;
+
+/// Sizes of the stages.
+#[derive(Debug, Clone, Copy)]
+pub struct RunOptions {
+    /// Images per call of the engine. Changes the speed, never a bit of a result.
+    pub batch: usize,
+    /// Threads that decode.
+    pub decoders: usize,
+    /// Images that may wait for their host at once.
+    pub pending: usize,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        let decoders = std::thread::available_parallelism().map_or(2, |n| n.get());
+        RunOptions { batch: 8, decoders, pending: 256 }
+    }
+}
+
+/// Set to `true` to end a run early: what is decoded is still embedded and stored.
+pub type Cancel = watch::Receiver<bool>;
+
+/// An image whose bytes are at hand.
+struct Job {
+    key: ImageKey,
+    bytes: Vec<u8>,
+    validators: Validators,
+    slot: Slot,
+}
+
+/// What the stages share.
+struct Context {
+    fetcher: Fetcher,
+    model: Arc<LoadedModel>,
+    lookup: Mutex<Box<dyn Lookup>>,
+    in_flight: InFlight,
+    options: RunOptions,
+    cancel: Cancel,
+}
+
+/// Runs everything that `source` yields into `store`, which must have begun the provenance of
+/// `model` ([`Store::begin`]).
+///
+/// # Errors
+/// What stops a run: the source or the store cannot be read or written. Failures of single
+/// images are counted in the summary and kept in the store's quarantine.
+pub async fn run(
+    source: Box<dyn Source>,
+    fetcher: Fetcher,
+    model: Arc<LoadedModel>,
+    store: Box<dyn Store>,
+    options: RunOptions,
+    progress: &Progress,
+    cancel: Cancel,
+) -> Result<Summary, Error> {
+    let started = Instant::now();
+    let base = source.base();
+    let context = Arc::new(Context {
+        fetcher,
+        model,
+        lookup: Mutex::new(store.lookup()?),
+        in_flight: InFlight::default(),
+        options,
+        cancel: cancel.clone(),
+    });
+    let task = progress.task("images", Some(0), Unit::Items);
+
+    let (product_tx, products) = mpsc::channel::<SourceItem>(64);
+    let (job_tx, jobs) = mpsc::channel::<Job>(2 * options.decoders.max(1));
+    let (decoded_tx, decoded) = std::sync::mpsc::sync_channel(2 * options.batch.max(1));
+    let (outcome_tx, outcomes) = mpsc::channel::<Outcome>(256);
+
+    let reading = tokio::spawn(source.run(product_tx));
+    let writing = thread({
+        let (context, progress) = (context.clone(), progress.clone());
+        move || writer::write(store, outcomes, &context.in_flight, &task, &progress)
+    });
+    let embedding = thread({
+        let (context, out) = (context.clone(), outcome_tx.clone());
+        move || stages::embed(&context, &decoded, &out)
+    });
+    let jobs = Arc::new(Mutex::new(jobs));
+    let decoding: Vec<_> = (0..options.decoders.max(1))
+        .map(|_| {
+            let (context, jobs) = (context.clone(), jobs.clone());
+            let (next, out) = (decoded_tx.clone(), outcome_tx.clone());
+            thread(move || stages::decode(&context, &jobs, &next, &out))
+        })
+        .collect();
+    drop((jobs, decoded_tx)); // each stage ends when the one before it has
+
+    stages::fetch(&context, products, &base, &job_tx, &outcome_tx).await;
+    drop((job_tx, outcome_tx));
+    for worker in decoding {
+        join(worker).await?;
+    }
+    join(embedding).await?;
+    // First the writer's error: it is the cause when the other stages stopped early.
+    let mut summary = join(writing).await??;
+    summary.interrupted = *cancel.borrow();
+    if !summary.interrupted {
+        join(reading).await??;
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    tokio::task::spawn_blocking(work)
+}
+
+async fn join<T>(handle: JoinHandle<T>) -> Result<T, Error> {
+    handle.await.map_err(|e| Error::Internal(e.to_string()))
+}
+
+/// Images whose bytes are being embedded, and others with the same bytes that wait for them, so
+/// that nothing is embedded twice.
+#[derive(Default)]
+struct InFlight(Mutex<HashMap<ImageHash, Vec<Image>>>);
+
+/// An image with known bytes.
+struct Image {
+    key: ImageKey,
+    hash: ImageHash,
+    bytes: u64,
+    validators: Validators,
+}
+
+impl InFlight {
+    /// Gives the image back if it is the first with its bytes; else it waits.
+    fn claim(&self, image: Image) -> Option<Image> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.get_mut(&image.hash) {
+            Some(others) => {
+                others.push(image);
+                None
+            }
+            None => {
+                waiting.insert(image.hash, Vec::new());
+                Some(image)
+            }
+        }
+    }
+
+    /// The images that waited for these bytes, whose result is committed now.
+    fn finish(&self, hash: &ImageHash) -> Vec<Image> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(hash).unwrap_or_default()
+    }
+}

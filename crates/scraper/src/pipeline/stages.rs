@@ -1,0 +1,193 @@
+//! The stages between the source and the store.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::mpsc::{Receiver as SyncReceiver, SyncSender},
+    time::{Duration, Instant},
+};
+
+use clip_core::image::PixelValues;
+use sha2::{Digest, Sha256};
+use tokio::{sync::mpsc::Sender, task::JoinSet};
+
+use super::*;
+
+/// How long a batch waits for more images before it is embedded as it is.
+const FILL: Duration = Duration::from_millis(50);
+
+/// An image ready for the tower.
+pub(super) struct Decoded {
+    image: Image,
+    pixels: PixelValues,
+}
+
+/// Starts a download for every image of every product.
+pub(super) async fn fetch(
+    context: &Arc<Context>,
+    mut products: mpsc::Receiver<SourceItem>,
+    base: &Path,
+    jobs: &Sender<Job>,
+    out: &Sender<Outcome>,
+) {
+    let mut cancel = context.cancel.clone();
+    let pending = Arc::new(Semaphore::new(context.options.pending.max(1)));
+    let mut downloads = JoinSet::new();
+    let all = async {
+        while let Some(item) = products.recv().await {
+            let product = match item {
+                Ok(product) => product,
+                Err(e) => match out.send(Outcome::BadRecord(e)).await {
+                    Ok(()) => continue,
+                    Err(_) => return, // the store failed; its error is the run's
+                },
+            };
+            let Product { id, images, .. } = product.clone();
+            if out.send(Outcome::Product(product)).await.is_err() {
+                return;
+            }
+            for (position, address) in (0..).zip(images) {
+                let key = ImageKey { product: id.clone(), position, address };
+                let Ok(permit) = pending.clone().acquire_owned().await else { return };
+                let (context, base) = (context.clone(), base.to_owned());
+                let (jobs, out) = (jobs.clone(), out.clone());
+                downloads.spawn(async move {
+                    let _permit = permit;
+                    fetch_one(&context, key, &base, &jobs, &out).await;
+                });
+                while downloads.try_join_next().is_some() {}
+            }
+        }
+        while downloads.join_next().await.is_some() {}
+    };
+    tokio::select! {
+        () = all => {}
+        _ = cancel.wait_for(|&cancelled| cancelled) => {}
+    }
+    // Dropping the set drops the downloads that are still running.
+}
+
+/// Brings one image to the decoders. A send fails only when the run is ending.
+async fn fetch_one(
+    context: &Context,
+    key: ImageKey,
+    base: &Path,
+    jobs: &Sender<Job>,
+    out: &Sender<Outcome>,
+) {
+    let known = {
+        let lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
+        lookup.validators(&key)
+    };
+    let known = match known {
+        Ok(known) => known,
+        Err(e) => {
+            let _ = out.send(Outcome::Store(e)).await;
+            return;
+        }
+    };
+    let fetched = match Location::parse(&key.address, base) {
+        Ok(location) => context.fetcher.fetch(&location, known.as_ref()).await,
+        Err(e) => Err(e),
+    };
+    let _ = match fetched {
+        Ok(Fetched::Bytes { bytes, validators, slot }) => {
+            let _ = jobs.send(Job { key, bytes, validators, slot }).await;
+            return;
+        }
+        Ok(Fetched::NotModified) => out.send(Outcome::NotModified).await,
+        Err(e) => {
+            let (kind, message) = (e.kind().to_owned(), e.to_string());
+            out.send(Outcome::NotFetched { key, kind, message }).await
+        }
+    };
+}
+
+/// Hashes, skips what has a vector, decodes and preprocesses the rest.
+pub(super) fn decode(
+    context: &Context,
+    jobs: &Mutex<mpsc::Receiver<Job>>,
+    next: &SyncSender<Decoded>,
+    out: &Sender<Outcome>,
+) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let Some(Job { key, bytes, validators, slot }) = job else { return };
+        if *context.cancel.borrow() {
+            continue;
+        }
+        let hash = Sha256::digest(&bytes).into();
+        let image = Image { key, hash, bytes: bytes.len() as u64, validators };
+        let Some(image) = context.in_flight.claim(image) else { continue };
+        let known = {
+            let lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
+            lookup.has_vector(&image.hash)
+        };
+        let outcome = match known {
+            Ok(true) => Outcome::Known(image),
+            Err(e) => Outcome::Store(e),
+            // One bad image must not end the night, even if a decoder panics over it.
+            Ok(false) => {
+                let processor = context.model.clip.processor();
+                match catch_unwind(AssertUnwindSafe(|| processor.process(&bytes))) {
+                    Ok(Ok(pixels)) => {
+                        drop((bytes, slot));
+                        if next.send(Decoded { image, pixels }).is_err() {
+                            return;
+                        }
+                        continue;
+                    }
+                    Ok(Err(e)) => {
+                        let (kind, message) = (e.kind().to_owned(), e.to_string());
+                        Outcome::Refused { image, kind, message }
+                    }
+                    Err(_) => Outcome::Refused {
+                        image,
+                        kind: "image.panic".into(),
+                        message: "the decoder gave up on it; please report the file".into(),
+                    },
+                }
+            }
+        };
+        if out.blocking_send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+/// Embeds in batches: as many as are ready, up to the batch size.
+pub(super) fn embed(context: &Context, decoded: &SyncReceiver<Decoded>, out: &Sender<Outcome>) {
+    let size = context.options.batch.max(1);
+    while let Ok(first) = decoded.recv() {
+        let mut batch = vec![first];
+        let deadline = Instant::now() + FILL;
+        while batch.len() < size {
+            match decoded.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(more) => batch.push(more),
+                Err(_) => break,
+            }
+        }
+        let (images, pixels): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|d| (d.image, d.pixels)).unzip();
+        let outcomes: Vec<Outcome> = match context.model.clip.embed_pixels(&pixels) {
+            Ok(embeddings) => images
+                .into_iter()
+                .zip(embeddings)
+                .map(|(image, e)| Outcome::Embedded(image, e.values().to_vec()))
+                .collect(),
+            Err(e) => images
+                .into_iter()
+                .map(|image| Outcome::Refused {
+                    image,
+                    kind: e.kind().to_owned(),
+                    message: e.to_string(),
+                })
+                .collect(),
+        };
+        for outcome in outcomes {
+            if out.blocking_send(outcome).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The only stage that writes: collects results, commits them, then reports them.
+
+use tokio::sync::mpsc::Receiver;
+
+use super::{Image, InFlight};
+use crate::{
+    Error,
+    report::{FailureNote, Progress, Summary, Task},
+    source::{Product, SourceError},
+    store::{ImageHash, ImageKey, Store, StoreError, Write},
+};
+
+/// Results per transaction at most.
+const GROUP: usize = 256;
+
+/// What became of something.
+pub(super) enum Outcome {
+    Product(Product),
+    BadRecord(SourceError),
+    NotFetched {
+        key: ImageKey,
+        kind: String,
+        message: String,
+    },
+    /// The server vouches for the stored vector.
+    NotModified,
+    /// These bytes have a vector already.
+    Known(Image),
+    Embedded(Image, Vec<f32>),
+    /// The bytes are no usable image.
+    Refused {
+        image: Image,
+        kind: String,
+        message: String,
+    },
+    /// A worker could not read the store: the run ends.
+    Store(StoreError),
+}
+
+/// Runs until all senders are gone.
+pub(super) fn write(
+    mut store: Box<dyn Store>,
+    mut outcomes: Receiver<Outcome>,
+    in_flight: &InFlight,
+    task: &Task,
+    progress: &Progress,
+) -> Result<Summary, Error> {
+    let mut summary = Summary::default();
+    let mut group = Vec::with_capacity(GROUP);
+    while outcomes.blocking_recv_many(&mut group, GROUP) > 0 {
+        let mut commit = Commit::default();
+        for outcome in group.drain(..) {
+            commit.add(outcome, &mut summary)?;
+        }
+        // Others with the same bytes share the result; they follow in their own transaction,
+        // because they may only be counted once it is safe.
+        while !commit.writes.is_empty() {
+            store.apply(&commit.writes)?;
+            let mut next = Commit::default();
+            for (hash, result) in commit.finished {
+                for image in in_flight.finish(&hash) {
+                    next.share(image, &result, &mut summary);
+                }
+            }
+            commit = next;
+        }
+        for note in summary.new_failures() {
+            progress.note(&format!("failed: {note}"));
+        }
+        task.set_total(summary.images);
+        task.message(format!(
+            "({} embedded, {} reused, {} failed)",
+            summary.embedded, summary.reused, summary.failed
+        ));
+        task.set(summary.embedded + summary.reused + summary.failed);
+    }
+    task.finish();
+    Ok(summary)
+}
+
+/// Whether bytes have a vector now; `Err` holds kind and message of the refusal.
+type Fate = Result<(), (String, String)>;
+
+/// One transaction, and the bytes whose fate it settles.
+#[derive(Default)]
+struct Commit {
+    writes: Vec<Write>,
+    finished: Vec<(ImageHash, Fate)>,
+}
+
+impl Commit {
+    fn add(&mut self, outcome: Outcome, summary: &mut Summary) -> Result<(), Error> {
+        match outcome {
+            Outcome::Product(product) => {
+                summary.products += 1;
+                summary.images += product.images.len() as u64;
+                self.writes.push(Write::Product(product));
+            }
+            Outcome::BadRecord(e) => {
+                summary.bad_records += 1;
+                summary.note(FailureNote {
+                    product: String::new(),
+                    image: String::new(),
+                    kind: "source".into(),
+                    message: e.to_string(),
+                });
+            }
+            Outcome::NotFetched { key, kind, message } => self.fail(key, kind, message, summary),
+            Outcome::NotModified => {
+                summary.reused += 1;
+                summary.not_modified += 1;
+            }
+            Outcome::Known(image) => {
+                self.finished.push((image.hash, Ok(())));
+                self.share(image, &Ok(()), summary);
+            }
+            Outcome::Embedded(image, values) => {
+                summary.embedded += 1;
+                self.finished.push((image.hash, Ok(())));
+                self.writes.push(Write::Vector { hash: image.hash, values });
+                self.image(image, summary);
+            }
+            Outcome::Refused { image, kind, message } => {
+                summary.bytes += image.bytes;
+                self.finished.push((image.hash, Err((kind.clone(), message.clone()))));
+                self.fail(image.key, kind, message, summary);
+            }
+            Outcome::Store(e) => return Err(e.into()),
+        }
+        Ok(())
+    }
+
+    /// An image whose bytes had their result from elsewhere.
+    fn share(&mut self, image: Image, result: &Fate, summary: &mut Summary) {
+        match result {
+            Ok(()) => {
+                summary.reused += 1;
+                self.image(image, summary);
+            }
+            Err((kind, message)) => {
+                summary.bytes += image.bytes;
+                self.fail(image.key, kind.clone(), message.clone(), summary);
+            }
+        }
+    }
+
+    fn image(&mut self, image: Image, summary: &mut Summary) {
+        let Image { key, hash, bytes, validators } = image;
+        summary.bytes += bytes;
+        self.writes.push(Write::Image { key, hash, bytes, validators });
+    }
+
+    fn fail(&mut self, key: ImageKey, kind: String, message: String, summary: &mut Summary) {
+        summary.failed += 1;
+        summary.note(FailureNote {
+            product: key.product.clone(),
+            image: key.address.clone(),
+            kind: kind.clone(),
+            message: message.clone(),
+        });
+        self.writes.push(Write::Failure { key, kind, message });
+    }
+}

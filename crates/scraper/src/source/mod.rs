@@ -1,0 +1,136 @@
+//! Where products come from: a folder of images, a CSV or a JSONL feed.
+
+mod feed;
+mod folder;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+};
+
+use reqwest::Url;
+use tokio::sync::mpsc::Sender;
+
+pub use feed::{Feed, FeedFormat};
+pub use folder::{Folder, image_files};
+
+use crate::fetch::FetchError;
+
+/// One article of a shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The shop's own key; the same id in a later run is the same product.
+    pub id: String,
+    pub title: Option<String>,
+    /// The product page.
+    pub url: Option<String>,
+    /// Images in the shop's order, each as written in the source. One that cannot be used is
+    /// kept, so that it shows up among the failures.
+    pub images: Vec<String>,
+}
+
+/// What a source sends: a product, or a record that could not be read (the source goes on).
+pub type SourceItem = Result<Product, SourceError>;
+
+/// The future of a running source.
+pub type Running = Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>;
+
+/// A stream of products.
+pub trait Source: Send {
+    /// What it is, for messages ("folder ./images").
+    fn describe(&self) -> String;
+
+    /// Against this folder relative image paths are read.
+    fn base(&self) -> PathBuf;
+
+    /// Sends everything into `out`, which is bounded: a slow receiver slows the source down.
+    /// Ends early, without an error, when the receiver is gone.
+    fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running;
+}
+
+/// A source, or one of its records, that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    #[error("cannot read {}: {source}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}: {reason}", .path.display())]
+    Format { path: PathBuf, reason: String },
+    #[error("{}, record {record}: {reason}", .path.display())]
+    Record { path: PathBuf, record: u64, reason: String },
+    #[error("the source stopped unexpectedly: {0}")]
+    Stopped(String),
+}
+
+/// Where the bytes of an image are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    Url(Url),
+    File(PathBuf),
+}
+
+impl Location {
+    /// Reads `http://…`, `https://…`, `file://…` or a path (relative to `base`).
+    ///
+    /// # Errors
+    /// [`FetchError::Address`] for another scheme or a malformed URL.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, FetchError> {
+        let bad = |reason: &str| FetchError::Address { text: text.into(), reason: reason.into() };
+        let Some((scheme, _)) = text.split_once("://") else {
+            return if text.is_empty() {
+                Err(bad("it is empty"))
+            } else {
+                Ok(Location::File(base.join(text)))
+            };
+        };
+        let url = Url::parse(text).map_err(|e| bad(&e.to_string()))?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" | "https" => Ok(Location::Url(url)),
+            "file" => {
+                url.to_file_path().map(Location::File).map_err(|()| bad("it names no local file"))
+            }
+            _ => Err(bad("supported are http, https, file and plain paths")),
+        }
+    }
+}
+
+/// The source that `path` is: a folder, or a feed by its extension.
+///
+/// # Errors
+/// [`SourceError`] if there is nothing at `path` or it is of an unknown kind.
+pub fn open(path: &Path) -> Result<Box<dyn Source>, SourceError> {
+    let meta = std::fs::metadata(path)
+        .map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
+    if meta.is_dir() {
+        return Ok(Box::new(Folder::new(path)));
+    }
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    let format = match extension.as_deref() {
+        Some("csv") => FeedFormat::Csv,
+        Some("jsonl" | "ndjson") => FeedFormat::Jsonl,
+        _ => {
+            let reason = "not a folder and not a feed (.csv, .jsonl, .ndjson)".into();
+            return Err(SourceError::Format { path: path.to_owned(), reason });
+        }
+    };
+    Ok(Box::new(Feed::new(path, format)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations() {
+        let base = Path::new("/feed");
+        let parse = |text| Location::parse(text, base);
+        assert_eq!(parse("a b.jpg").unwrap(), Location::File("/feed/a b.jpg".into()));
+        assert_eq!(parse("/x/a.jpg").unwrap(), Location::File("/x/a.jpg".into()));
+        assert!(matches!(parse("HTTPS://shop/a.jpg"), Ok(Location::Url(_))));
+        assert_eq!(parse("file:///x/a.jpg").unwrap(), Location::File("/x/a.jpg".into()));
+        for bad in ["", "ftp://shop/a.jpg", "http://", "data://x"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Why the store cannot be used, and what to do.
+
+use std::{io, path::PathBuf};
+
+use clip_core::Provenance;
+use rusqlite::ErrorCode;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    #[error("there is no store {}: run `scraper run` first, or name it with --store", .0.display())]
+    Missing(PathBuf),
+    #[error("cannot open the store {}: {source}", .path.display())]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("{} is an SQLite database of another program; choose another file with --store", .0.display())]
+    Foreign(PathBuf),
+    #[error(
+        "the store {} has the format {found}, this program knows up to {known}: use a newer version",
+        .path.display()
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("another run is using the store {}; wait for it, or choose another with --store", .0.display())]
+    InUse(PathBuf),
+    #[error("cannot lock the store {}: {source}", .path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error(
+        "the store holds vectors of another kind, which cannot be compared with this run's: {}. \
+         Use another store (--store FILE), or embed everything anew with --reembed",
+        differences(.stored, .run)
+    )]
+    Provenance { stored: Box<Provenance>, run: Box<Provenance> },
+    #[error(
+        "the disk is full; what was committed is safe. Free some space and run the command again"
+    )]
+    Full,
+    #[error("the store is damaged: {0}. Restore a copy, or start a new one with --store")]
+    Damaged(String),
+    #[error("store: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl StoreError {
+    /// A short stable name for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            StoreError::Missing(_) => "store.missing",
+            StoreError::Open { .. } => "store.open",
+            StoreError::Foreign(_) | StoreError::Newer { .. } => "store.format",
+            StoreError::InUse(_) | StoreError::Lock { .. } => "store.in_use",
+            StoreError::Provenance { .. } => "store.provenance",
+            StoreError::Full => "store.full",
+            StoreError::Damaged(_) => "store.damaged",
+            StoreError::Sqlite(_) => "store",
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(e: rusqlite::Error) -> Self {
+        match e.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Damaged(e.to_string())
+            }
+            _ => StoreError::Sqlite(e),
+        }
+    }
+}
+
+fn differences(stored: &Provenance, run: &Provenance) -> String {
+    let revision = |p: &Provenance| p.revision.clone().unwrap_or_else(|| "none".into());
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let fields = [
+        ("model", stored.model.clone(), run.model.clone()),
+        ("revision", revision(stored), revision(run)),
+        ("weights", short(&stored.weights), short(&run.weights)),
+        ("preprocessing", stored.preprocessing.clone(), run.preprocessing.clone()),
+        ("numerics", stored.numerics.to_string(), run.numerics.to_string()),
+        ("device", stored.device.clone(), run.device.clone()),
+    ];
+    let differing: Vec<String> = fields
+        .into_iter()
+        .filter(|(_, stored, run)| stored != run)
+        .map(|(name, stored, run)| format!("{name} {stored} in the store, {run} now"))
+        .collect();
+    differing.join("; ")
+}

@@ -1,0 +1,9 @@
+//! The program from outside: commands, servers that misbehave, and kills.
+
+mod embed;
+mod hub;
+mod inspect;
+mod model;
+mod run;
+mod server;
+mod support;

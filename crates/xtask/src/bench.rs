@@ -1,0 +1,51 @@
+//! `cargo xtask bench`: the measurements.
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::process::cargo;
+
+/// One set of measurements.
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Arguments) -> Result<()>,
+}
+
+const BENCHES: &[Bench] = &[Bench {
+    name: "core",
+    about: "criterion benches of clip-core",
+    run: |arguments| {
+        let cmd = cargo().args("bench -p clip-core --benches --");
+        arguments.filter.iter().fold(cmd, |cmd, filter| cmd.arg(filter)).run()
+    },
+}];
+
+/// Measures; without a name, everything.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Which set; `--list` shows them.
+    name: Option<String>,
+    /// Only benches whose name contains this.
+    #[arg(long)]
+    filter: Option<String>,
+    /// Lists the sets.
+    #[arg(long)]
+    list: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.list {
+        for bench in BENCHES {
+            println!("{:<8} {}", bench.name, bench.about);
+        }
+        return Ok(());
+    }
+    let wanted = |bench: &&Bench| arguments.name.as_deref().is_none_or(|name| name == bench.name);
+    let mut chosen = BENCHES.iter().filter(wanted).peekable();
+    if chosen.peek().is_none() {
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        bail!("there is no such set of benches; there are: {}", names.join(", "));
+    }
+    chosen.try_for_each(|bench| (bench.run)(arguments))
+}

@@ -1,0 +1,185 @@
+//! Child processes: said before they start, timed, and with an error that names them.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// The repository's root folder.
+pub(crate) fn root() -> PathBuf {
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let crates = Path::new(&manifest).parent().unwrap_or(Path::new("."));
+    crates.parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The cargo that runs this program.
+pub(crate) fn cargo() -> Cmd {
+    Cmd::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// One command to run in the repository's root.
+#[derive(Debug)]
+pub(crate) struct Cmd {
+    command: Command,
+    shown: String,
+}
+
+impl Cmd {
+    pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(&program);
+        command.current_dir(root());
+        // The full path of a toolchain's cargo says less than its name.
+        let name = Path::new(&program).file_name().unwrap_or(program.as_ref());
+        Cmd { command, shown: name.to_string_lossy().into_owned() }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        let text = arg.as_ref().to_string_lossy();
+        let quote = if text.contains([' ', '"']) { "'" } else { "" };
+        self.shown += &format!(" {quote}{text}{quote}");
+        self.command.arg(arg);
+        self
+    }
+
+    /// Arguments that hold no spaces, as one would type them.
+    pub(crate) fn args(self, args: &str) -> Self {
+        args.split_whitespace().fold(self, Cmd::arg)
+    }
+
+    pub(crate) fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.shown = format!("{key}={} {}", value.as_ref().to_string_lossy(), self.shown);
+        self.command.env(key, value);
+        self
+    }
+
+    /// Runs it, its output going to ours. An exit code other than 0 is an error.
+    pub(crate) fn run(self) -> Result<()> {
+        let (status, _) = self.run_with_code()?;
+        check(status)
+    }
+
+    /// Runs it; any exit status is fine.
+    pub(crate) fn run_with_code(mut self) -> Result<(ExitStatus, Duration)> {
+        eprintln!("$ {}", self.shown);
+        let start = Instant::now();
+        let status = self.command.status().with_context(|| self.cannot())?;
+        eprintln!("  ({})", seconds(start.elapsed()));
+        Ok((status, start.elapsed()))
+    }
+
+    /// Runs it and counts what test harnesses report; the output is passed on line by line.
+    pub(crate) fn run_tests(mut self) -> Result<Tests> {
+        eprintln!("$ {}", self.shown);
+        let start = Instant::now();
+        let cannot = self.cannot();
+        let mut child =
+            self.command.stdout(Stdio::piped()).spawn().with_context(|| cannot.clone())?;
+        let mut tests = Tests::default();
+        let stdout = child.stdout.take().context("no output to read")?;
+        for line in BufReader::new(stdout).lines() {
+            // A test may print anything; what is not text is not a summary line either.
+            let Ok(line) = line else { continue };
+            println!("{line}");
+            tests.add(&line);
+        }
+        let status = child.wait().context(cannot)?;
+        eprintln!("  ({}; {tests})", seconds(start.elapsed()));
+        check(status).with_context(|| format!("{tests}"))?;
+        if tests.failed > 0 {
+            bail!("{tests}");
+        }
+        Ok(tests)
+    }
+
+    /// Runs it in silence, for checks; `None` if it could not start or failed.
+    pub(crate) fn probe(mut self) -> Option<String> {
+        let output: Output = self.command.stdin(Stdio::null()).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
+    }
+
+    fn cannot(&self) -> String {
+        format!("could not start `{}`", self.shown)
+    }
+}
+
+fn check(status: ExitStatus) -> Result<()> {
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(code) => bail!("it ended with exit code {code}"),
+        None => bail!("it was ended by a signal"),
+    }
+}
+
+/// What the Rust test harness counted, over all binaries of a command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tests {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
+}
+
+impl Tests {
+    /// Adds a line such as `test result: ok. 7 passed; 0 failed; 1 ignored; …`.
+    fn add(&mut self, line: &str) {
+        let Some(rest) = line.strip_prefix("test result: ") else { return };
+        let counts = rest.split_once(". ").map_or(rest, |(_, counts)| counts);
+        for part in counts.split("; ") {
+            let Some((n, what)) = part.split_once(' ') else { continue };
+            let Ok(n) = n.parse::<u64>() else { continue };
+            match what {
+                "passed" => self.passed += n,
+                "failed" => self.failed += n,
+                "ignored" => self.ignored += n,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Tests {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} tests passed, {} failed", self.passed, self.failed)?;
+        if self.ignored > 0 { write!(f, ", {} ignored", self.ignored) } else { Ok(()) }
+    }
+}
+
+/// A duration for people: "0.8 s", "41 s", "3 min 20 s".
+pub(crate) fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        s @ 10..60 => format!("{s} s"),
+        s => format!("{} min {:02} s", s / 60, s % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn harness_lines_are_counted() {
+        let mut tests = Tests::default();
+        tests.add("test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        tests.add("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured");
+        tests.add("test kernel::exp ... ok");
+        assert_eq!(tests, Tests { passed: 9, failed: 3, ignored: 1 });
+        assert_eq!(tests.to_string(), "9 tests passed, 3 failed, 1 ignored");
+    }
+
+    #[test]
+    fn a_failing_command_is_an_error() {
+        assert!(
+            Cmd::new("sh").arg("-c").arg("exit 3").run().unwrap_err().to_string().contains('3')
+        );
+        assert!(Cmd::new("no-such-program-anywhere").run().is_err());
+        let summary = "echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'";
+        assert!(Cmd::new("sh").arg("-c").arg(summary).run_tests().is_err());
+    }
+}

@@ -1,0 +1,187 @@
+//! `cargo xtask test`: every check of the project, as named stages.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{
+    cross::{self, AARCH64, WASM},
+    process::{cargo, root, seconds},
+    tools::Need,
+    wasm,
+};
+
+/// One check. What it returns is a note for the summary.
+struct Stage {
+    name: &'static str,
+    about: &'static str,
+    needs: &'static [Need],
+    run: fn() -> Result<String>,
+}
+
+const STAGES: &[Stage] = &[
+    Stage {
+        name: "fmt",
+        about: "formatting",
+        needs: &[Need::Rustfmt],
+        run: || {
+            cargo().args("fmt --all --check").run()?;
+            Ok(String::new())
+        },
+    },
+    Stage {
+        name: "clippy",
+        about: "lints, all targets, warnings are errors",
+        needs: &[Need::Clippy, Need::Cc],
+        run: || {
+            cargo().args("clippy --workspace --all-targets -- -D warnings").run()?;
+            Ok(String::new())
+        },
+    },
+    Stage {
+        name: "test",
+        about: "all tests on this machine",
+        needs: &[Need::Cc],
+        run: || Ok(cargo().args("test --workspace").run_tests()?.to_string()),
+    },
+    Stage {
+        name: "wasm",
+        about: "clip-core for wasm32-unknown-unknown",
+        needs: &[Need::Std(WASM)],
+        run: || {
+            wasm::build(false)?;
+            Ok("compiles".to_owned())
+        },
+    },
+    Stage {
+        name: "aarch64",
+        about: "clip-core and the parity digests on aarch64, under qemu",
+        needs: &[Need::Std(AARCH64), Need::Aarch64Gcc, Need::Qemu],
+        run: aarch64,
+    },
+];
+
+/// Runs every check: formatting, lints, tests, wasm32, aarch64 under qemu.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Only this stage; may be repeated.
+    #[arg(long, value_name = "STAGE", value_parser = names())]
+    only: Vec<String>,
+    /// Not this stage; may be repeated.
+    #[arg(long, value_name = "STAGE", value_parser = names())]
+    skip: Vec<String>,
+    /// For automatic runs: a stage that cannot run is a failure.
+    #[arg(long)]
+    ci: bool,
+    /// Lists the stages.
+    #[arg(long)]
+    list: bool,
+}
+
+fn names() -> clap::builder::PossibleValuesParser {
+    STAGES.iter().map(|stage| stage.name).collect::<Vec<_>>().into()
+}
+
+enum Outcome {
+    Passed(String),
+    Failed(String),
+    NotRun(String),
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.list {
+        for stage in STAGES {
+            println!("{:<8} {}", stage.name, stage.about);
+        }
+        return Ok(());
+    }
+    let chosen = STAGES.iter().filter(|stage| {
+        let named = |list: &[String]| list.iter().any(|name| name == stage.name);
+        (arguments.only.is_empty() || named(&arguments.only)) && !named(&arguments.skip)
+    });
+    let results: Vec<(&Stage, Outcome, Duration)> = chosen
+        .map(|stage| {
+            eprintln!("\n== {}: {}", stage.name, stage.about);
+            let start = Instant::now();
+            (stage, outcome(stage), start.elapsed())
+        })
+        .collect();
+    summary(&results, arguments.ci)
+}
+
+fn outcome(stage: &Stage) -> Outcome {
+    for need in stage.needs {
+        if let Err(why) = need.ensure() {
+            let reason = format!("{} is missing: {why:#}", need.name());
+            eprintln!("{reason}");
+            return Outcome::NotRun(reason);
+        }
+    }
+    match (stage.run)() {
+        Ok(note) => Outcome::Passed(note),
+        Err(why) => {
+            eprintln!("error: {why:#}");
+            Outcome::Failed(format!("{why:#}"))
+        }
+    }
+}
+
+/// The table, and a last line that says it all.
+fn summary(results: &[(&Stage, Outcome, Duration)], ci: bool) -> Result<()> {
+    println!("\n{:<9} {:<8} {:>12}  note", "stage", "result", "time");
+    let (mut failed, mut not_run) = (Vec::new(), Vec::new());
+    for (stage, outcome, time) in results {
+        let (word, note) = match outcome {
+            Outcome::Passed(note) => ("passed", note),
+            Outcome::Failed(why) => {
+                failed.push(stage.name);
+                ("FAILED", why)
+            }
+            Outcome::NotRun(why) => {
+                not_run.push(stage.name);
+                ("NOT RUN", why)
+            }
+        };
+        println!("{:<9} {word:<8} {:>12}  {note}", stage.name, seconds(*time));
+    }
+    println!();
+    if ci {
+        failed.append(&mut not_run);
+    }
+    if results.is_empty() {
+        bail!("no stage is left to run");
+    }
+    if !failed.is_empty() {
+        bail!("FAILED: {} of {} stages ({})", failed.len(), results.len(), failed.join(", "));
+    }
+    let ran = results.len() - not_run.len();
+    if not_run.is_empty() {
+        println!("PASSED: all {ran} stages");
+    } else {
+        println!("PASSED: {ran} stages; NOT RUN: {}", not_run.join(", "));
+    }
+    Ok(())
+}
+
+/// clip-core's own tests and, where it exists, the parity test, as aarch64 programs.
+fn aarch64() -> Result<String> {
+    let Some(std) = cross::find(AARCH64) else { bail!("no Rust for {AARCH64}") };
+    let test = |args: &str| {
+        std.cargo("test", AARCH64)
+            .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
+            .env(
+                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
+                "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+            )
+            .args(args)
+            .run_tests()
+    };
+    let mut total = test("-p clip-core --lib")?;
+    if root().join("tests/tests/parity.rs").is_file() {
+        let parity = test("-p clip-tests --test parity")?;
+        total.passed += parity.passed;
+        total.ignored += parity.ignored;
+    }
+    Ok(total.to_string())
+}

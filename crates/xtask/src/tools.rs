@@ -1,0 +1,141 @@
+//! What the stages need on a machine: how to see whether it is there, and how to get it.
+
+use std::{path::Path, sync::OnceLock};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    cross,
+    process::{Cmd, cargo},
+};
+
+/// Something a stage cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Rustc,
+    Rustfmt,
+    Clippy,
+    /// A C compiler and linker for the host (SQLite is built from source).
+    Cc,
+    /// A standard library for a target.
+    Std(&'static str),
+    /// Linker and C library for aarch64 Linux.
+    Aarch64Gcc,
+    /// qemu-user: runs aarch64 programs.
+    Qemu,
+}
+
+impl Need {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Need::Rustc => "Rust compiler".to_owned(),
+            Need::Rustfmt => "rustfmt".to_owned(),
+            Need::Clippy => "clippy".to_owned(),
+            Need::Cc => "C compiler".to_owned(),
+            Need::Std(target) => format!("Rust for {target}"),
+            Need::Aarch64Gcc => "aarch64 C library and linker".to_owned(),
+            Need::Qemu => "qemu-user for aarch64".to_owned(),
+        }
+    }
+
+    /// What was found, if it is there and usable.
+    pub(crate) fn found(self) -> Option<String> {
+        let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
+        match self {
+            Need::Rustc => {
+                let version = Cmd::new("rustc").arg("-V").probe()?;
+                (cross::version(&version)? >= cross::minimum()).then_some(version)
+            }
+            Need::Rustfmt => cargo().args("fmt --version").probe(),
+            Need::Clippy => cargo().args("clippy --version").probe(),
+            Need::Cc => Cmd::new("cc").arg("--version").probe().map(first_line),
+            Need::Std(target) => cross::find(target).map(|std| std.describe()),
+            Need::Aarch64Gcc => {
+                let gcc = Cmd::new("aarch64-linux-gnu-gcc").arg("--version").probe()?;
+                // Debian's gcc only recommends the C library's development files.
+                let libc = Path::new("/usr/aarch64-linux-gnu/lib/crt1.o").exists();
+                libc.then(|| first_line(gcc))
+            }
+            Need::Qemu => Cmd::new("qemu-aarch64").arg("--version").probe().map(first_line),
+        }
+    }
+
+    /// Gets it.
+    fn install(self) -> Result<()> {
+        match self {
+            Need::Rustc => bail!(
+                "rustc {} or newer is needed: install it from https://rustup.rs or update it with \
+                 `rustup update stable`",
+                env!("CARGO_PKG_RUST_VERSION")
+            ),
+            Need::Rustfmt => rustup("component add rustfmt"),
+            Need::Clippy => rustup("component add clippy"),
+            Need::Cc => apt(&["gcc", "libc6-dev"]),
+            Need::Std(target) => {
+                // A toolchain of rustup gets the target; where rustup is missing or has been told
+                // not to install by itself, Debian's compiler builds the library from its source.
+                let by_rustup = rustup(&format!("target add {target}"));
+                if by_rustup.is_ok() && self.found().is_some() {
+                    return Ok(());
+                }
+                let by_apt = apt(&["rustc-web", "rust-web-src", "lld-19"]);
+                match (by_rustup, by_apt) {
+                    (_, Ok(())) => Ok(()),
+                    (Err(rustup), Err(apt)) => bail!("{rustup:#}; {apt:#}"),
+                    (Ok(()), Err(apt)) => Err(apt),
+                }
+            }
+            Need::Aarch64Gcc => apt(&["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
+            Need::Qemu => apt(&["qemu-user"]),
+        }
+    }
+
+    /// Finds it or gets it; says which.
+    pub(crate) fn ensure(self) -> Result<String> {
+        if let Some(found) = self.found() {
+            return Ok(found);
+        }
+        eprintln!("{} is missing; installing it", self.name());
+        self.install()?;
+        match self.found() {
+            Some(found) => Ok(found),
+            None => bail!("{} is still not usable after its installation", self.name()),
+        }
+    }
+}
+
+/// `rustup …`, unless its user has switched installing by itself off.
+fn rustup(args: &str) -> Result<()> {
+    if std::env::var("RUSTUP_AUTO_INSTALL").is_ok_and(|v| v == "0") {
+        bail!("RUSTUP_AUTO_INSTALL=0 says not to run `rustup {args}`");
+    }
+    if Cmd::new("rustup").arg("--version").probe().is_none() {
+        bail!("there is no rustup to run `rustup {args}` with");
+    }
+    Cmd::new("rustup").args(args).run()
+}
+
+/// Installs Debian packages as root, or through sudo where it asks for no password.
+fn apt(packages: &[&str]) -> Result<()> {
+    let list = packages.join(" ");
+    if Cmd::new("apt-get").arg("--version").probe().is_none() {
+        bail!("install these by this system's means (their Debian names: {list})");
+    }
+    let prefix: &[&str] = if Cmd::new("id").arg("-u").probe().is_some_and(|id| id == "0") {
+        &[]
+    } else if Cmd::new("sudo").args("-n true").probe().is_some() {
+        &["sudo", "-n"]
+    } else {
+        bail!("run as root: apt-get install {list}");
+    };
+    let apt_get = |args: &str| {
+        let words = prefix.iter().copied().chain(["env", "DEBIAN_FRONTEND=noninteractive"]);
+        let mut words = words.chain(["apt-get", "-qq"]);
+        let program = Cmd::new(words.next().unwrap_or("apt-get"));
+        words.fold(program, Cmd::arg).args(args)
+    };
+    // Once per run: package lists of a fresh machine are empty or old.
+    static UPDATED: OnceLock<bool> = OnceLock::new();
+    UPDATED.get_or_init(|| apt_get("update").run().is_ok());
+    apt_get(&format!("install -y --no-install-recommends {list}")).run()
+}

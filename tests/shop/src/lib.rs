@@ -1,0 +1,41 @@
+//! A fashion shop drawn by code: products, captions, prices and pictures, all from a seed.
+//!
+//! Sample data for the demo, the tests, the benchmarks and the training of the small model. The
+//! same seed gives the same catalogue and, pixel for pixel, the same pictures on every machine;
+//! product `i` does not depend on how many products the shop has.
+//!
+//! ```
+//! let shop = drawn_shop::Shop::new(7, 40);
+//! let product = &shop.products()[0];
+//! println!("{}: {}", product.id, product.caption());
+//! let file = product.images[0].file().unwrap();
+//! assert!(!file.is_empty());
+//! ```
+
+pub mod broken;
+mod catalogue;
+mod encode;
+mod export;
+mod garment;
+mod image;
+mod paint;
+mod rng;
+pub mod serve;
+pub mod style;
+mod words;
+
+pub use catalogue::{Options, Product, Shop};
+pub use encode::{Format, Jpeg};
+pub use export::{Written, file_name, write};
+pub use image::{ImageSpec, Picture};
+pub use rng::Rng;
+pub use style::{Background, Color, Cut, Garment, Length, Neck, Pattern, Sleeve, Style};
+
+/// What can go wrong while pictures are encoded and written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not encode a {width}x{height} picture as {format}: {reason}")]
+    Encode { format: &'static str, width: u32, height: u32, reason: String },
+    #[error("could not write {path}: {source}")]
+    Write { path: String, source: std::io::Error },
+}

@@ -1,0 +1,227 @@
+//! A folder over HTTP on localhost, with what image hosts do: ETag, Last-Modified, conditional
+//! requests and byte ranges (RFC 9110).
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Component, Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+/// A running server; dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    counts: Arc<Counts>,
+    /// Dropped first: tells the server's thread to end.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// How requests were answered.
+#[derive(Debug, Default)]
+struct Counts {
+    full: AtomicU64,
+    partial: AtomicU64,
+    not_modified: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How many requests were answered how, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// 200.
+    pub full: u64,
+    /// 206.
+    pub partial: u64,
+    /// 304.
+    pub not_modified: u64,
+    /// 4xx and 5xx.
+    pub failed: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Folder {
+    root: PathBuf,
+    counts: Arc<Counts>,
+}
+
+impl Server {
+    /// Serves the files under `root` on 127.0.0.1 at `port` (0: any free one), from a thread of
+    /// its own, until dropped.
+    pub fn start(root: &Path, port: u16) -> io::Result<Self> {
+        let root = root.canonicalize()?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let counts = Arc::new(Counts::default());
+        let app =
+            Router::new().fallback(answer).with_state(Folder { root, counts: Arc::clone(&counts) });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async move {
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                tokio::select! {
+                    _ = async { axum::serve(listener, app).await } => {}
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_background();
+        });
+        Ok(Server { address, counts, stop: Some(stop), thread: Some(thread) })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:PORT`, without a final slash.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn answered(&self) -> Answered {
+        let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        Answered {
+            full: get(&self.counts.full),
+            partial: get(&self.counts.partial),
+            not_modified: get(&self.counts.not_modified),
+            failed: get(&self.counts.failed),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panicked server has already printed why.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn answer(
+    State(folder): State<Folder>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let response = file(&folder.root, &method, &uri, &headers).await;
+    let counter = match response.status() {
+        StatusCode::NOT_MODIFIED => &folder.counts.not_modified,
+        StatusCode::PARTIAL_CONTENT => &folder.counts.partial,
+        status if status.is_success() => &folder.counts.full,
+        _ => &folder.counts.failed,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    response
+}
+
+async fn file(root: &Path, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let relative = Path::new(uri.path().trim_start_matches('/'));
+    // Names of drawn shops need no percent-decoding; anything but plain components is refused.
+    if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let path = root.join(relative);
+    let Ok(bytes) = tokio::fs::read(&path).await else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let modified = tokio::fs::metadata(&path).await.and_then(|m| m.modified()).ok();
+    respond(headers, bytes, modified, content_type(&path))
+}
+
+/// The answer to a request for a file that exists.
+fn respond(
+    asked: &HeaderMap,
+    bytes: Vec<u8>,
+    modified: Option<SystemTime>,
+    content_type: &'static str,
+) -> Response {
+    let digest = Sha256::digest(&bytes);
+    let tag: String = digest.iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let tag = format!("\"{tag}\"");
+    let modified = modified.map(httpdate::fmt_http_date);
+    let text = |name| asked.get(name).and_then(|v| v.to_str().ok());
+    let mut base = Response::builder()
+        .header(header::ETAG, &tag)
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::CONTENT_TYPE, content_type);
+    if let Some(date) = &modified {
+        base = base.header(header::LAST_MODIFIED, date);
+    }
+    // If-None-Match wins over If-Modified-Since (RFC 9110, 13.2.2).
+    let unchanged = match text(header::IF_NONE_MATCH) {
+        Some(tags) => tags.split(',').any(|t| t.trim().trim_start_matches("W/") == tag),
+        None => modified.is_some() && text(header::IF_MODIFIED_SINCE) == modified.as_deref(),
+    };
+    let total = bytes.len();
+    let if_range = text(header::IF_RANGE);
+    let ranges = if_range.is_none_or(|r| r == tag || Some(r) == modified.as_deref());
+    let built = if unchanged {
+        base.status(StatusCode::NOT_MODIFIED).body(Body::empty())
+    } else if let (true, Some(range)) = (ranges, text(header::RANGE).and_then(|r| parse(r, total)))
+    {
+        match range {
+            Some((first, last)) => base
+                .status(StatusCode::PARTIAL_CONTENT)
+                .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))
+                .body(Body::from(bytes.get(first..=last).unwrap_or_default().to_vec())),
+            None => base
+                .status(StatusCode::RANGE_NOT_SATISFIABLE)
+                .header(header::CONTENT_RANGE, format!("bytes */{total}"))
+                .body(Body::empty()),
+        }
+    } else {
+        base.body(Body::from(bytes))
+    };
+    built.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// A single byte range, inclusive. Outer `None`: not one we understand, so the whole file is sent;
+/// inner `None`: it lies beyond the file.
+fn parse(range: &str, total: usize) -> Option<Option<(usize, usize)>> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let end = total.checked_sub(1);
+    let (first, last) = match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(first), Ok(last)) if first <= last => (first, last),
+        (Ok(first), Err(_)) if last.is_empty() => (first, usize::MAX),
+        (Err(_), Ok(0)) if first.is_empty() => return Some(None),
+        (Err(_), Ok(n)) if first.is_empty() => (total.saturating_sub(n), usize::MAX),
+        _ => return None,
+    };
+    Some(end.filter(|end| first <= *end).map(|end| (first, last.min(end))))
+}
+
+fn content_type(path: &Path) -> &'static str {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("jpg") => "image/jpeg",
+        Some("png") => "image/png",
+        Some("webp") => "image/webp",
+        Some("jsonl") => "application/jsonl",
+        Some("json") => "application/json",
+        Some("html") => "text/html; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        _ => "application/octet-stream",
+    }
+}
