@@ -34,7 +34,9 @@ fn corpus_files_embed_as_in_transformers() {
     for (names, goldens) in facts.files.chunks(8).zip(floats.chunks(8 * 512)) {
         let pixels: Vec<_> = names
             .iter()
-            .map(|name| clip.processor().process(&fs::read(root.join("corpus").join(name)).unwrap()))
+            .map(|name| {
+                clip.processor().process(&fs::read(root.join("corpus").join(name)).unwrap())
+            })
             .collect::<Result<_, _>>()
             .unwrap();
         let vectors = clip.embed_pixels(&pixels).unwrap();

@@ -18,5 +18,8 @@ pub mod weights;
 pub use clip::{Clip, Options, Towers};
 pub use embedding::{Embedding, NormalizedEmbedding, logits_per_image};
 pub use error::Error;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use kernel::bench;
 pub use kernel::{KernelError, Path};
 pub use provenance::{NUMERICS_VERSION, Provenance};

@@ -12,14 +12,29 @@ struct Bench {
     run: fn(&Arguments) -> Result<()>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "core",
-    about: "criterion benches of clip-core",
-    run: |arguments| {
-        let cmd = cargo().args("bench -p clip-core --benches --");
-        arguments.filter.iter().fold(cmd, |cmd, filter| cmd.arg(filter)).run()
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "core",
+        about: "criterion benches of clip-core",
+        run: |arguments| {
+            let cmd = cargo().args("bench -p clip-core --benches --");
+            arguments.filter.iter().fold(cmd, |cmd, filter| cmd.arg(filter)).run()
+        },
     },
-}];
+    Bench {
+        name: "peers",
+        about: "side by side with candle and, with --python, ONNX Runtime, OpenVINO and torch",
+        run: |arguments| {
+            let cmd = cargo().args("run --release -p peers --").arg("target/bench-model");
+            let rounds = arguments.rounds.to_string();
+            let cmd = cmd.arg("--rounds").arg(rounds);
+            match &arguments.python {
+                Some(python) => cmd.arg("--python").arg(python).run(),
+                None => cmd.run(),
+            }
+        },
+    },
+];
 
 /// Measures; without a name, everything.
 #[derive(Debug, Args)]
@@ -29,6 +44,12 @@ pub(crate) struct Arguments {
     /// Only benches whose name contains this.
     #[arg(long)]
     filter: Option<String>,
+    /// A Python with tests/reference/requirements-peers.txt, for the peers.
+    #[arg(long)]
+    python: Option<String>,
+    /// Counted rounds of the peers, after one to warm up.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
     /// Lists the sets.
     #[arg(long)]
     list: bool,

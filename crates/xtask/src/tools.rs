@@ -23,6 +23,8 @@ pub(crate) enum Need {
     Aarch64Gcc,
     /// qemu-user: runs aarch64 programs.
     Qemu,
+    /// Runs wasm.
+    Node,
 }
 
 impl Need {
@@ -35,6 +37,7 @@ impl Need {
             Need::Std(target) => format!("Rust for {target}"),
             Need::Aarch64Gcc => "aarch64 C library and linker".to_owned(),
             Need::Qemu => "qemu-user for aarch64".to_owned(),
+            Need::Node => "Node 20 or newer".to_owned(),
         }
     }
 
@@ -57,6 +60,11 @@ impl Need {
                 libc.then(|| first_line(gcc))
             }
             Need::Qemu => Cmd::new("qemu-aarch64").arg("--version").probe().map(first_line),
+            Need::Node => {
+                let version = Cmd::new("node").arg("--version").probe()?;
+                let number = cross::version(version.trim_start_matches('v'))?;
+                (number >= (20, 0)).then_some(version)
+            }
         }
     }
 
@@ -87,6 +95,7 @@ impl Need {
             }
             Need::Aarch64Gcc => apt(&["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
             Need::Qemu => apt(&["qemu-user"]),
+            Need::Node => apt(&["nodejs"]),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Every peer loads the same synthetic ViT-B/32 in a process of its own; then they take turns, so
 //! that a noisy machine is equally noisy for all. `serve PEER DIR THREADS` is such a process.
 
+mod linear;
 mod table;
 
 use std::{
@@ -71,6 +72,7 @@ fn parse(args: &[String]) -> Result<Arguments, String> {
 fn compare(args: &[String]) -> Result<(), String> {
     let Arguments { dir, python, rounds, threads } = parse(args)?;
     write_model(&dir)?;
+    linear::print().map_err(|e| e.to_string())?;
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
     for threads in &threads {
         let mut peers = Vec::new();

@@ -20,6 +20,8 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod attention;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod buffer;
 mod exp;
 mod isa;
@@ -194,6 +196,10 @@ pub(crate) struct Kernels {
     layer_norm: unsafe fn(&mut [f32], &[f32], &[f32], f32),
     dot: unsafe fn(&[f32], &[f32]) -> f32,
     functions: unsafe fn(&mut [f32], Function),
+    #[cfg(feature = "bench")]
+    lanes: usize,
+    #[cfg(feature = "bench")]
+    peak: unsafe fn(f32, f32) -> f32,
 }
 
 /// Functions of single values, and softmax. Besides exp, for the tests.
@@ -318,6 +324,12 @@ macro_rules! path {
                 // SAFETY: the table's reader guarantees the instruction set.
                 unsafe { super::functions::<$isa>(x, function) }
             }
+            #[cfg(feature = "bench")]
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn peak(x: f32, y: f32) -> f32 {
+                // SAFETY: the table's reader guarantees the instruction set.
+                unsafe { bench::peak::<$isa>(x, y) }
+            }
         }
 
         static $table: Kernels = Kernels {
@@ -330,6 +342,10 @@ macro_rules! path {
             layer_norm: $module::layer_norm,
             dot: $module::dot,
             functions: $module::functions,
+            #[cfg(feature = "bench")]
+            lanes: <$isa as isa::Isa>::LANES,
+            #[cfg(feature = "bench")]
+            peak: $module::peak,
         };
     };
 }
