@@ -161,6 +161,7 @@ fn pack_panels<T: Plain>(
 
 /// Input rows `[m, k]`, interleaved for the micro-kernel: tiles of up to `kernels.rows` rows, of
 /// equal height but for one; tile t with r rows starting at row s is `[k][r]` at `s * k`.
+#[derive(Debug)]
 pub(crate) struct Rows {
     pub(crate) m: usize,
     pub(crate) k: usize,
