@@ -227,3 +227,20 @@ fn photographs_match_where_present() {
     eprintln!("{found} photographs");
     assert!(found > 0, "none of the {} photographs", expected.len());
 }
+
+/// What the fuzzer once found (tests/fuzz): an error or a vector, never a panic.
+#[test]
+fn fuzz_findings_stay_fixed() {
+    let folder = tests_dir().join("fuzz/regressions/decode");
+    let limits = Limits { max_bytes: 1 << 20, max_pixels: 2_000_000 };
+    for (_, profile) in Profile::PRESETS {
+        let processor = Processor::new(&PreprocessConfig::clip(224), profile, limits);
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            match processor.process(&fs::read(&path).unwrap()) {
+                Ok(values) => assert_eq!(values.data.len(), 3 * 224 * 224),
+                Err(error) => assert!(!error.to_string().contains("could not handle"), "{path:?}"),
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@
 
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
 
-use super::jpeg_cmyk;
+use super::{jpeg_cmyk, jpeg_markers};
 use crate::image::{
     Format, ImageError, Limits, orient,
     raster::{Pixels, Raster, cmyk_to_rgb},
@@ -15,14 +15,11 @@ use crate::image::{
 const FORMAT: Format = Format::Jpeg;
 
 /// More scans than any encoder writes; each costs a pass over the whole picture.
-const MAX_SCANS: usize = 1000;
+const MAX_SCANS: usize = 500;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
-    let caps = DecodeLimits {
-        max_pixels: limits.max_pixels,
-        max_scans: MAX_SCANS,
-        ..DecodeLimits::default()
-    };
+    jpeg_markers::check(bytes)?;
+    let caps = DecodeLimits { max_scans: MAX_SCANS, ..DecodeLimits::default() };
     let mut decoder = Decoder::new_with_limits(bytes, caps).map_err(error)?;
     let frame = decoder.header();
     let (width, height) = (frame.width(), frame.height());
@@ -84,12 +81,6 @@ fn error(error: JpegError) -> ImageError {
     match error {
         JpegError::UnexpectedEof => ImageError::truncated(FORMAT, "its data stops early"),
         JpegError::Unsupported(what) => ImageError::unsupported(format!("this JPEG ({what})")),
-        JpegError::LimitExceeded { what, actual, limit } => ImageError::TooLarge {
-            what: "a dimension of the JPEG",
-            actual: format!("{what} {actual}"),
-            limit: limit.to_string(),
-            option: "max_pixels",
-        },
         other => ImageError::corrupt(FORMAT, other),
     }
 }
