@@ -1,6 +1,8 @@
 //! Any bytes: no panic, no hang, no allocation far over the limits; a vector or an error.
 //!
-//! `cargo +nightly fuzz run decode -- -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=20`
+//! In `tests/`, seeded with the corpus:
+//! `cargo +nightly fuzz run decode fuzz/corpus/decode corpus/jpeg corpus/png corpus/webp corpus/gif
+//! corpus/bmp corpus/bad -- -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=60 -max_len=16000`
 
 #![no_main]
 

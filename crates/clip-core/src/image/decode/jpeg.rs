@@ -3,6 +3,11 @@
 //! The crate contains `unsafe` and gives no memory-safety guarantee, so its version is pinned
 //! exactly, it is fuzzed here, and everything unusual is refused from the header: only 8-bit
 //! Huffman-coded DCT frames with 1, 3 or 4 components get as far as its entropy decoder.
+//!
+//! Its `simd` feature stays off. That is the smaller and safer half of the crate, and the only
+//! way to the same bits everywhere: on damaged files whose coefficients overflow, the vector
+//! kernels (and Pillow's on x86) saturate where scalar code does not. The price, measured on a
+//! 1200x1600 photograph, decoding and resizing: 36 ms, 24 ms with `simd`, Pillow 32 ms.
 
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
 
