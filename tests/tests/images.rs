@@ -177,6 +177,39 @@ fn a_cut_file_is_an_error_or_the_same_picture() {
     }
 }
 
+/// Damage of a fixed pattern: an error or a vector, and no decoder panics on the way.
+#[test]
+fn damaged_files_never_panic() {
+    let processor = processor("hf-endpoint");
+    let mut state = 1u32;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % below.max(1)
+    };
+    let (mut read, mut refused) = (0, 0);
+    for name in goldens().files.keys() {
+        let whole = corpus(name);
+        for round in 0..4 {
+            let mut bytes = whole.clone();
+            for _ in 0..=round * 3 {
+                let at = random(bytes.len());
+                bytes[at] = random(256) as u8;
+            }
+            match processor.process(&bytes) {
+                Ok(values) => {
+                    assert_eq!(values.data.len(), 3 * 224 * 224);
+                    read += 1;
+                }
+                Err(error) => {
+                    assert!(!error.to_string().contains("could not handle"), "{name}: {error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} read, {refused} refused");
+}
+
 #[test]
 fn limits_are_named_and_can_be_raised() {
     let small = Limits { max_bytes: 1000, max_pixels: 10_000 };
@@ -226,4 +259,21 @@ fn photographs_match_where_present() {
     }
     eprintln!("{found} photographs");
     assert!(found > 0, "none of the {} photographs", expected.len());
+}
+
+/// What the fuzzer once found (tests/fuzz): an error or a vector, never a panic.
+#[test]
+fn fuzz_findings_stay_fixed() {
+    let folder = tests_dir().join("fuzz/regressions/decode");
+    let limits = Limits { max_bytes: 1 << 20, max_pixels: 2_000_000 };
+    for (_, profile) in Profile::PRESETS {
+        let processor = Processor::new(&PreprocessConfig::clip(224), profile, limits);
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            match processor.process(&fs::read(&path).unwrap()) {
+                Ok(values) => assert_eq!(values.data.len(), 3 * 224 * 224),
+                Err(error) => assert!(!error.to_string().contains("could not handle"), "{path:?}"),
+            }
+        }
+    }
 }

@@ -44,12 +44,14 @@ impl Limits {
     }
 
     fn check_pixels(&self, what: &'static str, w: u64, h: u64) -> Result<(), ImageError> {
+        // On 32-bit targets a picture of 8 bytes a pixel must also fit the address space.
+        let most = self.max_pixels.min(isize::MAX as u64 / 8);
         match w.checked_mul(h) {
-            Some(pixels) if pixels <= self.max_pixels => Ok(()),
+            Some(pixels) if pixels <= most => Ok(()),
             _ => Err(ImageError::TooLarge {
                 what,
                 actual: format!("{w}x{h} pixels"),
-                limit: format!("{} pixels", self.max_pixels),
+                limit: format!("{most} pixels"),
                 option: "max_pixels",
             }),
         }

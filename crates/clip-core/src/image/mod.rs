@@ -84,10 +84,11 @@ pub struct Processor {
 
 impl Processor {
     pub fn new(config: &PreprocessConfig, profile: Profile, limits: Limits) -> Self {
+        let crop = config.crop_size.max(1);
         Processor {
             // A crop beyond the picture would need padding, which the configuration excludes.
-            edge: config.shortest_edge.max(config.crop_size),
-            crop: config.crop_size,
+            edge: config.shortest_edge.max(crop),
+            crop,
             table: Box::new(normalize::table(config, profile.normalize)),
             profile,
             limits,

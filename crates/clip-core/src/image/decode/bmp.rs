@@ -146,7 +146,7 @@ fn rows(
     header: &Header,
     mut push: impl FnMut(&[u8], usize, &mut Vec<u8>),
 ) -> Result<Vec<u8>, ImageError> {
-    let row_bits = header.width * usize::from(header.bits);
+    let row_bits = header.width.saturating_mul(header.bits.into());
     let (packed, stride) = (row_bits.div_ceil(8), row_bits.div_ceil(32) * 4);
     let data = bytes.get(header.offset..).unwrap_or_default();
     let needed = stride.saturating_mul(header.height.saturating_sub(1)).saturating_add(packed);

@@ -3,10 +3,15 @@
 //! The crate contains `unsafe` and gives no memory-safety guarantee, so its version is pinned
 //! exactly, it is fuzzed here, and everything unusual is refused from the header: only 8-bit
 //! Huffman-coded DCT frames with 1, 3 or 4 components get as far as its entropy decoder.
+//!
+//! Its `simd` feature stays off. That is the smaller and safer half of the crate, and the only
+//! way to the same bits everywhere: on damaged files whose coefficients overflow, the vector
+//! kernels (and Pillow's on x86) saturate where scalar code does not. The price, measured on a
+//! 1200x1600 photograph, decoding and resizing: 36 ms, 24 ms with `simd`, Pillow 32 ms.
 
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
 
-use super::jpeg_cmyk;
+use super::{jpeg_cmyk, jpeg_markers};
 use crate::image::{
     Format, ImageError, Limits, orient,
     raster::{Pixels, Raster, cmyk_to_rgb},
@@ -15,14 +20,11 @@ use crate::image::{
 const FORMAT: Format = Format::Jpeg;
 
 /// More scans than any encoder writes; each costs a pass over the whole picture.
-const MAX_SCANS: usize = 1000;
+const MAX_SCANS: usize = 500;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
-    let caps = DecodeLimits {
-        max_pixels: limits.max_pixels,
-        max_scans: MAX_SCANS,
-        ..DecodeLimits::default()
-    };
+    jpeg_markers::check(bytes)?;
+    let caps = DecodeLimits { max_scans: MAX_SCANS, ..DecodeLimits::default() };
     let mut decoder = Decoder::new_with_limits(bytes, caps).map_err(error)?;
     let frame = decoder.header();
     let (width, height) = (frame.width(), frame.height());
@@ -84,12 +86,6 @@ fn error(error: JpegError) -> ImageError {
     match error {
         JpegError::UnexpectedEof => ImageError::truncated(FORMAT, "its data stops early"),
         JpegError::Unsupported(what) => ImageError::unsupported(format!("this JPEG ({what})")),
-        JpegError::LimitExceeded { what, actual, limit } => ImageError::TooLarge {
-            what: "a dimension of the JPEG",
-            actual: format!("{what} {actual}"),
-            limit: limit.to_string(),
-            option: "max_pixels",
-        },
         other => ImageError::corrupt(FORMAT, other),
     }
 }

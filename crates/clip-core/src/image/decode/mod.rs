@@ -7,6 +7,7 @@ mod bmp;
 mod gif;
 mod jpeg;
 mod jpeg_cmyk;
+mod jpeg_markers;
 mod png;
 mod webp;
 

@@ -1,8 +1,8 @@
 //! PNG through the `png` crate, samples brought to 8 bits by Pillow's rules.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 
-use png::{BitDepth, ColorType, DecodingError, Info, Transformations};
+use png::{BitDepth, ColorType, DecodeOptions, DecodingError, Info, Transformations};
 
 use crate::image::{
     Format, ImageError, Limits, orient,
@@ -15,8 +15,11 @@ const FORMAT: Format = Format::Png;
 const METADATA_BYTES: usize = 64 << 20;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
-    let caps = png::Limits { bytes: METADATA_BYTES };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), caps);
+    let mut options = DecodeOptions::default();
+    options.set_ignore_adler32(false);
+    options.set_skip_ancillary_crc_failures(false);
+    let mut decoder = png::Decoder::new_with_options(Cursor::new(bytes), options);
+    decoder.set_limits(png::Limits { bytes: METADATA_BYTES });
     decoder.set_transformations(Transformations::IDENTITY);
     decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info().map_err(error)?;
@@ -38,12 +41,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
             samples.push(row.ok_or_else(|| ImageError::truncated(FORMAT, "rows missing"))?.data());
         }
     }
-    // Orientation may stand after the pixels. Pillow does not need the end marker; a damaged
-    // chunk there is an error.
-    if let Err(e) = reader.finish()
-        && !ends_between_chunks(bytes)
-    {
-        return Err(error(e));
+    // Orientation may stand after the pixels. Pillow does not need the end marker; anything else
+    // that is wrong behind the last row, like a checksum, is an error.
+    match reader.finish() {
+        Err(DecodingError::IoError(e))
+            if e.kind() == ErrorKind::UnexpectedEof && ends_between_chunks(bytes) => {}
+        other => other.map_err(error)?,
     }
 
     let info = reader.info();
@@ -198,12 +201,7 @@ fn corrupt(detail: &str) -> ImageError {
 fn error(error: DecodingError) -> ImageError {
     match error {
         DecodingError::IoError(e) => ImageError::io(FORMAT, &e),
-        DecodingError::LimitsExceeded => ImageError::TooLarge {
-            what: "the PNG's metadata",
-            actual: "more memory".into(),
-            limit: format!("{METADATA_BYTES} bytes"),
-            option: "nothing; strip the metadata instead",
-        },
+        DecodingError::LimitsExceeded => corrupt("its metadata is over 64 MiB"),
         other => ImageError::corrupt(FORMAT, other),
     }
 }
