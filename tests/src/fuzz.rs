@@ -7,8 +7,11 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use clip_core::{
-    config::{ClipConfig, PreprocessConfig},
+    Clip, Options, Towers,
+    config::{Activation, ClipConfig, PreprocessConfig, TextConfig, VisionConfig},
+    image::PixelValues,
     text::Tokenizer,
+    weights::Weights,
 };
 
 /// The first byte chooses between a text and tokenizer files.
@@ -97,5 +100,56 @@ pub fn config(data: &[u8]) {
             assert!((image_size..=4096).contains(&config.shortest_edge));
             assert!(config.std.iter().all(|s| s.is_finite() && *s != 0.0));
         }
+    }
+}
+
+/// A CLIP so small that a whole checkpoint is a few kilobytes.
+pub fn tiny_config() -> ClipConfig {
+    ClipConfig {
+        text: TextConfig {
+            vocab_size: 6,
+            hidden_size: 4,
+            intermediate_size: 4,
+            layers: 1,
+            heads: 2,
+            max_positions: 3,
+            activation: Activation::Gelu,
+            layer_norm_eps: 1e-5,
+            eos_token_id: 5,
+        },
+        vision: VisionConfig {
+            hidden_size: 4,
+            intermediate_size: 4,
+            layers: 1,
+            heads: 1,
+            image_size: 4,
+            patch_size: 2,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+        },
+        projection_dim: 3,
+    }
+}
+
+/// A weights file: whatever its header says, loading gives a model or an error.
+pub fn safetensors(data: &[u8]) {
+    let config = tiny_config();
+    let Ok(weights) = Weights::parse(data) else { return };
+    for tensor in weights.tensors() {
+        assert_eq!(tensor.to_vec().len(), tensor.len());
+        assert_eq!(tensor.len(), tensor.shape.iter().product::<usize>());
+    }
+    let sound = weights.check(&config, Towers::Both).is_ok();
+    let digest = weights.digest();
+    match Clip::load(config.clone(), data, Options::new(&config)) {
+        Ok(clip) => {
+            assert!(sound);
+            assert_eq!(clip.weights_digest(), digest.expect("weights that load are finite"));
+            let pixels = PixelValues { size: 4, data: vec![0.5; 48] };
+            let image = clip.embed_pixels(&[pixels]).expect("pixels of the right size");
+            let text = clip.embed_tokens(&[vec![4, 1, 5]]).expect("ids of the vocabulary");
+            assert_eq!((image[0].values().len(), text[0].values().len()), (3, 3));
+        }
+        Err(error) => assert!(!sound || digest.is_err(), "{error}"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use clip_core::synthetic::{self, Dtype};
 use clip_tests::fuzz;
 
 fn replay(name: &str, target: fn(&[u8])) {
@@ -29,4 +30,18 @@ fn tokenizer() {
 #[test]
 fn config() {
     replay("config", fuzz::config);
+}
+
+#[test]
+fn safetensors() {
+    // The seeds are whole checkpoints that load: without that, fuzzing would stay in the header.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/safetensors");
+    for (name, dtype) in [("f32", Dtype::F32), ("f16", Dtype::F16), ("bf16", Dtype::Bf16)] {
+        let file = synthetic::safetensors(&fuzz::tiny_config(), 1, dtype).unwrap();
+        assert_eq!(fs::read(folder.join(name)).unwrap(), file, "{name}");
+        let config = fuzz::tiny_config();
+        let options = clip_core::Options::new(&config);
+        clip_core::Clip::load(config, &file, options).expect("a seed loads");
+    }
+    replay("safetensors", fuzz::safetensors);
 }
