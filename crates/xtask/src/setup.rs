@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -14,6 +14,7 @@ const NEEDS: [Need; 8] = [
     Need::Std(cross::AARCH64),
     Need::Aarch64Gcc,
     Need::Qemu,
+    Need::Node,
 ];
 
 /// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu).

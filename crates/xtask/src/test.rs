@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::{
@@ -47,11 +47,11 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "wasm",
-        about: "clip-core for wasm32-unknown-unknown",
-        needs: &[Need::Std(WASM)],
+        about: "clip-core for wasm32, its digests in Node",
+        needs: &[Need::Std(WASM), Need::Node],
         run: || {
             wasm::build(false)?;
-            Ok("compiles".to_owned())
+            wasm::test()
         },
     },
     Stage {
@@ -179,7 +179,9 @@ fn aarch64() -> Result<String> {
     };
     let mut total = test("-p clip-core --lib")?;
     if root().join("tests/tests/parity.rs").is_file() {
-        let parity = test("-p clip-tests --test parity")?;
+        // The smaller shape: emulation makes the full one take most of an hour.
+        let parity = test("-p clip-tests --test parity second_shape")?;
+        ensure!(parity.passed > 0, "the parity test has no test for the second shape any more");
         total.passed += parity.passed;
         total.ignored += parity.ignored;
     }

@@ -2,11 +2,12 @@
 
 use std::{path::Path, sync::OnceLock};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     cross,
     process::{Cmd, cargo},
+    wasm,
 };
 
 /// Something a stage cannot do without.
@@ -23,6 +24,8 @@ pub(crate) enum Need {
     Aarch64Gcc,
     /// qemu-user: runs aarch64 programs.
     Qemu,
+    /// Node.js 20 or newer: runs wasm with relaxed SIMD.
+    Node,
 }
 
 impl Need {
@@ -35,6 +38,7 @@ impl Need {
             Need::Std(target) => format!("Rust for {target}"),
             Need::Aarch64Gcc => "aarch64 C library and linker".to_owned(),
             Need::Qemu => "qemu-user for aarch64".to_owned(),
+            Need::Node => "Node.js".to_owned(),
         }
     }
 
@@ -57,6 +61,10 @@ impl Need {
                 libc.then(|| first_line(gcc))
             }
             Need::Qemu => Cmd::new("qemu-aarch64").arg("--version").probe().map(first_line),
+            Need::Node => {
+                let version = Cmd::new("node").arg("--version").probe()?;
+                (wasm::node_major(&version)? >= 20).then_some(version)
+            }
         }
     }
 
@@ -87,6 +95,7 @@ impl Need {
             }
             Need::Aarch64Gcc => apt(&["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
             Need::Qemu => apt(&["qemu-user"]),
+            Need::Node => apt(&["nodejs"]).context("Node.js 20 or newer (https://nodejs.org)"),
         }
     }
 
