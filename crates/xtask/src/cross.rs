@@ -55,7 +55,7 @@ impl Std {
                     // Building std needs -Z flags, which this lets a stable compiler take.
                     .env("RUSTC_BOOTSTRAP", "1")
                     // Two compilers in one folder would rebuild each other's work.
-                    .env("CARGO_TARGET_DIR", root().join("target/source-std"));
+                    .env("CARGO_TARGET_DIR", target_dir().join("source-std"));
                 // Debian's compiler comes without rust-lld.
                 let lld = Cmd::new("wasm-ld-19").arg("--version").probe().is_some();
                 if target == WASM && lld {
@@ -66,6 +66,11 @@ impl Std {
             }
         }
     }
+}
+
+/// Cargo's target folder.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// "rustc 1.95.0 (5980…)" to (1, 95).

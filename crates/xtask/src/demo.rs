@@ -81,7 +81,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let product = dress.or(shop.products().first()).context("the shop has no products")?;
     heading(&format!("6. Search by a picture: {} ({})", product.id, product.caption()));
     let picture = folder.join("images").join(drawn_shop::file_name(product, 0));
-    job.search(&["--image", &picture.to_string_lossy()])?;
+    let query = ["--image", &*picture.to_string_lossy()];
+    job.search(&query)?;
+    let first = job.first_hit(&query)?;
+    ensure!(first == product.id, "{} should come first, not {first}", product.id);
     println!("The product itself comes first.");
 
     println!(
@@ -120,11 +123,22 @@ impl Job {
         Ok(serde_json::from_slice(&json)?)
     }
 
+    /// `scraper search QUERY` in the demo's store.
+    fn query(&self, query: &[&str]) -> Cmd {
+        let cmd = query.iter().fold(Cmd::new(&self.scraper).arg("search"), Cmd::arg);
+        self.model.flag(cmd.arg("--store").arg(self.store()))
+    }
+
     fn search(&self, query: &[&str]) -> Result<()> {
-        let cmd = Cmd::new(&self.scraper).arg("search");
-        let cmd = query.iter().fold(cmd, Cmd::arg);
-        let cmd = cmd.arg("--store").arg(self.store()).args("--top 6");
-        self.model.flag(cmd).run().context("`scraper search` failed")
+        self.query(query).args("--top 6").run().context("`scraper search` failed")
+    }
+
+    /// Id of the product that comes first.
+    fn first_hit(&self, query: &[&str]) -> Result<String> {
+        let json = self.query(query).args("--top 1 --format json").probe();
+        let hits: Value = serde_json::from_str(&json.context("`scraper search` failed")?)?;
+        let id = hits[0]["id"].as_str().context("`scraper search` found nothing")?;
+        Ok(id.to_owned())
     }
 }
 

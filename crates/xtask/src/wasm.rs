@@ -35,7 +35,7 @@ pub(crate) fn check() -> Result<Tests> {
     let Some(std) = cross::find(WASM) else { bail!("no Rust for {WASM}") };
     let mut total = Tests::default();
     for (variant, features, fastest) in VARIANTS {
-        let target_dir = root().join("target/wasm").join(variant);
+        let target_dir = cross::target_dir().join("wasm").join(variant);
         std.cargo("build", WASM)
             .args("-p clip-tests-wasm --release")
             .env("RUSTFLAGS", format!("-C target-feature={features}"))
