@@ -1,6 +1,6 @@
 //! Why bytes could not be had, in words.
 
-use std::{error::Error as _, io, path::PathBuf};
+use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
 use reqwest::Url;
 
@@ -16,8 +16,8 @@ pub enum FetchError {
     Address { text: String, reason: String },
     #[error("cannot connect to {url}: {reason}")]
     Connect { url: String, reason: String },
-    #[error("{url} did not answer within {seconds} s")]
-    Timeout { url: String, seconds: u64 },
+    #[error("{url} took too long: no byte for {idle:?}, or more than {total:?} in all")]
+    Timeout { url: String, idle: Duration, total: Duration },
     #[error("{url} answered {status}{}", reason(*.status))]
     Status { url: String, status: u16 },
     #[error("{url} redirects more than {limit} times or in a circle")]
@@ -67,8 +67,8 @@ impl FetchError {
     pub(super) fn from_reqwest(url: &Url, e: &reqwest::Error, caps: &Caps) -> Self {
         let url = url.to_string();
         if e.is_timeout() {
-            let cap = if e.is_connect() { caps.connect } else { caps.total };
-            FetchError::Timeout { url, seconds: cap.as_secs() }
+            let idle = if e.is_connect() { caps.connect } else { caps.idle };
+            FetchError::Timeout { url, idle, total: caps.total }
         } else if e.is_redirect() {
             FetchError::Redirects { url, limit: caps.redirects }
         } else if e.is_builder() {

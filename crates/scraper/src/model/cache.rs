@@ -167,7 +167,8 @@ fn in_snapshot(repo: &str, cache: &RepoCache, commit: &str) -> Option<ModelFiles
     readable.then_some(files)
 }
 
-fn check_sizes(repo: &str, files: &ModelFiles) -> Result<(), ModelError> {
+/// Known files have their known size: the cheap part of [`verify`](super::verify).
+pub(super) fn check_sizes(repo: &str, files: &ModelFiles) -> Result<(), ModelError> {
     for path in files.paths() {
         let Some(size) = pin_of(repo, path).and_then(|pin| pin.size) else { continue };
         let found = fs::metadata(path)

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{
     ModelError, ModelFiles, PinnedFile,
-    cache::{RepoCache, is_commit},
+    cache::{RepoCache, check_sizes, is_commit},
     download::{Download, acquire_lock},
     pinned::{pinned, pinned_file},
 };
@@ -33,6 +33,7 @@ pub struct Hub {
     head: Client,
     /// Follows redirects to the CDN; reqwest drops the token when the host changes.
     pub(super) get: Client,
+    /// Applies to each request; a download that makes progress starts counting anew.
     pub retry: Retry,
 }
 
@@ -96,7 +97,10 @@ impl Hub {
             Some(info.sha)
         };
         let place = self.config.cache.clone();
-        ModelFiles::assemble(repo.to_owned(), weights_commit, &place, |n| paths.get(n).cloned())
+        let lookup = |name: &str| paths.get(name).cloned();
+        let files = ModelFiles::assemble(repo.to_owned(), weights_commit, &place, lookup)?;
+        check_sizes(repo, &files)?;
+        Ok(files)
     }
 
     /// One file in the cache, downloaded if it is missing: its commit and its path.

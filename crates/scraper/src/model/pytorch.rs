@@ -56,6 +56,10 @@ fn convert(checkpoint: &Path, target: &Path, stamp: String) -> Result<(), ModelE
     let tensors = PthTensors::new(checkpoint, None).map_err(|e| broken(checkpoint, e))?;
     let failure = Mutex::new(None);
     let mut entries = Vec::new();
+    let length = fs::metadata(checkpoint)
+        .map_err(|source| ModelError::Read { path: checkpoint.to_owned(), source })?
+        .len();
+    let mut total = 0u64;
     for (name, info) in tensors.tensor_infos() {
         let dtype = match info.dtype {
             DType::F32 => Dtype::F32,
@@ -65,6 +69,12 @@ fn convert(checkpoint: &Path, target: &Path, stamp: String) -> Result<(), ModelE
             DType::I64 | DType::I32 | DType::U8 | DType::U32 => continue,
             other => return Err(broken(checkpoint, format!("{name} has the type {other:?}"))),
         };
+        // Sizes come from the file: none may ask for more memory than the file can fill.
+        let values = info.layout.dims().iter().try_fold(2u64, |n, &d| n.checked_mul(d as u64));
+        total = values.and_then(|bytes| bytes.checked_add(total)).unwrap_or(u64::MAX);
+        if total > length {
+            return Err(broken(checkpoint, format!("{name} is larger than the file")));
+        }
         if info.layout.start_offset() != 0 {
             // candle counts this offset in bytes instead of elements.
             return Err(broken(
@@ -94,7 +104,10 @@ fn convert(checkpoint: &Path, target: &Path, stamp: String) -> Result<(), ModelE
             Err(ModelError::Write { path: temporary.clone(), source })
         }
         (None, Err(e)) => Err(broken(checkpoint, e)),
-        (None, Ok(())) => fs::rename(&temporary, target)
+        (None, Ok(())) => fs::File::open(&temporary)
+            // Without this a power cut could leave a whole name on half a file.
+            .and_then(|file| file.sync_all())
+            .and_then(|()| fs::rename(&temporary, target))
             .map_err(|source| ModelError::Write { path: target.to_owned(), source }),
     };
     if result.is_err() {

@@ -95,7 +95,7 @@ async fn fetch_one(
             let _ = jobs.send(Job { key, bytes, validators, slot }).await;
             return;
         }
-        Ok(Fetched::NotModified) => out.send(Outcome::NotModified).await,
+        Ok(Fetched::NotModified) => out.send(Outcome::NotModified(key)).await,
         Err(e) => {
             let (kind, message) = (e.kind().to_owned(), e.to_string());
             out.send(Outcome::NotFetched { key, kind, message }).await

@@ -23,7 +23,7 @@ pub(super) enum Outcome {
         message: String,
     },
     /// The server vouches for the stored vector.
-    NotModified,
+    NotModified(ImageKey),
     /// These bytes have a vector already.
     Known(Image),
     Embedded(Image, Vec<f32>),
@@ -106,9 +106,10 @@ impl Commit {
                 });
             }
             Outcome::NotFetched { key, kind, message } => self.fail(key, kind, message, summary),
-            Outcome::NotModified => {
+            Outcome::NotModified(key) => {
                 summary.reused += 1;
                 summary.not_modified += 1;
+                self.writes.push(Write::Unchanged { key });
             }
             Outcome::Known(image) => {
                 self.finished.push((image.hash, Ok(())));

@@ -35,6 +35,8 @@ pub enum Write {
     Product(Product),
     /// The address now holds these bytes. Clears the image from the quarantine.
     Image { key: ImageKey, hash: ImageHash, bytes: u64, validators: Validators },
+    /// The image is still what was stored. Clears it from the quarantine.
+    Unchanged { key: ImageKey },
     /// The vector of these bytes, as projected (not normalised), under the run's provenance.
     Vector { hash: ImageHash, values: Vec<f32> },
     /// The image could not be had or read.

@@ -108,12 +108,9 @@ impl Store for SqliteStore {
                             validators.last_modified,
                             key.address
                         ])?;
-                    transaction
-                        .prepare_cached(
-                            "DELETE FROM quarantine WHERE product = ?1 AND position = ?2",
-                        )?
-                        .execute(params![key.product, key.position])?;
+                    release(&transaction, key)?;
                 }
+                Write::Unchanged { key } => release(&transaction, key)?,
                 Write::Vector { hash, values } => {
                     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
                     transaction
@@ -202,6 +199,14 @@ impl Store for SqliteStore {
             open().map_err(|source| StoreError::Open { path: self.path.clone(), source })?;
         Ok(Box::new(SqliteLookup { connection, provenance: self.provenance }))
     }
+}
+
+/// Out of the quarantine.
+fn release(connection: &Connection, key: &ImageKey) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM quarantine WHERE product = ?1 AND position = ?2")?
+        .execute(params![key.product, key.position])?;
+    Ok(())
 }
 
 fn put_product(connection: &Connection, product: &Product) -> Result<(), StoreError> {

@@ -120,7 +120,9 @@ fn an_image_at_a_new_address_is_forgotten_and_a_failure_clears_nothing() {
     assert_eq!(etag(key("a", 0, "other")), None);
     assert_eq!(store.failures().unwrap().len(), 2);
 
-    store.apply(&[image("a", 0, "x", 1), product("a", &["x", "new"])]).unwrap();
+    store
+        .apply(&[Write::Unchanged { key: key("a", 0, "x") }, product("a", &["x", "new"])])
+        .unwrap();
     store.apply(&[image("a", 1, "y", 2)]).unwrap(); // late, of the old address: dropped
     assert_eq!(etag(key("a", 1, "new")), None);
     assert_eq!(rows(&store), [("a".into(), "x".into(), vec![1.0])]);

@@ -1,6 +1,7 @@
 //! The program from outside: commands, servers that misbehave, and kills.
 
 mod embed;
+mod fetch;
 mod hub;
 mod inspect;
 mod model;

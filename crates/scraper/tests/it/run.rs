@@ -333,3 +333,26 @@ fn numpy_export_has_its_rows_beside_it() {
         assert_eq!(bytes[from..from + DIM * 4], expected, "JSON reads back to the same bits");
     }
 }
+
+#[test]
+fn an_image_that_recovers_leaves_the_quarantine() {
+    let shop = Shop::new();
+    let calls = AtomicUsize::new(0);
+    let server = Server::start(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::ok(png(1)).header("etag", "\"v1\""),
+        1 => Reply::status(410),
+        _ => Reply::status(304),
+    });
+    shop.write("feed.jsonl", feed(&server, 1));
+    let quarantine = || {
+        let store = rusqlite::Connection::open(shop.path().join("s.db")).unwrap();
+        let sql = "SELECT count(*) FROM quarantine";
+        store.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(shop.run("feed.jsonl", 0)["embedded"], 1);
+    assert_eq!(shop.run("feed.jsonl", 2)["failed"], 1);
+    assert_eq!(quarantine(), 1);
+    assert_eq!(shop.export("s.db").lines().count(), 1, "the known vector stays");
+    assert_eq!(shop.run("feed.jsonl", 0)["not_modified"], 1);
+    assert_eq!(quarantine(), 0);
+}
