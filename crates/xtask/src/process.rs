@@ -20,7 +20,16 @@ pub(crate) fn root() -> PathBuf {
 
 /// The cargo that runs this program.
 pub(crate) fn cargo() -> Cmd {
-    Cmd::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cmd = Cmd::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // `cargo run` describes this package in the environment; build scripts that watch these
+    // variables (ring's does) would run again each time.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cmd.command.env_remove(&name);
+        }
+    }
+    cmd
 }
 
 /// One command to run in the repository's root.
