@@ -63,7 +63,8 @@ mod tests {
         Stream::new(1, "x").normal(0, 3.0, 0.25, &mut values);
         let n = values.len() as f64;
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
-        let var = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n;
+        let distances = values.iter().map(|v| f64::from(*v) - mean);
+        let var = distances.map(|d| d * d).sum::<f64>() / n;
         assert!((mean - 3.0).abs() < 0.005, "{mean}");
         assert!((var.sqrt() - 0.25).abs() < 0.005, "{var}");
     }

@@ -74,8 +74,9 @@ impl Model {
     }
 
     fn merges_of(&self, left: u32) -> &[Merge] {
-        let bounds = (self.starts.get(left as usize), self.starts.get(left as usize + 1));
-        let (Some(&start), Some(&end)) = bounds else { return &[] };
+        // `left` may be GONE, the largest usize of wasm32: no arithmetic on it.
+        let bounds = self.starts.get(left as usize..).and_then(|s| s.first_chunk::<2>());
+        let Some(&[start, end]) = bounds else { return &[] };
         &self.merges[start as usize..end as usize]
     }
 
