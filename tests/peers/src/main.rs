@@ -1,4 +1,5 @@
-//! `peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]`: the side-by-side benchmark.
+//! `peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]`: the side-by-side benchmark;
+//! `peers linear`: only the linear layers.
 //!
 //! Every peer loads the same synthetic ViT-B/32 in a process of its own; then they take turns, so
 //! that a noisy machine is equally noisy for all. `serve PEER DIR THREADS` is such a process.
@@ -27,6 +28,7 @@ const PYTHON_PEERS: [&str; 3] = ["onnxruntime", "openvino", "torch"];
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
+        Some("linear") => linear::print().map_err(|e| e.to_string()),
         Some("serve") if args.len() == 4 => serve_peer(&args[1], Path::new(&args[2]), &args[3]),
         _ => compare(&args),
     };

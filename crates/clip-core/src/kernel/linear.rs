@@ -5,7 +5,7 @@
 //! panels beforehand, k is cut into blocks (accumulators wait in memory in between), and tasks
 //! split m and n over threads: none of this changes the order of one chain.
 
-use half::slice::HalfFloatSliceExt;
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 use super::{
     Kernels,
@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Depth of a k block: an f32 panel of this depth stays in the second-level cache.
-const K_BLOCK: usize = 768;
+const K_BLOCK: usize = 384;
 /// Rows of one task, so that its accumulators stay in cache.
 const ROW_BLOCK: usize = 448;
 
@@ -116,15 +116,28 @@ fn pack_f16(
             return false;
         }
         row(i, wide);
-        let halves = half::slice::HalfBitsSliceExt::reinterpret_cast_mut::<half::f16>(&mut *out);
-        halves.convert_from_f32_slice(wide);
-        let same = halves.iter().zip(&*wide).all(|(h, x)| h.to_f32().to_bits() == x.to_bits());
+        let same = to_f16(wide, out);
         if !same {
             lossless.store(false, std::sync::atomic::Ordering::Relaxed);
         }
         same
     });
     lossless.into_inner().then_some(packed)
+}
+
+/// Rounds to f16; says whether every value survived.
+pub(crate) fn to_f16(wide: &[f32], out: &mut [u16]) -> bool {
+    let mut back = [0.0f32; 256];
+    let mut same = true;
+    for (wide, out) in wide.chunks(256).zip(out.chunks_mut(256)) {
+        let halves: &mut [half::f16] = out.reinterpret_cast_mut();
+        halves.convert_from_f32_slice(wide);
+        let back = &mut back[..wide.len()];
+        halves.convert_to_f32_slice(back);
+        // Without early exit: compares whole vectors.
+        same &= wide.iter().zip(&*back).fold(true, |s, (a, b)| s & (a.to_bits() == b.to_bits()));
+    }
+    same
 }
 
 /// Transposes rows into panels; `row(i, out, scratch)` returns false to give up.
@@ -211,10 +224,16 @@ pub(super) fn tile_of(m: usize, tiles: usize, tile: usize) -> (usize, usize) {
 #[inline(always)]
 pub(super) fn interleave(x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
     let k = out.len() / height;
-    for r in 0..height {
-        let row = &x[r * stride..r * stride + k];
-        for (kk, value) in row.iter().enumerate() {
-            out[kk * height + r] = *value;
+    // Blocks of k, so that the lines of `out` that one row touches are still there for the next.
+    const BLOCK: usize = 64;
+    for (block, out) in out.chunks_mut(BLOCK * height).enumerate() {
+        let k0 = block * BLOCK;
+        let depth = BLOCK.min(k - k0);
+        for r in 0..height {
+            let row = &x[r * stride + k0..][..depth];
+            for (out, value) in out.chunks_exact_mut(height).zip(row) {
+                out[r] = *value;
+            }
         }
     }
 }

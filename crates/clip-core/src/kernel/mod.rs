@@ -38,7 +38,7 @@ mod x86;
 
 pub(crate) use attention::{Heads, Span, attention};
 pub(crate) use buffer::Aligned;
-pub(crate) use linear::{Epilogue, Linear, Rows};
+pub(crate) use linear::{Epilogue, Linear, Rows, to_f16};
 pub(crate) use par::for_each;
 
 use attention::HeadTask;
@@ -278,15 +278,15 @@ impl Kernels {
 /// The CPU has `I`.
 #[inline(always)]
 unsafe fn functions<I: isa::Isa>(x: &mut [f32], function: Function) {
-    // SAFETY: the caller guarantees I.
+    // SAFETY: `map` stays inside `x` and its padding; the caller guarantees I.
     unsafe {
         match function {
-            Function::Exp => norm::map::<I>(x, |_, v| exp::exp::<I>(v)),
-            Function::QuickGelu => norm::map::<I>(x, |_, v| exp::quick_gelu::<I>(v)),
-            Function::Gelu => norm::map::<I>(x, |_, v| exp::gelu::<I>(v)),
+            Function::Exp => norm::map!(I, x, |_, v| exp::exp::<I>(v)),
+            Function::QuickGelu => norm::map!(I, x, |_, v| exp::quick_gelu::<I>(v)),
+            Function::Gelu => norm::map!(I, x, |_, v| exp::gelu::<I>(v)),
             Function::Softmax => norm::softmax::<I>(x, 1.0),
             Function::Fma(b, c) => {
-                norm::map::<I>(x, |_, v| I::fma(v, I::splat(b), I::splat(c)));
+                norm::map!(I, x, |_, v| I::fma(v, I::splat(b), I::splat(c)));
             }
         }
     }

@@ -13,65 +13,63 @@ fn tree(mut partial: [f32; 16]) -> f32 {
     partial[0]
 }
 
-/// Folds `x` into 16 partials with `step(partial, element)` and sums them. Missing elements of
-/// the last group of 16 do not take part.
+/// Folds `x` into 16 partials, `partial = step(partial, element)`, and sums them. Missing elements
+/// of the last group of 16 do not take part.
 ///
-/// # Safety
-/// The CPU has `I`.
-#[inline(always)]
-unsafe fn reduce<I: Isa>(x: &[f32], step: impl Fn(I::V, I::V) -> I::V) -> f32 {
-    let vectors = 16 / I::LANES;
-    let mut partial = [0.0f32; 16];
-    // SAFETY: every load and store is inside a group of 16 floats; the caller guarantees I.
-    unsafe {
-        let mut sums = [I::splat(0.0); 16];
+/// A macro because a closure would not be compiled with the caller's target features.
+macro_rules! reduce {
+    ($isa:ident, $x:expr, |$sum:ident, $v:ident| $step:expr) => {{
+        let x: &[f32] = $x;
+        let vectors = 16 / $isa::LANES;
+        let mut partial = [0.0f32; 16];
+        let mut sums = [$isa::splat(0.0); 16];
         let groups = x.chunks_exact(16);
         let tail = groups.remainder();
         for group in groups {
-            for (v, sum) in sums.iter_mut().enumerate().take(vectors) {
-                *sum = step(*sum, I::load(group.as_ptr().add(v * I::LANES)));
+            for (i, sum) in sums.iter_mut().enumerate().take(vectors) {
+                let ($sum, $v) = (*sum, $isa::load(group.as_ptr().add(i * $isa::LANES)));
+                *sum = $step;
             }
         }
-        for (v, sum) in sums.iter().enumerate().take(vectors) {
-            I::store(partial.as_mut_ptr().add(v * I::LANES), *sum);
+        for (i, sum) in sums.iter().enumerate().take(vectors) {
+            $isa::store(partial.as_mut_ptr().add(i * $isa::LANES), *sum);
         }
         if !tail.is_empty() {
             let mut padded = [0.0f32; 16];
             padded[..tail.len()].copy_from_slice(tail);
             let mut with_tail = [0.0f32; 16];
-            for (v, sum) in sums.iter().enumerate().take(vectors) {
-                let stepped = step(*sum, I::load(padded.as_ptr().add(v * I::LANES)));
-                I::store(with_tail.as_mut_ptr().add(v * I::LANES), stepped);
+            for (i, sum) in sums.iter().enumerate().take(vectors) {
+                let ($sum, $v) = (*sum, $isa::load(padded.as_ptr().add(i * $isa::LANES)));
+                $isa::store(with_tail.as_mut_ptr().add(i * $isa::LANES), $step);
             }
             partial[..tail.len()].copy_from_slice(&with_tail[..tail.len()]);
         }
-    }
-    tree(partial)
+        tree(partial)
+    }};
 }
 
-/// Applies `f` to each vector of `x` in place (padding the tail).
-///
-/// # Safety
-/// The CPU has `I`.
-#[inline(always)]
-pub(super) unsafe fn map<I: Isa>(x: &mut [f32], f: impl Fn(usize, I::V) -> I::V) {
-    let whole = x.len() / 16 * 16;
-    // SAFETY: loads and stores are inside `x[..whole]` or `padded`; the caller guarantees I.
-    unsafe {
-        for i in (0..whole).step_by(I::LANES) {
+/// Replaces each vector of `x`, which begins at element `i`, by `f` of it (padding the tail).
+macro_rules! map {
+    ($isa:ident, $x:expr, |$i:pat_param, $v:ident| $f:expr) => {{
+        let x: &mut [f32] = $x;
+        let whole = x.len() / 16 * 16;
+        for i in (0..whole).step_by($isa::LANES) {
             let p = x.as_mut_ptr().add(i);
-            I::store(p, f(i, I::load(p)));
+            let ($i, $v) = (i, $isa::load(p));
+            $isa::store(p, $f);
         }
         let tail = &mut x[whole..];
         let mut padded = [0.0f32; 16];
         padded[..tail.len()].copy_from_slice(tail);
-        for i in (0..tail.len()).step_by(I::LANES) {
+        for i in (0..tail.len()).step_by($isa::LANES) {
             let p = padded.as_mut_ptr().add(i);
-            I::store(p, f(whole + i, I::load(p)));
+            let ($i, $v) = (whole + i, $isa::load(p));
+            $isa::store(p, $f);
         }
         tail.copy_from_slice(&padded[..tail.len()]);
-    }
+    }};
 }
+pub(super) use map;
 
 /// LayerNorm of one row, in place: mean = sum/n; var = sum((x-mean)^2)/n (fused squares);
 /// `fma((x-mean) * (1/sqrt(var+eps)), gamma, beta)`. `gamma` and `beta` are readable up to the
@@ -83,13 +81,14 @@ pub(super) unsafe fn map<I: Isa>(x: &mut [f32], f: impl Fn(usize, I::V) -> I::V)
 pub(super) unsafe fn layer_norm<I: Isa>(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
     let n = x.len();
     assert!(gamma.len() >= n.next_multiple_of(16) && beta.len() >= n.next_multiple_of(16));
-    // SAFETY: gamma and beta are asserted to cover whole vectors; the caller guarantees I.
+    // SAFETY: `map` and `reduce` stay inside `x` and their padding, gamma and beta are asserted to
+    // cover whole vectors; the caller guarantees I.
     unsafe {
-        let mean = I::splat(reduce::<I>(x, |s, v| I::add(s, v)) / n as f32);
-        map::<I>(x, |_, v| I::sub(v, mean));
-        let variance = reduce::<I>(x, |s, v| I::fma(v, v, s)) / n as f32;
+        let mean = I::splat(reduce!(I, x, |s, v| I::add(s, v)) / n as f32);
+        map!(I, x, |_, v| I::sub(v, mean));
+        let variance = reduce!(I, x, |s, v| I::fma(v, v, s)) / n as f32;
         let scale = I::splat(1.0 / (variance + eps).sqrt());
-        map::<I>(x, |i, v| {
+        map!(I, x, |i, v| {
             let gamma = I::load(gamma.as_ptr().add(i));
             I::fma(I::mul(v, scale), gamma, I::load(beta.as_ptr().add(i)))
         });
@@ -102,15 +101,15 @@ pub(super) unsafe fn layer_norm<I: Isa>(x: &mut [f32], gamma: &[f32], beta: &[f3
 /// The CPU has `I`.
 #[inline(always)]
 pub(super) unsafe fn softmax<I: Isa>(x: &mut [f32], scale: f32) {
-    // SAFETY: arithmetic through `map` and `reduce`; the caller guarantees I.
+    // SAFETY: `map` and `reduce` stay inside `x` and their padding; the caller guarantees I.
     unsafe {
         let factor = I::splat(scale);
-        map::<I>(x, |_, v| I::mul(v, factor));
+        map!(I, x, |_, v| I::mul(v, factor));
         // The maximum does not depend on order; a NaN shows in the sum.
         let max = I::splat(x.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m }));
-        map::<I>(x, |_, v| super::exp::exp::<I>(I::sub(v, max)));
-        let sum = I::splat(reduce::<I>(x, |s, v| I::add(s, v)));
-        map::<I>(x, |_, v| I::div(v, sum));
+        map!(I, x, |_, v| super::exp::exp::<I>(I::sub(v, max)));
+        let sum = I::splat(reduce!(I, x, |s, v| I::add(s, v)));
+        map!(I, x, |_, v| I::div(v, sum));
     }
 }
 

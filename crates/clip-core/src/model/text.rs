@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     config::ClipConfig,
-    kernel::{Kernels, LayerNorm, Linear},
+    kernel::{Kernels, LayerNorm, Linear, to_f16},
     weights::{Tensor, Weights, WeightsError},
 };
 
@@ -25,19 +25,17 @@ pub(crate) struct TextTower {
 /// The token embedding `[vocab, d]`, at half the memory where that loses nothing.
 #[derive(Debug)]
 enum Table {
-    F16(Vec<half::f16>),
+    F16(Vec<u16>),
     F32(Vec<f32>),
 }
 
 impl Table {
     fn load(tensor: &Tensor, d: usize) -> Self {
-        let mut halves = Vec::with_capacity(tensor.len());
+        let mut halves = vec![0u16; tensor.len()];
         let mut row = vec![0.0; d];
-        for start in (0..tensor.len()).step_by(d) {
-            tensor.read(start, &mut row);
-            halves.extend(row.iter().map(|&x| half::f16::from_f32(x)));
-            let read_back = halves[start..].iter().map(|h| h.to_f32().to_bits());
-            if !read_back.eq(row.iter().map(|x| x.to_bits())) {
+        for (i, out) in halves.chunks_exact_mut(d).enumerate() {
+            tensor.read(i * d, &mut row);
+            if !to_f16(&row, out) {
                 return Table::F32(tensor.to_vec());
             }
         }
@@ -48,7 +46,10 @@ impl Table {
     fn add_row(&self, id: usize, out: &mut [f32]) {
         let start = id * out.len();
         match self {
-            Table::F16(t) => out.iter_mut().zip(&t[start..]).for_each(|(x, h)| *x += h.to_f32()),
+            Table::F16(t) => {
+                let halves = t[start..].iter().map(|&h| half::f16::from_bits(h).to_f32());
+                out.iter_mut().zip(halves).for_each(|(x, h)| *x += h);
+            }
             Table::F32(t) => out.iter_mut().zip(&t[start..]).for_each(|(x, v)| *x += v),
         }
     }
