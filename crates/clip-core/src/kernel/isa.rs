@@ -29,6 +29,10 @@ pub(crate) trait Isa: Copy {
     /// of `t` into an exponent.
     unsafe fn pow2_of_magic(t: Self::V) -> Self::V;
 
+    /// Asks for the cache line at `p`, which need not be a valid address.
+    #[inline(always)]
+    fn prefetch(_p: *const u8) {}
+
     /// Widens `LANES` f16 values (exact). Reached only where the path packs f16 panels.
     unsafe fn load_f16(p: *const u16) -> Self::V {
         let mut wide = [0.0f32; 16];

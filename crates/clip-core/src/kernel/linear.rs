@@ -314,8 +314,11 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
                     Panels::F16(p) => {
                         let wide = scratch.wide.as_mut_ptr();
                         if tile == task.tiles.start {
+                            let source = p.as_ptr().add(offset);
                             for i in (0..depth * nr).step_by(I::LANES) {
-                                I::store(wide.add(i), I::load_f16(p.as_ptr().add(offset + i)));
+                                // The next block comes from memory while this one is computed.
+                                I::prefetch(source.wrapping_add(i + depth * nr).cast());
+                                I::store(wide.add(i), I::load_f16(source.add(i)));
                             }
                         }
                         rows_of::<I, MR, C, false>(r, depth, a, wide.cast(), init, dst);

@@ -66,6 +66,11 @@ impl Isa for Avx512 {
         }
     }
     #[inline(always)]
+    fn prefetch(p: *const u8) {
+        // SAFETY: SSE is part of x86-64; a prefetch of any address is a hint without effect.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load_f16(p: *const u16) -> Self::V {
         // SAFETY: the caller guarantees AVX-512F and 16 readable f16 values.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
@@ -131,6 +136,11 @@ impl Isa for Avx2 {
             let shifted = _mm256_slli_epi32::<23>(_mm256_castps_si256(t));
             _mm256_castsi256_ps(_mm256_add_epi32(shifted, _mm256_set1_epi32(0x3F80_0000)))
         }
+    }
+    #[inline(always)]
+    fn prefetch(p: *const u8) {
+        // SAFETY: SSE is part of x86-64; a prefetch of any address is a hint without effect.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn load_f16(p: *const u16) -> Self::V {
