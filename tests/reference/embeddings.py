@@ -2,7 +2,8 @@
 ViT-B/32, as an endpoint computes it (preset hf-endpoint).
 
     python embeddings.py --python4 PY
-        # tests/goldens/embeddings.json and .f32.zz; PY: an interpreter with requirements-4.txt
+        # tests/goldens/embeddings.json and .f32.zz (needs requirements-images.txt; PY: an interpreter
+        # with requirements-4.txt)
 
 Pixel values come from transformers 4 (Pillow 12, slow processor), vectors from CLIPModel in f32 on
 the CPU; versions are recorded in the golden. Vectors are L2-normalised, little-endian f32, in the

@@ -1,6 +1,6 @@
 """Draws the image corpus and computes its goldens with Hugging Face's own processors.
 
-    python images.py draw                            # tests/corpus (needs requirements.txt)
+    python images.py draw                            # tests/corpus (needs requirements-images.txt)
     python images.py goldens --python4 PY [--photos DIR]
         # tests/goldens/images.json; PY: an interpreter with requirements-4.txt
 

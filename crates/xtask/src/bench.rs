@@ -17,7 +17,7 @@ const BENCHES: &[Bench] = &[
         name: "core",
         about: "criterion benches of clip-core",
         run: |arguments| {
-            let cmd = cargo().args("bench -p clip-core --benches --");
+            let cmd = cargo().args("bench -p clip-core --features bench --benches --");
             arguments.filter.iter().fold(cmd, |cmd, filter| cmd.arg(filter)).run()
         },
     },

@@ -39,7 +39,7 @@ mod x86;
 pub(crate) use attention::{Heads, Span, attention};
 pub(crate) use buffer::Aligned;
 pub(crate) use linear::{Epilogue, Linear, Rows, to_f16};
-pub(crate) use par::for_each;
+pub(crate) use par::{for_each, in_pool};
 
 use attention::HeadTask;
 use buffer::Shared;

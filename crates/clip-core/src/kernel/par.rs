@@ -11,6 +11,23 @@ pub(crate) fn for_each(count: usize, task: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// Runs `work` on a thread of the current pool. A tower hands out hundreds of small tasks; from
+/// outside the pool each of them would wake a sleeping thread.
+#[cfg(feature = "rayon")]
+pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    if rayon::current_thread_index().is_some() || rayon::current_num_threads() == 1 {
+        work()
+    } else {
+        rayon::scope(|_| work())
+    }
+}
+
+/// Runs `work`.
+#[cfg(not(feature = "rayon"))]
+pub(crate) fn in_pool<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 /// Runs `task(0..count)`.
 #[cfg(not(feature = "rayon"))]
 pub(crate) fn for_each(count: usize, task: impl Fn(usize)) {

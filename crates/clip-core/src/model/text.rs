@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     config::ClipConfig,
-    kernel::{Kernels, LayerNorm, Linear, to_f16},
+    kernel::{Kernels, LayerNorm, Linear, in_pool, to_f16},
     weights::{Tensor, Weights, WeightsError},
 };
 
@@ -85,7 +85,11 @@ impl TextTower {
 
     /// One projected vector per text. Ids are non-empty, at most `max_positions` long and inside
     /// the vocabulary ([`crate::Clip`] checks it).
-    pub(crate) fn forward(&self, batch: &[&[u32]], mut trace: Tracer) -> Vec<Vec<f32>> {
+    pub(crate) fn forward(&self, batch: &[&[u32]], trace: Tracer) -> Vec<Vec<f32>> {
+        in_pool(|| self.run(batch, trace))
+    }
+
+    fn run(&self, batch: &[&[u32]], mut trace: Tracer) -> Vec<Vec<f32>> {
         // Causal attention: tokens after the pooled one cannot change it.
         let used: Vec<&[u32]> =
             batch.iter().map(|ids| &ids[..=self.config.text.pooled_position(ids)]).collect();

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::ClipConfig,
     image::PixelValues,
-    kernel::{Epilogue, Kernels, LayerNorm, Linear, Rows},
+    kernel::{Epilogue, Kernels, LayerNorm, Linear, Rows, in_pool},
     weights::{Weights, WeightsError},
 };
 
@@ -63,7 +63,11 @@ impl VisionTower {
     }
 
     /// One projected vector per image. Each image must have the model's size.
-    pub(crate) fn forward(&self, batch: &[&PixelValues], mut trace: Tracer) -> Vec<Vec<f32>> {
+    pub(crate) fn forward(&self, batch: &[&PixelValues], trace: Tracer) -> Vec<Vec<f32>> {
+        in_pool(|| self.run(batch, trace))
+    }
+
+    fn run(&self, batch: &[&PixelValues], mut trace: Tracer) -> Vec<Vec<f32>> {
         let per_image = self.config.vision.positions();
         let chunk = (CHUNK_ROWS / per_image).clamp(1, batch.len().max(1));
         let mut work = Workspace::new(chunk * per_image, &shape(&self.config));
