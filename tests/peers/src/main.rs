@@ -14,12 +14,13 @@ use std::{
     time::Instant,
 };
 
-use clip_core::{Clip, Options, Towers, synthetic::Dtype};
+use clip_core::{Towers, synthetic::Dtype};
 use clip_tests::goldens::Golden;
 use peers::{
     Candle,
     protocol::{Peer, serve},
 };
+use scraper::model::{LoadOptions, ModelFiles};
 
 /// What is timed: kind and batch (images) or tokens (text).
 const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32), ("text", 6)];
@@ -152,8 +153,8 @@ fn serve_peer(name: &str, dir: &Path, threads: &str) -> Result<(), String> {
     };
     let file = dir.join("model.safetensors");
     let started = Instant::now();
-    let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     if name == "candle" {
+        let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         let model = Candle::load(&golden.config, bytes).map_err(|e| e.to_string())?;
         return serve(started, |kind, count| {
             let result = match kind {
@@ -163,9 +164,10 @@ fn serve_peer(name: &str, dir: &Path, threads: &str) -> Result<(), String> {
             result.map_err(|e| e.to_string())
         });
     }
-    let options = Options { towers: Towers::Both, ..Options::new(&golden.config) };
-    let clip = Clip::load(golden.config.clone(), &bytes, options).map_err(|e| e.to_string())?;
-    drop(bytes);
+    // As the nightly job loads it: memory-mapped.
+    let files = ModelFiles::in_folder(dir).map_err(|e| e.to_string())?;
+    let options = LoadOptions::new(Towers::Both);
+    let clip = scraper::model::load(&files, &options).map_err(|e| e.to_string())?.clip;
     serve(started, |kind, count| {
         let result = match kind {
             "image" => clip.embed_pixels(&batch(count)),
