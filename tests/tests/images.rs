@@ -49,8 +49,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn digest(values: &PixelValues) -> String {
-    let bytes: Vec<u8> = values.data.iter().flat_map(|v| v.to_le_bytes()).collect();
-    sha256(&bytes)
+    clip_core::trace::sha256_f32(&values.data)
 }
 
 #[test]
