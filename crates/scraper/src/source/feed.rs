@@ -190,7 +190,13 @@ impl Row {
             return Err(format!("product {id} has no image"));
         }
         let text = |field: Option<String>| field.filter(|text| !text.trim().is_empty());
-        Ok(Product { id, title: text(self.title), url: text(self.url), images })
+        Ok(Product {
+            id,
+            title: text(self.title),
+            url: text(self.url),
+            images,
+            ..Product::default()
+        })
     }
 }
 

@@ -85,5 +85,5 @@ fn product(root: &Path, path: &Path) -> Product {
         .collect::<Vec<_>>()
         .join("/");
     let title = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    Product { images: vec![id.clone()], id, title, url: None }
+    Product { images: vec![id.clone()], id, title, ..Product::default() }
 }

@@ -4,12 +4,14 @@ mod feed;
 mod folder;
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     pin::Pin,
 };
 
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
 pub use feed::{Feed, FeedFormat};
@@ -17,17 +19,41 @@ pub use folder::{Folder, image_files};
 
 use crate::fetch::FetchError;
 
-/// One article of a shop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One article of a shop. What a source does not tell is `None`, never a guess.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Product {
     /// The shop's own key; the same id in a later run is the same product.
     pub id: String,
     pub title: Option<String>,
+    /// Plain text: markup is removed by the source that finds it.
+    pub description: Option<String>,
     /// The product page.
     pub url: Option<String>,
+    pub brand: Option<String>,
+    pub category: Option<String>,
+    /// What one costs now, in units of `currency` (19.95, not 1995); the lowest of its variants.
+    pub price: Option<f64>,
+    /// ISO 4217, upper case: "EUR".
+    pub currency: Option<String>,
+    pub availability: Option<Availability>,
     /// Images in the shop's order, each as written in the source. One that cannot be used is
     /// kept, so that it shows up among the failures.
     pub images: Vec<String>,
+    /// Whatever else the source tells: "color", "material", "tags" …
+    pub attributes: BTreeMap<String, String>,
+    /// The name of the source in `scraper.toml`; empty where there is only one.
+    pub source: String,
+}
+
+/// Whether it can be bought; the names are those of schema.org's `ItemAvailability`, reduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    InStock,
+    OutOfStock,
+    Preorder,
+    Backorder,
+    Discontinued,
 }
 
 /// What a source sends: a product, or a record that could not be read (the source goes on).

@@ -15,8 +15,8 @@ fn product(id: &str, images: &[&str]) -> Write {
     Write::Product(Product {
         id: id.into(),
         title: Some(format!("Title {id}")),
-        url: None,
         images: images.iter().map(|&i| i.into()).collect(),
+        ..Product::default()
     })
 }
 
