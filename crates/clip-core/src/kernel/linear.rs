@@ -15,8 +15,9 @@ use super::{
     norm, par,
 };
 
-/// Depth of a k block: an f32 panel of this depth stays in the second-level cache.
-const K_BLOCK: usize = 384;
+/// Bytes of a k block of a panel, in f32: it stays in the first-level cache while all row tiles
+/// pass by.
+const BLOCK_BYTES: usize = 16 << 10;
 /// Rows of one task, so that its accumulators stay in cache.
 const ROW_BLOCK: usize = 448;
 
@@ -270,21 +271,33 @@ pub(super) fn tile_of(m: usize, tiles: usize, tile: usize) -> (usize, usize) {
     (tile * base + tile.min(extra), base + usize::from(tile < extra))
 }
 
-/// `out[k][r] = x[r * stride + k]`
+/// `out[k][r] = x[r * stride + k]`, as many k as `out` holds.
 #[inline(always)]
 pub(super) fn interleave(x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
-    let k = out.len() / height;
-    // Blocks of k, so that the lines of `out` that one row touches are still there for the next.
-    const BLOCK: usize = 64;
-    for (block, out) in out.chunks_mut(BLOCK * height).enumerate() {
-        let k0 = block * BLOCK;
-        let depth = BLOCK.min(k - k0);
-        for r in 0..height {
-            let row = &x[r * stride + k0..][..depth];
-            for (out, value) in out.chunks_exact_mut(height).zip(row) {
-                out[r] = *value;
+    transpose(x, stride, height, out, height);
+}
+
+/// `out[k * width + r] = x[r * stride + k]` for `height` rows, as many k as `out` holds.
+#[inline(always)]
+pub(super) fn transpose(x: &[f32], stride: usize, height: usize, out: &mut [f32], width: usize) {
+    let k = out.len() / width;
+    let row = |r: usize| &x[r * stride..][..k];
+    let whole = if height < 4 { 0 } else { k / 4 * 4 };
+    // Four by four, in registers; the last four rows may overlap those before.
+    for (block, out) in out.chunks_exact_mut(4 * width).enumerate().take(whole / 4) {
+        let four = |r: usize| -> [f32; 4] {
+            let values = &row(r)[4 * block..][..4];
+            [values[0], values[1], values[2], values[3]]
+        };
+        for r in (0..height).step_by(4).map(|r| r.min(height - 4)) {
+            let [a, b, c, d] = [four(r), four(r + 1), four(r + 2), four(r + 3)];
+            for (j, out) in out.chunks_exact_mut(width).enumerate() {
+                out[r..][..4].copy_from_slice(&[a[j], b[j], c[j], d[j]]);
             }
         }
+    }
+    for (kk, out) in out.chunks_exact_mut(width).enumerate().skip(whole) {
+        out[..height].iter_mut().enumerate().for_each(|(r, out)| *out = row(r)[kk]);
     }
 }
 
@@ -335,13 +348,14 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
     let (last_start, last_height) = rows.tile(task.tiles.end - 1);
     let height = last_start + last_height - first_row;
     scratch.acc.grow(height * nr);
-    scratch.wide.grow(K_BLOCK.min(k) * nr);
+    let k_block = BLOCK_BYTES / size_of::<f32>() / nr;
+    scratch.wide.grow(k_block.min(k) * nr);
     let acc = scratch.acc.as_mut_ptr();
     let bias = linear.bias[task.panel * nr..][..nr].as_ptr();
 
     let mut k0 = 0;
     while k0 < k {
-        let depth = K_BLOCK.min(k - k0);
+        let depth = k_block.min(k - k0);
         let offset = (task.panel * k + k0) * nr;
         let init = if k0 == 0 { Init::Bias(bias) } else { Init::Parked };
         let one_tile = task.tiles.len() == 1;
