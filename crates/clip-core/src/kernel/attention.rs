@@ -4,7 +4,7 @@ use super::{
     Kernels,
     buffer::Shared,
     isa::Isa,
-    linear::{Init, Scratch, interleave, rows_of, scratch, tile_of, transpose},
+    linear::{Init, Scratch, rows_of, scratch, tile_of, transpose},
     norm, par,
 };
 
@@ -113,11 +113,14 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
         if count < nr {
             panel.fill(0.0);
         }
-        transpose(&task.k[j * nr * stride..], stride, count, panel, nr);
+        // SAFETY: the caller guarantees I.
+        unsafe { transpose::<I>(&task.k[j * nr * stride..], stride, count, panel, nr) };
     }
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
-        interleave(&task.q[start * stride..], stride, r, &mut packed[start * d..][..r * d]);
+        let rows = &mut packed[start * d..][..r * d];
+        // SAFETY: the caller guarantees I.
+        unsafe { transpose::<I>(&task.q[start * stride..], stride, r, rows, r) };
         for p in 0..key_panels {
             // SAFETY: the tile, the panel and MR * nr accumulators exist (grown above).
             unsafe {
@@ -151,7 +154,8 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * keys..][..r * keys];
-        interleave(&scores[start * padded_keys..], padded_keys, r, rows);
+        // SAFETY: the caller guarantees I.
+        unsafe { transpose::<I>(&scores[start * padded_keys..], padded_keys, r, rows, r) };
         for p in 0..out_panels {
             let valid = nr.min(d - p * nr);
             // SAFETY: the tile, the panel and MR * nr accumulators exist; the output rows belong

@@ -213,7 +213,7 @@ impl Rows {
     pub(crate) fn pack(&mut self, kernels: &Kernels, x: &[f32], m: usize, k: usize, stride: usize) {
         assert!(m == 0 || (m - 1) * stride + k <= x.len(), "input shape");
         self.fill(kernels, m, k, 4, |start, height, out| {
-            interleave(&x[start * stride..], stride, height, out);
+            kernels.transpose(&x[start * stride..], stride, height, out);
         });
     }
 
@@ -227,7 +227,7 @@ impl Rows {
                 let normed = &mut buffers.wide[..height * k];
                 normed.copy_from_slice(&x[start * k..][..height * k]);
                 normed.chunks_exact_mut(k).for_each(|row| norm.row(kernels, row));
-                interleave(normed, k, height, out);
+                kernels.transpose(normed, k, height, out);
             });
         });
     }
@@ -271,33 +271,33 @@ pub(super) fn tile_of(m: usize, tiles: usize, tile: usize) -> (usize, usize) {
     (tile * base + tile.min(extra), base + usize::from(tile < extra))
 }
 
-/// `out[k][r] = x[r * stride + k]`, as many k as `out` holds.
+/// `out[k * width + r] = x[r * stride + k]` for `height <= width` rows, as many k as `out` holds.
+///
+/// # Safety
+/// The CPU has `I`.
 #[inline(always)]
-pub(super) fn interleave(x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
-    transpose(x, stride, height, out, height);
-}
-
-/// `out[k * width + r] = x[r * stride + k]` for `height` rows, as many k as `out` holds.
-#[inline(always)]
-pub(super) fn transpose(x: &[f32], stride: usize, height: usize, out: &mut [f32], width: usize) {
+pub(super) unsafe fn transpose<I: Isa>(
+    x: &[f32],
+    stride: usize,
+    height: usize,
+    out: &mut [f32],
+    width: usize,
+) {
     let k = out.len() / width;
-    let row = |r: usize| &x[r * stride..][..k];
+    assert!(0 < height && height <= width && (height - 1) * stride + k <= x.len(), "shapes");
     let whole = if height < 4 { 0 } else { k / 4 * 4 };
-    // Four by four, in registers; the last four rows may overlap those before.
-    for (block, out) in out.chunks_exact_mut(4 * width).enumerate().take(whole / 4) {
-        let four = |r: usize| -> [f32; 4] {
-            let values = &row(r)[4 * block..][..4];
-            [values[0], values[1], values[2], values[3]]
-        };
+    for kk in (0..whole).step_by(4) {
+        // The last four rows may overlap those before.
         for r in (0..height).step_by(4).map(|r| r.min(height - 4)) {
-            let [a, b, c, d] = [four(r), four(r + 1), four(r + 2), four(r + 3)];
-            for (j, out) in out.chunks_exact_mut(width).enumerate() {
-                out[r..][..4].copy_from_slice(&[a[j], b[j], c[j], d[j]]);
+            // SAFETY: rows r..r+4 and columns kk..kk+4 are inside `x` and `out` (asserted).
+            unsafe {
+                let from = x.as_ptr().add(r * stride + kk);
+                I::transpose4(from, stride, out.as_mut_ptr().add(kk * width + r), width);
             }
         }
     }
     for (kk, out) in out.chunks_exact_mut(width).enumerate().skip(whole) {
-        out[..height].iter_mut().enumerate().for_each(|(r, out)| *out = row(r)[kk]);
+        out[..height].iter_mut().enumerate().for_each(|(r, out)| *out = x[r * stride + kk]);
     }
 }
 
