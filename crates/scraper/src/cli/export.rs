@@ -19,6 +19,7 @@ use crate::{
 ///   scraper export --output vectors.jsonl
 ///   scraper export --format parquet --output vectors.parquet
 ///   scraper export --format npy --output vectors.npy --filter source=shop
+///   scraper export --format web --output public/catalogue
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ExportArgs {
@@ -49,6 +50,8 @@ enum Format {
     Npy,
     /// An Apache Parquet table: columns of the product, and the vector as a list of fixed size.
     Parquet,
+    /// A folder for a static host, which the storefront searches.
+    Web,
 }
 
 impl ExportArgs {
@@ -61,9 +64,21 @@ impl ExportArgs {
         let view = View { filter, vanished: self.vanished };
         let store = self.store.store.open_existing()?;
         let store = store.as_ref();
+        if let Format::Web = self.format {
+            let Some(folder) = self.output.file() else {
+                return Err(Error::Usage("--format web needs --output FOLDER".into()));
+            };
+            if self.raw {
+                return Err(Error::Usage("--format web holds normalised vectors: no --raw".into()));
+            }
+            let count = export::web(store, &view, folder)?;
+            eprintln!("{count} vectors in {}", folder.display());
+            return Ok(EXIT_OK);
+        }
         let mut out = self.output.open()?;
         let count = match (self.format, self.output.file()) {
             (Format::Jsonl, _) => export::jsonl(store, &view, self.raw, &mut out)?,
+            (Format::Web, _) => unreachable!("written above"),
             (Format::Parquet, _) => export::parquet(store, &view, self.raw, &mut out)?,
             (Format::Npy, None) => export::npy(store, &view, self.raw, &mut out, None)?,
             (Format::Npy, Some(path)) => {

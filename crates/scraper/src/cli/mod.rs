@@ -230,7 +230,7 @@ fn spec(model: Option<&str>, context: &Context) -> Result<ModelSpec, Error> {
 /// Where results go.
 #[derive(Debug, Args)]
 struct OutputArgs {
-    /// Where to write [default: standard output].
+    /// Where to write; a folder where the format is one. [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
