@@ -1,6 +1,9 @@
 //! One error type for the crate; each part keeps its own detailed one.
 
-use crate::{fetch::FetchError, model::ModelError, source::SourceError, store::StoreError};
+use crate::{
+    config::SettingsError, fetch::FetchError, model::ModelError, source::SourceError,
+    store::StoreError,
+};
 
 /// Anything that can stop the scraper or fail one of its inputs.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +17,8 @@ pub enum Error {
     Source(#[from] SourceError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The engine refused an image or a text.
     #[error(transparent)]
     Clip(#[from] clip_core::Error),
@@ -36,6 +41,7 @@ impl Error {
             Error::Fetch(e) => e.kind(),
             Error::Source(_) => "source",
             Error::Store(e) => e.kind(),
+            Error::Settings(_) => "settings",
             Error::Clip(e) => e.kind(),
             Error::Output { .. } => "output",
             Error::Usage(_) => "usage",

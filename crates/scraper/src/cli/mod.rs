@@ -1,9 +1,12 @@
 //! The command line: one file per subcommand.
 
+mod dry_run;
 mod embed;
 mod export;
+mod init;
 mod inspect;
 mod model;
+mod network;
 mod run;
 mod search;
 
@@ -50,6 +53,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Embed(embed::EmbedArgs),
+    Init(init::InitArgs),
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Export(export::ExportArgs),
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Embed(args) => args.run(&context).await,
+            Command::Init(args) => args.run(),
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
             Command::Export(args) => args.run(),
