@@ -1,8 +1,8 @@
 //! One error type for the crate; each part keeps its own detailed one.
 
 use crate::{
-    config::SettingsError, fetch::FetchError, model::ModelError, source::SourceError,
-    store::StoreError,
+    fetch::FetchError, model::ModelError, source::SourceError,
+    store::StoreError, verify::EndpointError,
 };
 
 /// Anything that can stop the scraper or fail one of its inputs.
@@ -17,11 +17,11 @@ pub enum Error {
     Source(#[from] SourceError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
     /// The engine refused an image or a text.
     #[error(transparent)]
     Clip(#[from] clip_core::Error),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// Writing a result failed (full disk, closed pipe, missing folder …).
     #[error("cannot write {what}: {source}")]
     Output { what: String, source: std::io::Error },
@@ -41,8 +41,8 @@ impl Error {
             Error::Fetch(e) => e.kind(),
             Error::Source(_) => "source",
             Error::Store(e) => e.kind(),
-            Error::Settings(_) => "settings",
             Error::Clip(e) => e.kind(),
+            Error::Endpoint(e) => e.kind(),
             Error::Output { .. } => "output",
             Error::Usage(_) => "usage",
             Error::Internal(_) => "internal",

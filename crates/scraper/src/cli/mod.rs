@@ -1,14 +1,22 @@
 //! The command line: one file per subcommand.
 
+mod completions;
 mod dry_run;
 mod embed;
 mod export;
+mod index;
 mod init;
 mod inspect;
+mod merge;
 mod model;
 mod network;
+mod outcome;
+mod retry;
 mod run;
 mod search;
+mod settings;
+mod verify;
+mod work;
 
 use std::{
     fs::File,
@@ -18,7 +26,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clip_core::{
     Towers,
     image::{Limits, Profile},
@@ -29,14 +37,17 @@ use crate::{
     Error,
     config::Environment,
     embed::blocking,
-    model::{LoadOptions, LoadedModel, ModelSpec},
+    model::{LoadOptions, LoadedModel, ModelFiles, ModelSpec},
     report::{EXIT_ERROR, Progress},
+    store::StoreTarget,
 };
+use settings::{default_store, settings};
 
 /// CLIP embeddings of every product image of a fashion shop.
 ///
-/// Exit codes: 0 all well; 1 could not run; 2 finished, but some inputs failed; 130 ended by
-/// Ctrl-C.
+/// Exit codes: 0 all well; 1 could not run; 2 finished, but more inputs failed than --max-failures
+/// allows; 3 the vectors are not those that `verify` compared them with; 130 ended by Ctrl-C or
+/// SIGTERM.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -46,8 +57,22 @@ struct Cli {
     /// More on standard error; twice for every request. RUST_LOG says it in detail.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// How messages of the log look.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// The settings to use. [default: scraper.toml, if it is in this folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum LogFormat {
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +82,12 @@ enum Command {
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Export(export::ExportArgs),
+    Retry(retry::RetryArgs),
+    Work(work::WorkArgs),
+    Merge(merge::MergeArgs),
+    Index(index::IndexArgs),
+    Completions(completions::CompletionsArgs),
+    Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -71,7 +102,11 @@ pub fn main() -> ExitCode {
         _ => "info,scraper=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match cli.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
 
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -80,6 +115,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(EXIT_ERROR);
         }
     };
+    if let (true, Err(e)) = (reads_settings(&cli.command), settings()) {
+        eprintln!("error: {e}");
+        return ExitCode::from(EXIT_ERROR);
+    }
     let context = Context { environment: Environment::load(), progress: Progress::new(cli.quiet) };
     let result = runtime.block_on(async {
         match cli.command {
@@ -87,7 +126,13 @@ pub fn main() -> ExitCode {
             Command::Init(args) => args.run(),
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
-            Command::Export(args) => args.run(),
+            Command::Export(args) => args.run().await,
+            Command::Merge(args) => args.run().await,
+            Command::Retry(args) => args.run(&context).await,
+            Command::Work(args) => args.run(&context).await,
+            Command::Index(args) => args.run(&context).await,
+            Command::Completions(args) => args.run(Cli::command()),
+            Command::Verify(args) => args.run(&context).await,
             Command::Inspect(args) => args.run(&context).await,
             Command::Model(command) => command.run(&context).await,
         }
@@ -105,6 +150,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(EXIT_ERROR)
         }
     }
+}
+
+/// Whether what `scraper.toml` says matters to the command.
+fn reads_settings(command: &Command) -> bool {
+    !matches!(command, Command::Init(_) | Command::Completions(_) | Command::Inspect(_))
 }
 
 /// What every subcommand needs.
@@ -157,6 +207,15 @@ impl PreprocessingArgs {
 
 impl ModelArgs {
     async fn load(&self, context: &Context, towers: Towers) -> Result<LoadedModel, Error> {
+        Ok(self.load_files(context, towers).await?.0)
+    }
+
+    /// The model, and where it came from.
+    async fn load_files(
+        &self,
+        context: &Context,
+        towers: Towers,
+    ) -> Result<(LoadedModel, ModelFiles), Error> {
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.get())
@@ -167,28 +226,67 @@ impl ModelArgs {
         let files = crate::model::find(&spec, &context.environment.hub, &context.progress).await?;
         let (profile, limits) = (self.preprocessing.profile, self.preprocessing.limits());
         let options = LoadOptions { towers, profile, limits };
-        Ok(blocking(move || crate::model::load(&files, &options)).await??)
+        let load = move || {
+            let model = crate::model::load(&files, &options)?;
+            Ok::<_, Error>((model, files))
+        };
+        blocking(load).await?
     }
 }
 
 /// The model that a flag or the environment names.
 fn spec(model: Option<&str>, context: &Context) -> Result<ModelSpec, Error> {
-    Ok(ModelSpec::parse(model.unwrap_or(&context.environment.model))?)
+    let environment = &context.environment;
+    let set = if environment.model_is_set { None } else { settings()?.model() };
+    Ok(ModelSpec::parse(model.or(set.as_deref()).unwrap_or(&environment.model))?)
 }
 
-/// Standard output, or the file that `--output` names.
-fn output(path: Option<&Path>) -> Result<Box<dyn Write>, Error> {
-    match path {
-        None => Ok(Box::new(BufWriter::new(io::stdout().lock()))),
-        Some(path) if path == Path::new("-") => Ok(Box::new(BufWriter::new(io::stdout().lock()))),
-        Some(path) => match File::create(path) {
-            Ok(file) => Ok(Box::new(BufWriter::new(file))),
-            Err(source) => Err(Error::Output { what: path.display().to_string(), source }),
-        },
+/// Where results go.
+#[derive(Debug, Args)]
+struct OutputArgs {
+    /// Where to write [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    /// The file, unless it is standard output.
+    fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
+    fn open(&self) -> Result<Box<dyn Write + Send>, Error> {
+        match self.file() {
+            Some(path) => create(path),
+            None => Ok(Box::new(BufWriter::new(io::stdout()))),
+        }
+    }
+
+    fn error(&self) -> impl Fn(io::Error) -> Error + use<> {
+        output_error(self.file())
     }
 }
 
-fn output_error(path: Option<&PathBuf>) -> impl Fn(io::Error) -> Error + use<> {
+fn create(path: &Path) -> Result<Box<dyn Write + Send>, Error> {
+    let file = File::create(path).map_err(output_error(Some(path)))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+fn output_error(path: Option<&Path>) -> impl Fn(io::Error) -> Error + use<> {
     let what = path.map_or_else(|| "standard output".into(), |path| path.display().to_string());
     move |source| Error::Output { what: what.clone(), source }
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// What holds the results: an SQLite file, or a Postgres database with pgvector.
+    /// [default: that of scraper.toml, else scraper.db]
+    #[arg(
+        long,
+        value_name = "FILE|postgres://…",
+        default_value = default_store(),
+        hide_default_value = true
+    )]
+    store: StoreTarget,
 }

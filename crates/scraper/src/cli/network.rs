@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::ModelArgs;
+use super::{ModelArgs, settings::settings};
 use crate::{
     Error,
-    config::{AllowPrivate, FetchSettings, USER_AGENT, user_agent},
-    fetch::{Caps, FetchOptions, Fetcher, Guard, Retry},
+    config::{AllowPrivate, USER_AGENT, user_agent},
+    fetch::{Caps, FetchOptions, Fetcher, Retry},
 };
 
 /// How servers are asked. Proxies (`HTTPS_PROXY`, `NO_PROXY` …) and certificates
@@ -45,11 +45,8 @@ pub(super) struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    pub(super) fn fetcher(
-        &self,
-        model: &ModelArgs,
-        settings: &FetchSettings,
-    ) -> Result<Fetcher, Error> {
+    pub(super) fn fetcher(&self, model: &ModelArgs) -> Result<Fetcher, Error> {
+        let settings = &settings()?.fetch;
         let usual = Caps::default();
         let number = |flag: Option<NonZeroUsize>, set: Option<usize>, usual: usize| {
             flag.map(NonZeroUsize::get).or(set).unwrap_or(usual)
@@ -65,15 +62,11 @@ impl NetworkArgs {
         Ok(Fetcher::with(FetchOptions {
             caps,
             retry: Retry::default(),
-            guard: self.guard(settings),
+            guard: self.allow_private.as_ref().unwrap_or(&settings.allow_private).guard(),
             robots: settings.robots.unwrap_or(true) && !self.ignore_robots,
             user_agent: contact.map_or_else(|| USER_AGENT.to_owned(), user_agent),
             resolver: None,
         })?)
-    }
-
-    fn guard(&self, settings: &FetchSettings) -> Guard {
-        self.allow_private.as_ref().unwrap_or(&settings.allow_private).guard()
     }
 }
 

@@ -1,29 +1,39 @@
 //! `scraper run`: embeds what a source holds into a store.
 
 use std::{
-    num::NonZeroUsize,
+    num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
 use clip_core::Towers;
+use reqwest::Url;
 use tokio::sync::watch;
 
-use super::{Context, ModelArgs, dry_run::dry_run, network::NetworkArgs, output_error};
+use super::{
+    Context, ModelArgs, StoreArgs,
+    dry_run::dry_run,
+    network::NetworkArgs,
+    outcome::OutcomeArgs,
+    settings::settings,
+    verify::{self, EndpointArgs},
+};
 use crate::{
     Error,
-    config::{SETTINGS_FILE, Settings},
+    config::SETTINGS_FILE,
     fetch::Fetcher,
-    pipeline::{self, RunOptions},
-    report::EXIT_INTERRUPTED,
+    pipeline::{self, RunOptions, Setup, Sharing},
+    report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED},
     source::{Distinct, Kind, Pages, Source, SourceSpec, Web},
-    store::{RunLock, SqliteStore, Store},
+    store::{Shard, StoreTarget},
 };
 
 /// Embeds every image of a source into a store; what is there already is not embedded again.
 ///
-/// Kill it at any moment: the next run goes on from there.
+/// Kill it at any moment: the next run goes on from there. With Postgres, start the same command
+/// on several machines: they share the work.
 ///
 /// Examples:
 ///   scraper run photos/
@@ -40,95 +50,127 @@ pub(super) struct RunArgs {
     /// What SOURCE is, where its name does not tell.
     #[arg(long, value_enum, requires = "source")]
     kind: Option<Kind>,
-    /// The settings to use. [default: scraper.toml, if it is in this folder]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// Reads the sources and says what would be fetched; downloads no image, stores nothing.
     #[arg(long)]
     dry_run: bool,
-    /// The SQLite file that holds the results.
-    #[arg(long, value_name = "FILE", default_value = "scraper.db")]
-    store: PathBuf,
+    #[command(flatten)]
+    store: StoreArgs,
     /// What pages and feeds said last time, so that only what changed is downloaded; may be
     /// removed at any time. [default: beside the store, as NAME.pages.db]
     #[arg(long, value_name = "FILE")]
     pages: Option<PathBuf>,
+    /// Only this share of the products: 2/4 is the second of four. `scraper merge` joins the
+    /// stores of all shards.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// For how many runs products are kept that their source no longer tells of; until then they
+    /// are hidden from search and export.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    keep_vanished: u32,
     /// Images per batch; changes the speed, no bit of any result.
     #[arg(long, value_name = "N", default_value = "8")]
     batch: NonZeroUsize,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    sharing: SharingArgs,
     /// Changes the store over to this run's model and embeds everything anew.
     #[arg(long)]
     reembed: bool,
-    /// Writes the summary as JSON.
-    #[arg(long, value_name = "FILE")]
-    summary_json: Option<PathBuf>,
+    #[command(flatten)]
+    outcome: OutcomeArgs,
+    /// After the run, compares some of the store's images with this Inference Endpoint, as
+    /// `scraper verify` does; exit code 3 if they differ.
+    #[arg(long, value_name = "URL", help_heading = "Verification before publishing")]
+    verify_endpoint: Option<Url>,
+    #[command(flatten, next_help_heading = "Verification before publishing")]
+    verify: EndpointArgs,
     #[command(flatten)]
     model: ModelArgs,
 }
 
+/// How processes share a run.
+#[derive(Debug, Args)]
+pub(super) struct SharingArgs {
+    /// With Postgres: images of a process that has been silent for so many seconds are given to
+    /// others.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    lease: NonZeroU32,
+}
+
+impl SharingArgs {
+    pub(super) fn with(&self, wait: Duration, reembed: bool) -> Sharing {
+        Sharing { lease: Duration::from_secs(self.lease.get().into()), wait, reembed }
+    }
+}
+
 impl RunArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let settings = self.settings()?;
-        let fetcher = self.network.fetcher(&self.model, &settings.fetch)?;
-        let mut sources = self.sources(&settings, &fetcher)?;
+        let fetcher = self.network.fetcher(&self.model)?;
+        let sources = self.sources(&fetcher)?;
         if self.dry_run {
             return dry_run(sources, context).await;
         }
-        let source = sources.remove(0);
-        let _lock = RunLock::acquire(&self.store)?;
-        let mut store = SqliteStore::open(&self.store)?;
-        let model = self.model.load(context, Towers::Vision).await?;
-        store.begin(&model.provenance, self.reembed)?;
-
-        let note = format!(
-            "{} into {} with {}",
-            source.describe(),
-            self.store.display(),
-            model.provenance.model
-        );
-        context.progress.note(&note);
-        let options = RunOptions { batch: self.batch.get(), ..RunOptions::default() };
-        let summary = pipeline::run(
-            source,
+        let target = self.store.store.clone();
+        if self.shard.is_some() && matches!(target, StoreTarget::Postgres(_)) {
+            return Err(Error::Usage(
+                "--shard is for machines without a common database; with Postgres, start the same \
+                 command on each machine and they share the work"
+                    .into(),
+            ));
+        }
+        let (model, files) = self.model.load_files(context, Towers::Vision).await?;
+        let setup = Setup {
             fetcher,
-            Arc::new(model),
-            Box::new(store),
-            options,
-            &context.progress,
-            interruption(context),
-        )
-        .await?;
-        println!("{summary}");
-        if let Some(path) = &self.summary_json {
-            let mut json =
-                serde_json::to_vec_pretty(&summary).map_err(|e| Error::Internal(e.to_string()))?;
-            json.push(b'\n');
-            std::fs::write(path, json).map_err(output_error(Some(path)))?;
+            model: Arc::new(model),
+            options: RunOptions {
+                batch: self.batch.get(),
+                keep_vanished: self.keep_vanished,
+                shard: self.shard,
+                ..RunOptions::default()
+            },
+            progress: context.progress.clone(),
+            cancel: interruption(context),
+        };
+        context.progress.note(&format!(
+            "{} into {target} with {}",
+            sources.iter().map(|source| source.describe()).collect::<Vec<_>>().join(", "),
+            setup.model.provenance.model
+        ));
+        let summary = match &target {
+            StoreTarget::Postgres(url) => {
+                let sharing = self.sharing.with(Duration::ZERO, self.reembed);
+                pipeline::share(Some(sources), url, &setup, sharing).await?
+            }
+            StoreTarget::Sqlite(_) => {
+                let (mut store, _lock) = target.open(self.shard)?;
+                store.begin(&setup.model.provenance, setup.dim(), self.reembed)?;
+                pipeline::run(sources, store, &setup).await?
+            }
+        };
+        let code = self.outcome.tell("scraper run", &summary)?;
+        let Some(endpoint) = self.verify_endpoint.filter(|_| !summary.interrupted) else {
+            return Ok(code);
+        };
+        let limits = self.model.preprocessing.limits();
+        let comparison =
+            verify::gate(&endpoint, &self.verify, &target, &setup, &files, limits).await?;
+        println!("{comparison}");
+        if !comparison.passed() {
+            println!("Do not publish the vectors of {target}.");
+            return Ok(EXIT_UNVERIFIED);
         }
-        if summary.interrupted {
-            println!("Interrupted. What is done is stored; run the same command again to go on.");
-        }
-        Ok(summary.exit_code())
+        Ok(code)
     }
+}
 
-    fn settings(&self) -> Result<Settings, Error> {
-        Ok(match &self.config {
-            Some(path) => Settings::read(path)?,
-            None => Settings::find()?.unwrap_or_default(),
-        })
-    }
-
+impl RunArgs {
     /// The source of the command line, else those of the settings.
-    fn sources(
-        &self,
-        settings: &Settings,
-        fetcher: &Fetcher,
-    ) -> Result<Vec<Box<dyn Source>>, Error> {
-        let specs: Vec<(&str, SourceSpec)> = match &self.source {
-            Some(place) => vec![("", SourceSpec::of(place, self.kind))],
-            None => settings.sources().collect(),
+    fn sources(&self, fetcher: &Fetcher) -> Result<Vec<Box<dyn Source>>, Error> {
+        let settings = settings()?;
+        let (folder, specs): (&Path, Vec<(&str, SourceSpec)>) = match &self.source {
+            Some(place) => (Path::new(""), vec![("", SourceSpec::of(place, self.kind))]),
+            None => (&settings.folder, settings.sources().collect()),
         };
         if specs.is_empty() {
             return Err(Error::Usage(format!(
@@ -136,7 +178,6 @@ impl RunArgs {
                  (scraper init)"
             )));
         }
-        let folder = if self.source.is_some() { Path::new("") } else { &settings.folder };
         let pages = specs.iter().any(|(_, spec)| spec.reads_pages()).then(|| self.open_pages());
         let web = Web::new(fetcher.clone(), pages.flatten());
         specs
@@ -150,9 +191,12 @@ impl RunArgs {
 
     /// Kept pages only save work: without them the run goes on.
     fn open_pages(&self) -> Option<Arc<Pages>> {
-        let path = self.pages.clone().unwrap_or_else(|| self.store.with_extension("pages.db"));
-        let opened = Pages::open(&path);
-        opened
+        let usual = || match &self.store.store {
+            StoreTarget::Sqlite(path) => path.with_extension("pages.db"),
+            StoreTarget::Postgres(_) => "scraper.pages.db".into(),
+        };
+        let path = self.pages.clone().unwrap_or_else(usual);
+        Pages::open(&path)
             .inspect_err(|e| tracing::warn!("{} cannot be used: {e}", path.display()))
             .ok()
             .map(Arc::new)
@@ -160,7 +204,7 @@ impl RunArgs {
 }
 
 /// Turns true at the first Ctrl-C (or SIGTERM); the second one ends the process.
-fn interruption(context: &Context) -> watch::Receiver<bool> {
+pub(super) fn interruption(context: &Context) -> watch::Receiver<bool> {
     let (cancel, cancelled) = watch::channel(false);
     let progress = context.progress.clone();
     tokio::spawn(async move {

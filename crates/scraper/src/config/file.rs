@@ -165,6 +165,25 @@ impl Settings {
         Ok(settings)
     }
 
+    /// `store`, relative to the file's folder where it is a path.
+    pub fn store(&self) -> Option<String> {
+        let store = self.store.as_ref()?;
+        Some(match store.contains("://") {
+            true => store.clone(),
+            false => self.folder.join(store).to_string_lossy().into_owned(),
+        })
+    }
+
+    /// `model`, likewise, where it is a folder.
+    pub fn model(&self) -> Option<String> {
+        let model = self.model.as_ref()?;
+        let folder = self.folder.join(model);
+        Some(match folder.is_dir() {
+            true => folder.to_string_lossy().into_owned(),
+            false => model.clone(),
+        })
+    }
+
     /// Name and place of each source.
     pub fn sources(&self) -> impl Iterator<Item = (&str, SourceSpec)> {
         // Checked when the file was read.

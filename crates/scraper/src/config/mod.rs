@@ -30,6 +30,8 @@ pub fn user_agent(contact: &str) -> String {
 pub struct Environment {
     /// `EMBEDDINGS_MODEL`: a hub id (`org/name`, `org/name@revision`) or a folder.
     pub model: String,
+    /// Whether `EMBEDDINGS_MODEL` is set: else `model` is [`DEFAULT_MODEL`].
+    pub model_is_set: bool,
     pub hub: HubConfig,
 }
 
@@ -105,6 +107,7 @@ impl Environment {
             })
         };
         Environment {
+            model_is_set: var("EMBEDDINGS_MODEL").is_some(),
             model: var("EMBEDDINGS_MODEL").unwrap_or_else(|| DEFAULT_MODEL.into()),
             hub: HubConfig {
                 endpoint: var("HF_ENDPOINT")
