@@ -19,7 +19,8 @@ const BATCH: usize = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let mut arg = |name: &str| args.next().ok_or(format!("usage: alone MODEL FOLDER COUNT ({name})"));
+    let mut arg =
+        |name: &str| args.next().ok_or(format!("usage: alone MODEL FOLDER COUNT ({name})"));
     let (model, folder, count) = (arg("model")?, arg("folder")?, arg("count")?.parse()?);
     let files: Vec<_> = image_files(Path::new(&folder)).take(count).collect::<Result<_, _>>()?;
 

@@ -1,8 +1,8 @@
 //! One error type for the crate; each part keeps its own detailed one.
 
 use crate::{
-    fetch::FetchError, model::ModelError, source::SourceError,
-    store::StoreError, verify::EndpointError,
+    fetch::FetchError, model::ModelError, source::SourceError, store::StoreError,
+    verify::EndpointError,
 };
 
 /// Anything that can stop the scraper or fail one of its inputs.

@@ -23,7 +23,9 @@ use crate::{
 const RATIO: f64 = 1.15;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    cargo().args("build --release --quiet --package scraper --bin scraper --example alone").run()?;
+    cargo()
+        .args("build --release --quiet --package scraper --bin scraper --example alone")
+        .run()?;
     let dir = root().join("target/bench-scrape");
     fs::create_dir_all(&dir)?;
     let model = dir.join("model");
@@ -111,7 +113,8 @@ impl Bench<'_> {
         if let Some(threads) = self.arguments.threads {
             command.env("RAYON_NUM_THREADS", threads.to_string());
         }
-        let output = command.stderr(Stdio::inherit()).output().context("could not start `alone`")?;
+        let output =
+            command.stderr(Stdio::inherit()).output().context("could not start `alone`")?;
         ensure!(output.status.success(), "`alone` failed");
         let told: Value = serde_json::from_slice(&output.stdout)?;
         Ok(Alone {
@@ -182,8 +185,7 @@ impl Bench<'_> {
 }
 
 fn shop(n: usize) -> Shop {
-    let options =
-        Options { size: Some((800, 1000)), format: Some(Format::JPEG), images: Some(1) };
+    let options = Options { size: Some((800, 1000)), format: Some(Format::JPEG), images: Some(1) };
     Shop::with(1, n, options)
 }
 
@@ -198,7 +200,8 @@ fn released(name: &str) -> Result<PathBuf> {
 /// Resident memory of a process now and at its highest, in MB; `None` where the system does not
 /// tell (only Linux does so here).
 fn memory(pid: u32) -> Option<(u64, u64)> {
-    let status = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).ok()?;
+    let status =
+        fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).ok()?;
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim_start_matches(':').split_whitespace().next()?.parse::<u64>().ok()

@@ -62,12 +62,7 @@ impl Article {
 /// Writes the shop front of `shop` into `dir`, whose address is `base` (without a final slash).
 /// With `with_broken`, the broken files of [`crate::write`] are sold too. Gives the number of
 /// products.
-pub fn storefront(
-    shop: &Shop,
-    dir: &Path,
-    base: &str,
-    with_broken: bool,
-) -> Result<usize, Error> {
+pub fn storefront(shop: &Shop, dir: &Path, base: &str, with_broken: bool) -> Result<usize, Error> {
     let mut articles: Vec<Article> = shop.products().iter().map(Article::of).collect();
     if with_broken {
         let files = broken::files(&[]);
@@ -110,7 +105,8 @@ pub fn redraw(shop: &Shop, dir: &Path, n: usize) -> Result<(), Error> {
     let products = shop.products();
     for (i, product) in products.iter().take(n).enumerate() {
         let other = products.get((i + n) % products.len().max(1));
-        let (Some(image), Some(other)) = (product.images.first(), other.and_then(|p| p.images.first()))
+        let (Some(image), Some(other)) =
+            (product.images.first(), other.and_then(|p| p.images.first()))
         else {
             continue;
         };

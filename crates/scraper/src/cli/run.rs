@@ -30,6 +30,10 @@ use crate::{
     store::{Shard, StoreTarget},
 };
 
+/// Images that may wait for their hosts where no other process could take them; some hundred
+/// bytes each.
+const ALONE_PENDING: usize = 16_384;
+
 /// Embeds every image of a source into a store; what is there already is not embedded again.
 ///
 /// Kill it at any moment: the next run goes on from there. With Postgres, start the same command
@@ -120,6 +124,11 @@ impl RunArgs {
             ));
         }
         let (model, files) = self.model.load_files(context, Towers::Vision).await?;
+        let pending = match target {
+            // What one process has taken, no other does.
+            StoreTarget::Postgres(_) => RunOptions::default().pending,
+            StoreTarget::Sqlite(_) => ALONE_PENDING,
+        };
         let setup = Setup {
             fetcher,
             model: Arc::new(model),
@@ -127,6 +136,7 @@ impl RunArgs {
                 batch: self.batch.get(),
                 keep_vanished: self.keep_vanished,
                 shard: self.shard,
+                pending,
                 ..RunOptions::default()
             },
             progress: context.progress.clone(),

@@ -7,8 +7,8 @@ use clip_core::Towers;
 
 use super::{
     Context, ModelArgs, StoreArgs,
-    outcome::OutcomeArgs,
     network::NetworkArgs,
+    outcome::OutcomeArgs,
     run::{SharingArgs, interruption},
 };
 use crate::{

@@ -130,6 +130,9 @@ pub enum SourceError {
     Format { place: String, reason: String },
     #[error("{place}, record {record}: {reason}")]
     Record { place: String, record: u64, reason: String },
+    /// One product cannot be read from an answer or a page.
+    #[error("{place}: {reason}")]
+    Product { place: String, reason: String },
     #[error(
         "product {id} comes a second time, and different, from {place}; the first one counts: ids \
          must be unique within a source"
@@ -139,6 +142,17 @@ pub enum SourceError {
     Fetch(#[from] FetchError),
     #[error("the source stopped unexpectedly: {0}")]
     Stopped(String),
+}
+
+impl SourceError {
+    /// Whether products that the source has may be missing because of it, which would be there at
+    /// the next attempt.
+    pub fn hides_products(&self) -> bool {
+        !matches!(
+            self,
+            SourceError::Record { .. } | SourceError::Product { .. } | SourceError::Repeated { .. }
+        )
+    }
 }
 
 /// Where the bytes of an image are.

@@ -114,7 +114,7 @@ impl Shopify {
                 return Err(self.wrong(url.to_string(), "not a product list: no \"products\""));
             };
             for value in products {
-                let item = self.product(value).map_err(|e| self.wrong(url.to_string(), e));
+                let item = self.product(value).map_err(|e| unreadable(&url, e));
                 if let Some(item) = item.transpose()
                     && out.send(item).await.is_err()
                 {
@@ -170,7 +170,7 @@ impl Shopify {
             let item = match self.json(&url).await {
                 Ok(answer) => {
                     let value = answer.get("product").cloned().unwrap_or_default();
-                    self.product(&value).map_err(|e| self.wrong(url.to_string(), e)).transpose()
+                    self.product(&value).map_err(|e| unreadable(&url, e)).transpose()
                 }
                 Err(e) => Some(Err(e)),
             };
@@ -230,6 +230,10 @@ impl Shopify {
             source: String::new(),
         }))
     }
+}
+
+fn unreadable(url: &Url, reason: String) -> SourceError {
+    SourceError::Product { place: url.to_string(), reason }
 }
 
 /// Tags, and the options that can be chosen with their values.

@@ -62,7 +62,8 @@ impl Sitemap {
         if self.start.path() != "/" {
             return Ok(vec![self.start.clone()]);
         }
-        let robots = self.web.robots(&self.start).await?;
+        // Where it cannot be read, so will the sitemap not be, unless robots.txt does not matter.
+        let robots = self.web.robots(&self.start).await.unwrap_or_default();
         let named: Vec<Url> =
             robots.sitemaps.iter().filter_map(|text| self.start.join(text).ok()).collect();
         if !named.is_empty() {
@@ -192,7 +193,7 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     for reason in found.notes {
         match &found.product {
             Some(_) => tracing::info!("{place}: {reason}"),
-            None => items.push(Err(SourceError::Format { place: place.clone(), reason })),
+            None => items.push(Err(SourceError::Product { place: place.clone(), reason })),
         }
     }
     if let Some(mut product) = found.product {

@@ -145,7 +145,8 @@ async fn a_name_that_changes_its_address_gains_nothing() {
     let answers = vec!["127.0.0.1", "127.0.0.1", "127.0.0.2"];
     let resolver: Arc<dyn Resolve> = Arc::new(Rebinding(Mutex::new(answers)));
     let fetcher =
-        Fetcher::with(FetchOptions { resolver: Some(resolver), robots: false, ..options() }).unwrap();
+        Fetcher::with(FetchOptions { resolver: Some(resolver), robots: false, ..options() })
+            .unwrap();
     let url = format!("http://shop.example:{port}/a.jpg");
     assert_eq!(get(&fetcher, &url).await.unwrap(), b"public");
     assert_eq!(get(&fetcher, &url).await.unwrap(), b"public");
@@ -160,9 +161,8 @@ async fn robots_txt_is_obeyed_and_asked_for_once() {
     let rules = "User-agent: clip-scraper\nDisallow: /private\nAllow: /private/a.jpg\n";
     let server = Server::with_robots(Reply::ok(rules), |_| Reply::ok("x"));
     let fetcher = Fetcher::with(options()).unwrap();
-    let get_path = async |fetcher: &Fetcher, path: &str| {
-        get(fetcher, &format!("{}{path}", server.url)).await
-    };
+    let get_path =
+        async |fetcher: &Fetcher, path: &str| get(fetcher, &format!("{}{path}", server.url)).await;
     assert!(get_path(&fetcher, "/a.jpg").await.is_ok());
     assert!(get_path(&fetcher, "/private/a.jpg").await.is_ok());
     let error = get_path(&fetcher, "/private/b.jpg").await.unwrap_err();

@@ -1,12 +1,22 @@
 //! The program from outside: commands, servers that misbehave, and kills.
 
+mod catalogues;
+mod disk;
 mod embed;
+mod exports;
 mod faults;
 mod fetch;
 mod hub;
 mod inspect;
+mod kills;
 mod model;
+mod nightly;
+mod postgres;
+mod python;
+mod retry;
 mod run;
 mod server;
-mod shops;
+mod shop;
+mod sources;
 mod support;
+mod verify;

@@ -158,7 +158,10 @@ fn a_dry_run_says_what_there_is_and_fetches_no_picture() {
 #[test]
 fn one_source_that_fails_does_not_keep_the_others() {
     let web = Web::new(5);
-    web.settings(&[("gone", "merchant", "/feeds/none.xml"), ("google", "merchant", "/feeds/merchant.xml")]);
+    web.settings(&[
+        ("gone", "merchant", "/feeds/none.xml"),
+        ("google", "merchant", "/feeds/merchant.xml"),
+    ]);
     let summary = web.run(2);
     assert_eq!(summary["products"], web.products, "{summary}");
     assert_eq!(summary["sources_failed"], 1, "{summary}");
