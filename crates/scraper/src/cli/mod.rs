@@ -38,7 +38,7 @@ use crate::{
     config::Environment,
     embed::blocking,
     model::{LoadOptions, LoadedModel, ModelFiles, ModelSpec},
-    report::{EXIT_ERROR, Progress},
+    report::{EXIT_ERROR, EXIT_OK, Progress},
     store::StoreTarget,
 };
 use settings::{default_store, settings};
@@ -95,7 +95,14 @@ enum Command {
 
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            // clap would exit with 2, which means something else here.
+            return ExitCode::from(if e.use_stderr() { EXIT_ERROR } else { EXIT_OK });
+        }
+    };
     let level = match cli.verbose {
         0 => "warn",
         1 => "warn,scraper=info",

@@ -14,6 +14,9 @@ use crate::{Error, model::LoadedModel};
 /// A vector of unit length has a norm this close to 1.
 const UNIT: f64 = 1e-3;
 
+/// By so much vectors of unit length differ between engines that add in another order.
+const NOISE: f64 = 1e-6;
+
 /// An image and the vector that someone else computed for it.
 #[derive(Debug, Clone)]
 pub struct Reference {
@@ -91,12 +94,10 @@ impl Comparison {
                 skipped.first().map_or_else(String::new, |first| format!(": {first}"))
             )));
         };
-        // The first of equals: the model's own, then presets.
-        let best = fits.iter().fold(&own, |best, fit| match fit.max_delta < best.max_delta {
-            true => fit,
-            false => best,
-        });
-        let best = best.clone();
+        let least = fits.iter().map(|fit| fit.max_delta).fold(f64::INFINITY, f64::min);
+        // The first of equals: the model's own, then presets. Last bits tell nothing.
+        let fits_too = |fit: &&Fit| fit.max_delta <= 4.0 * least + NOISE;
+        let best = fits.iter().find(fits_too).unwrap_or(&own).clone();
         Ok(Comparison { compared, tolerance, normalized, own, best, skipped })
     }
 

@@ -69,13 +69,14 @@ fn failures_up_to_a_limit_are_fine_and_github_is_told() {
     shop.folder(0..19);
     shop.write("shop/bad|name.jpg", "not an image");
     let run = |allowed: &str, code| {
-        let args =
-            ["run", "shop", "--store", "s.db", "--summary-markdown", "run.md", "--max-failures"];
-        let mut command = shop.command(&args);
-        command.arg(allowed).env("GITHUB_STEP_SUMMARY", shop.path().join("steps.md"));
+        let mut command = shop.command(&["run", "shop", "--store", "s.db"]);
+        command.args(["--summary-markdown", "run.md", "--max-failures", allowed]);
+        command.env("GITHUB_STEP_SUMMARY", shop.path().join("steps.md"));
         ran(&mut command).expect(code);
         fs::read_to_string(shop.path().join("run.md")).unwrap()
     };
+    let slip = ran(&mut shop.command(&["run", "shop", "--max-failures", "lots"])).expect(1);
+    assert!(slip.stderr.contains("such as 2%"), "{}", slip.stderr);
     run("0", 2);
     run("4%", 2);
     run("5%", 0);
