@@ -28,8 +28,12 @@ pub(super) struct Found {
 /// the first.
 pub(super) fn read(bytes: &[u8], content_type: Option<&str>, page: &Url) -> Found {
     let html = decode(bytes, content_type);
-    let document = Document::from(html.as_str());
     let mut found = Found::default();
+    if text::is_too_deep(&html) {
+        found.notes.push("its elements lie deeper in each other than in any real page".into());
+        return found;
+    }
+    let document = Document::from(html.as_str());
     let mut blocks = Vec::new();
     for script in document.select("script[type]").nodes() {
         let kind = script.attr("type").unwrap_or_default();
@@ -326,7 +330,7 @@ mod tests {
     #[test]
     fn hostile_pages_end() {
         assert!(page(&"<div itemscope itemprop=x>".repeat(20_000)).product.is_none());
-        assert!(page(&"<b>".repeat(50_000)).product.is_none());
+        assert!(page(&"<b>".repeat(500_000)).product.is_none());
         let deep = format!("<script type=application/ld+json>{}</script>", "[".repeat(100_000));
         assert_eq!(page(&deep).notes.len(), 1);
     }

@@ -226,7 +226,7 @@ fn is_product(value: &Value) -> bool {
     }
 }
 
-/// Text, a number, or the `name` (else `@value`) of an object.
+/// Text, a number, the `name` (else `@value`) of an object; the first of several.
 fn string(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => text::some(text),
@@ -234,6 +234,7 @@ fn string(value: &Value) -> Option<String> {
         Value::Object(object) => {
             ["name", "@value"].iter().find_map(|key| string(object.get(*key)?))
         }
+        Value::Array(items) => items.iter().find_map(string),
         _ => None,
     }
 }

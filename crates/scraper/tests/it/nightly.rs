@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     server::{Reply, Server},
-    shop::{Shop, feed, number},
+    shop::{SETTINGS, Shop, feed, number},
     support::{png, ran, scraper},
 };
 
@@ -75,6 +75,8 @@ impl Github<'_> {
         assert!(self.holds(job.get("if")));
         let room = self.path(&format!("night-{}/{name}-{shard}", self.night));
         fs::create_dir_all(&room).unwrap();
+        // As the checkout would bring it.
+        fs::write(room.join("scraper.toml"), SETTINGS).unwrap();
         for step in job["steps"].as_array().unwrap() {
             if !self.holds(step.get("if")) {
                 continue;
