@@ -38,7 +38,7 @@ mod x86;
 
 pub(crate) use attention::{Heads, Span, attention};
 pub(crate) use buffer::Aligned;
-pub(crate) use linear::{Epilogue, Linear, Rows, to_f16};
+pub(crate) use linear::{Epilogue, Layer, Linear, Rows, forward, to_f16};
 pub(crate) use par::{for_each, in_pool};
 
 use attention::HeadTask;
@@ -193,8 +193,10 @@ pub(crate) struct Kernels {
     f16_panels: bool,
     panel: unsafe fn(&PanelTask, &mut Scratch),
     head: unsafe fn(&HeadTask, &mut Scratch),
+    transpose: unsafe fn(&[f32], usize, usize, &mut [f32], usize),
     layer_norm: unsafe fn(&mut [f32], &[f32], &[f32], f32),
     dot: unsafe fn(&[f32], &[f32]) -> f32,
+    dot_i8: unsafe fn(&[i8], &[i16]) -> i32,
     functions: unsafe fn(&mut [f32], Function),
     #[cfg(feature = "bench")]
     lanes: usize,
@@ -240,24 +242,40 @@ impl LayerNorm {
         // Some rows per task: one is too little work to hand to a thread.
         const ROWS: usize = 16;
         let x = Shared(x.as_mut_ptr());
-        par::for_each(rows.div_ceil(ROWS), |task| {
+        par::for_each(rows.div_ceil(ROWS), ROWS * n * norm::COST, |task| {
             for row in task * ROWS..((task + 1) * ROWS).min(rows) {
-                // SAFETY: rows are disjoint and borrowed until for_each returns; `kernels` exists
-                // only where the CPU has the instruction set.
-                unsafe {
-                    let row = std::slice::from_raw_parts_mut(x.ptr().add(row * n), n);
-                    (kernels.layer_norm)(row, &self.gamma, &self.beta, self.eps);
-                }
+                // SAFETY: rows are disjoint and borrowed until for_each returns.
+                self.row(kernels, unsafe {
+                    std::slice::from_raw_parts_mut(x.ptr().add(row * n), n)
+                });
             }
         });
+    }
+
+    /// Normalises one row, in place.
+    fn row(&self, kernels: &Kernels, row: &mut [f32]) {
+        // SAFETY: `kernels` exists only where the CPU has the instruction set.
+        unsafe { (kernels.layer_norm)(row, &self.gamma, &self.beta, self.eps) }
     }
 }
 
 impl Kernels {
+    /// `out[k][r] = x[r * stride + k]` for `height` rows, as many k as `out` holds.
+    fn transpose(&self, x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
+        // SAFETY: `self` exists only where the CPU has the instruction set.
+        unsafe { (self.transpose)(x, stride, height, out, height) }
+    }
+
     /// Dot product of two vectors of equal length.
     pub(crate) fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where the CPU has the instruction set.
         unsafe { (self.dot)(a, b) }
+    }
+
+    /// Integer dot product of vectors of equal length whose sums stay inside i32.
+    pub(crate) fn dot_i8(&self, a: &[i8], b: &[i16]) -> i32 {
+        // SAFETY: `self` exists only where the CPU has the instruction set.
+        unsafe { (self.dot_i8)(a, b) }
     }
 
     /// e^x in the contract's bits.
@@ -310,6 +328,17 @@ macro_rules! path {
                 unsafe { attention::head::<$isa, $rows, $vectors>(task, scratch) }
             }
             $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn transpose(
+                x: &[f32],
+                stride: usize,
+                height: usize,
+                out: &mut [f32],
+                width: usize,
+            ) {
+                // SAFETY: the table's reader guarantees the instruction set.
+                unsafe { linear::transpose::<$isa>(x, stride, height, out, width) }
+            }
+            $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
                 // SAFETY: the table's reader guarantees the instruction set.
                 unsafe { norm::layer_norm::<$isa>(x, gamma, beta, eps) }
@@ -318,6 +347,10 @@ macro_rules! path {
             pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
                 // SAFETY: the table's reader guarantees the instruction set.
                 unsafe { norm::dot::<$isa>(a, b) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn dot_i8(a: &[i8], b: &[i16]) -> i32 {
+                <$isa as isa::Isa>::dot_i8(a, b)
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn functions(x: &mut [f32], function: Function) {
@@ -339,8 +372,10 @@ macro_rules! path {
             f16_panels: $f16,
             panel: $module::panel,
             head: $module::head,
+            transpose: $module::transpose,
             layer_norm: $module::layer_norm,
             dot: $module::dot,
+            dot_i8: $module::dot_i8,
             functions: $module::functions,
             #[cfg(feature = "bench")]
             lanes: <$isa as isa::Isa>::LANES,

@@ -50,6 +50,46 @@ macro_rules! shared_operations {
         unsafe fn pow2_of_magic(t: v128) -> v128 {
             i32x4_add(i32x4_shl(t, 23), i32x4_splat(0x3F80_0000))
         }
+        #[inline(always)]
+        fn dot_i8(a: &[i8], b: &[i16]) -> i32 {
+            let (a, a_tail) = a.as_chunks::<8>();
+            let (b, b_tail) = b.as_chunks::<8>();
+            let mut sum = i32x4_splat(0);
+            for (a, b) in a.iter().zip(b) {
+                // SAFETY: 8 bytes and 16 bytes are there; wasm loads need no alignment.
+                let (a, b) =
+                    unsafe { (i16x8_load_extend_i8x8(a.as_ptr()), v128_load(b.as_ptr().cast())) };
+                sum = i32x4_add(sum, i32x4_dot_i16x8(a, b));
+            }
+            let lanes = [
+                i32x4_extract_lane::<0>(sum),
+                i32x4_extract_lane::<1>(sum),
+                i32x4_extract_lane::<2>(sum),
+                i32x4_extract_lane::<3>(sum),
+            ];
+            let tail = a_tail.iter().zip(b_tail).map(|(&a, &b)| i32::from(a) * i32::from(b));
+            lanes.into_iter().chain(tail).fold(0, i32::wrapping_add)
+        }
+        #[inline(always)]
+        unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+            // SAFETY: the caller guarantees four rows of four floats on both sides.
+            unsafe {
+                let [a, b, c, d] = std::array::from_fn(|i| v128_load(x.add(i * stride).cast()));
+                let (ab, cd) =
+                    (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+                let (ab_high, cd_high) =
+                    (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+                let rows = [
+                    i64x2_shuffle::<0, 2>(ab, cd),
+                    i64x2_shuffle::<1, 3>(ab, cd),
+                    i64x2_shuffle::<0, 2>(ab_high, cd_high),
+                    i64x2_shuffle::<1, 3>(ab_high, cd_high),
+                ];
+                for (j, row) in rows.into_iter().enumerate() {
+                    v128_store(out.add(j * width).cast(), row);
+                }
+            }
+        }
     };
 }
 

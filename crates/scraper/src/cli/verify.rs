@@ -12,7 +12,7 @@ use reqwest::Url;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::{Context, ModelArgs, StoreArgs, run::NetworkArgs};
+use super::{Context, ModelArgs, StoreArgs, network::NetworkArgs};
 use crate::{
     Error,
     embed::blocking,
