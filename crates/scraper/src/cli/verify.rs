@@ -21,7 +21,7 @@ use crate::{
     model::{LoadedModel, ModelFiles, configs, hex},
     pipeline::Setup,
     report::{EXIT_OK, EXIT_UNVERIFIED, Progress, Unit},
-    source::{self, Location},
+    source::{Location, SourceSpec, Web},
     store::StoreTarget,
     verify::{Candidate, Comparison, Endpoint, Golden, Reference, RequestForm, Sample},
 };
@@ -107,7 +107,7 @@ impl VerifyArgs {
             (Some(path), _) => check.recorded(path, self.how.sample()).await?,
             (None, Some(url)) => {
                 let sample = match &self.source {
-                    Some(path) => from_source(path, self.how.sample()).await?,
+                    Some(path) => from_source(path, &fetcher, self.how.sample()).await?,
                     None => from_store(&self.store.store, self.how.sample()).await?,
                 };
                 check.ask(url, &self.how, sample, &model).await?;
@@ -231,8 +231,13 @@ impl EndpointArgs {
     }
 }
 
-async fn from_source(path: &Path, size: usize) -> Result<Vec<Candidate>, Error> {
-    let source = source::open(path)?;
+async fn from_source(
+    place: &Path,
+    fetcher: &Fetcher,
+    size: usize,
+) -> Result<Vec<Candidate>, Error> {
+    let web = Web::new(fetcher.clone(), None);
+    let source = SourceSpec::of(&place.to_string_lossy(), None).open(Path::new(""), &web)?;
     let base = source.base();
     let (out, mut items) = mpsc::channel(64);
     let mut sample = Sample::new(size);
