@@ -21,10 +21,13 @@ pub(super) fn settings() -> Result<&'static Settings, Error> {
 }
 
 /// Where results are kept if no flag says it.
-pub(super) fn default_store() -> String {
-    let usual = || "scraper.db".to_owned();
-    let Ok(settings) = &*SETTINGS else { return usual() }; // told when a command asks for them
-    settings.store().unwrap_or_else(usual)
+pub(super) fn default_store() -> &'static str {
+    static STORE: LazyLock<String> = LazyLock::new(|| {
+        // What is wrong with the settings is told when a command asks for them.
+        let set = SETTINGS.as_ref().ok().and_then(Settings::store);
+        set.unwrap_or_else(|| "scraper.db".to_owned())
+    });
+    &STORE
 }
 
 /// The value of `--config`.

@@ -1,6 +1,8 @@
-//! Servers that lie, break, block, and lead astray; all against the fetcher itself.
+//! Servers that lie, break, block, and lead astray.
 
 use std::{
+    collections::BTreeMap,
+    fs,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -16,7 +18,11 @@ use scraper::{
     source::Location,
 };
 
-use crate::server::{Reply, Server};
+use crate::{
+    server::{Reply, Server},
+    shop::Shop,
+    support::ran,
+};
 
 fn options() -> FetchOptions {
     FetchOptions {
@@ -52,7 +58,7 @@ async fn bursts_of_errors_pass() {
 #[tokio::test]
 async fn lies_about_length_are_found_out() {
     let server = Server::start(|request| match request.path.as_str() {
-        "/longer" => Reply::ok("0123456789").header("content-length", 1 << 40),
+        "/longer" => Reply::ok("0123456789").header("content-length", 1_u64 << 40),
         "/shorter" => Reply::ok("0123456789").header("content-length", 4),
         _ => Reply::ok("0123456789").header("content-length", 20),
     });
@@ -221,4 +227,42 @@ async fn a_host_that_is_down_fails_fast() {
         kinds.push(get(&fetcher, &url).await.unwrap_err().kind());
     }
     assert_eq!((kinds[0], *kinds.last().unwrap()), ("fetch.connect", "fetch.down"), "{kinds:?}");
+}
+
+/// Bombs, truncated files, films, pages: every broken file of the corpus, under names and types
+/// that lie.
+#[test]
+fn what_is_no_picture_is_named_for_what_it_is() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/bad");
+    let expected: BTreeMap<String, String> =
+        serde_json::from_slice(&fs::read(corpus.join("expected.json")).unwrap()).unwrap();
+    let server = Server::start({
+        let corpus = corpus.clone();
+        move |request| match fs::read(corpus.join(request.path.trim_start_matches('/'))) {
+            Ok(bytes) => Reply::ok(bytes).header("content-type", "image/jpeg"),
+            Err(_) => Reply::status(404),
+        }
+    });
+    let shop = Shop::new();
+    let feed: String = expected
+        .keys()
+        .map(|name| {
+            let name = name.trim_start_matches("bad/");
+            format!("{{\"id\":\"{name}\",\"image\":\"{}/{name}\"}}\n", server.url)
+        })
+        .collect();
+    shop.write("feed.jsonl", feed);
+    let summary = shop.run("feed.jsonl", 2);
+    assert_eq!(summary["failed"], expected.len());
+    let found: BTreeMap<String, String> =
+        ran(&mut shop.command(&["retry", "--list", "--store", "s.db"]))
+            .expect(0)
+            .lines()
+            .iter()
+            .map(|line| {
+                let text = |key: &str| line[key].as_str().unwrap().to_owned();
+                (format!("bad/{}", text("id")), text("kind"))
+            })
+            .collect();
+    assert_eq!(found, expected);
 }
