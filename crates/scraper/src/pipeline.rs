@@ -61,7 +61,7 @@ impl Default for RunOptions {
 pub type Cancel = watch::Receiver<bool>;
 
 /// What a run works with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     pub fetcher: Fetcher,
     pub model: Arc<LoadedModel>,

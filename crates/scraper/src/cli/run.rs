@@ -159,12 +159,17 @@ impl RunArgs {
             }
         };
         let code = self.outcome.tell("scraper run", &summary)?;
-        let Some(endpoint) = self.verify_endpoint.filter(|_| !summary.interrupted) else {
-            return Ok(code);
+        let (endpoint, how) = match (self.verify_endpoint, &settings()?.verify_before_publish) {
+            _ if summary.interrupted => return Ok(code),
+            (None, None) => return Ok(code),
+            (Some(endpoint), None) => (endpoint, self.verify),
+            (Some(endpoint), Some(settings)) => (endpoint, self.verify.or(settings)),
+            (None, Some(settings)) => {
+                (settings.url().map_err(Error::Usage)?, self.verify.or(settings))
+            }
         };
         let limits = self.model.preprocessing.limits();
-        let comparison =
-            verify::gate(&endpoint, &self.verify, &target, &setup, &files, limits).await?;
+        let comparison = verify::gate(&endpoint, &how, &target, &setup, &files, limits).await?;
         println!("{comparison}");
         if !comparison.passed() {
             println!("Do not publish the vectors of {target}.");

@@ -2,10 +2,12 @@
 
 use std::{
     collections::HashSet,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
 use ipnet::IpNet;
+use reqwest::Url;
 use serde::Deserialize;
 
 use crate::{
@@ -27,6 +29,7 @@ pub struct Settings {
     /// Like `--model`.
     pub model: Option<String>,
     pub fetch: FetchSettings,
+    pub verify_before_publish: Option<VerifySettings>,
     #[serde(rename = "source")]
     pub sources: Vec<SourceSettings>,
     /// The file's folder: relative paths start here.
@@ -47,6 +50,27 @@ pub struct FetchSettings {
     pub allow_private: AllowPrivate,
     /// Whether `robots.txt` is obeyed.
     pub robots: Option<bool>,
+}
+
+/// The Inference Endpoint whose vectors a run's must be, like `--verify-endpoint`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifySettings {
+    pub endpoint: String,
+    /// Name of the environment variable that holds its token.
+    pub token_env: Option<String>,
+    /// Images to compare.
+    pub sample: Option<NonZeroUsize>,
+    /// Largest difference of any value.
+    pub tolerance: Option<f64>,
+}
+
+impl VerifySettings {
+    /// # Errors
+    /// Why it is no address.
+    pub fn url(&self) -> Result<Url, String> {
+        Url::parse(&self.endpoint).map_err(|e| e.to_string())
+    }
 }
 
 /// Which addresses besides the public ones may be connected to.
@@ -148,6 +172,10 @@ impl Settings {
         let mut settings: Settings = toml::from_str(text)
             .map_err(|e| SettingsError::Format { path: path.to_owned(), reason: e.to_string() })?;
         settings.folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        if let Some(Err(e)) = settings.verify_before_publish.as_ref().map(VerifySettings::url) {
+            let reason = format!("verify_before_publish.endpoint is no address: {e}");
+            return Err(SettingsError::Format { path: path.to_owned(), reason });
+        }
         let mut names = HashSet::new();
         for source in &settings.sources {
             let wrong = |reason: &str| {
@@ -214,6 +242,7 @@ mod tests {
         let settings = parse(&all).unwrap();
         assert!(settings.sources.len() >= 6, "{}", settings.sources.len());
         assert!(settings.fetch.contact.is_some() && settings.store.is_some());
+        assert!(settings.verify_before_publish.is_some());
     }
 
     #[test]

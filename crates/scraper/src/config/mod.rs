@@ -12,6 +12,7 @@ use std::{
 
 pub use file::{
     AllowPrivate, FetchSettings, SETTINGS_FILE, Settings, SettingsError, SourceSettings, TEMPLATE,
+    VerifySettings,
 };
 
 /// The model used when neither `--model` nor `EMBEDDINGS_MODEL` names one.
