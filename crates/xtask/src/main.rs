@@ -1,6 +1,7 @@
 //! The project's chores. `cargo xtask help` lists them; each has a file here.
 
 mod bench;
+mod bench_scrape;
 mod cross;
 mod demo;
 mod draw_shop;

@@ -63,7 +63,7 @@ impl Model {
 
 /// The synthetic ViT-B/32 as `save_pretrained` would lay it out. Written anew each time (a second
 /// or two), so that it always is what this version of the code makes.
-fn write(folder: &Path) -> Result<()> {
+pub(crate) fn write(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let config = synthetic::vit_b_32();
     fs::write(folder.join("config.json"), config.to_json())?;

@@ -21,6 +21,7 @@ mod image;
 mod paint;
 mod rng;
 pub mod serve;
+mod storefront;
 pub mod style;
 mod words;
 
@@ -29,6 +30,7 @@ pub use encode::{Format, Jpeg};
 pub use export::{Written, file_name, write};
 pub use image::{ImageSpec, Picture};
 pub use rng::Rng;
+pub use storefront::{redraw, storefront};
 pub use style::{Background, Color, Cut, Garment, Length, Neck, Pattern, Sleeve, Style};
 
 /// What can go wrong while pictures are encoded and written.

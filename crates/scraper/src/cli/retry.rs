@@ -6,9 +6,7 @@ use clap::Args;
 use clip_core::Towers;
 
 use super::{
-    Context, ModelArgs, StoreArgs,
-    outcome::OutcomeArgs,
-    run::{NetworkArgs, interruption},
+    Context, ModelArgs, StoreArgs, network::NetworkArgs, outcome::OutcomeArgs, run::interruption,
 };
 use crate::{
     Error,

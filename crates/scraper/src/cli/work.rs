@@ -7,8 +7,9 @@ use clip_core::Towers;
 
 use super::{
     Context, ModelArgs, StoreArgs,
+    network::NetworkArgs,
     outcome::OutcomeArgs,
-    run::{NetworkArgs, SharingArgs, interruption},
+    run::{SharingArgs, interruption},
 };
 use crate::{
     Error,

@@ -1,8 +1,10 @@
 //! The program from outside: commands, servers that misbehave, and kills.
 
+mod catalogues;
 mod disk;
 mod embed;
 mod exports;
+mod faults;
 mod fetch;
 mod hub;
 mod inspect;
@@ -15,5 +17,6 @@ mod retry;
 mod run;
 mod server;
 mod shop;
+mod sources;
 mod support;
 mod verify;
