@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-use safetensors::{Dtype, SafeTensors};
+pub use safetensors::Dtype;
+use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
 use crate::{Towers, config::ClipConfig, kernel};
@@ -180,7 +181,39 @@ fn mismatch(mut problems: Vec<String>) -> WeightsError {
     WeightsError::Mismatch(problems)
 }
 
+impl<'a> Tensor<'a> {
+    /// A tensor whose `data` holds as many values as `shape` says (the header was checked).
+    pub(crate) fn new(name: String, shape: Vec<usize>, dtype: Dtype, data: &'a [u8]) -> Self {
+        Tensor { name, shape, dtype, data }
+    }
+}
+
 impl Tensor<'_> {
+    /// How the values are stored.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// All values are finite. Looks only at the bits, so it is faster than reading them.
+    ///
+    /// # Errors
+    /// Names the first one that is not.
+    pub(crate) fn check_finite(&self) -> Result<(), WeightsError> {
+        // The exponent is all ones; its bits lie in the last two bytes.
+        let ones: u16 = if self.dtype == Dtype::F16 { 0x7c00 } else { 0x7f80 };
+        let size = self.size();
+        let high = |b: &[u8]| u16::from_le_bytes([b[size - 2], b[size - 1]]) & ones;
+        match self.data.chunks_exact(size).position(|b| high(b) == ones) {
+            None => Ok(()),
+            Some(index) => {
+                let mut value = [0.0];
+                self.read(index, &mut value);
+                let name = self.name.clone();
+                Err(WeightsError::NotFinite { name, index, value: value[0] })
+            }
+        }
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
         self.data.len() / self.size()

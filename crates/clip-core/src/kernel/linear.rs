@@ -74,6 +74,12 @@ impl Linear {
         Linear { n, k, panels, bias: padded }
     }
 
+    /// Sets the bias, `n` values.
+    pub(crate) fn with_bias(mut self, bias: &[f32]) -> Self {
+        self.bias[..self.n].copy_from_slice(bias);
+        self
+    }
+
     /// `out[m][n] = epilogue(bias[n] + sum_k rows[m][k] * w[n][k])`, `out` of `rows.m * self.n`.
     pub(crate) fn forward(
         &self,

@@ -117,7 +117,7 @@ impl Path {
             Path::Neon => true,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Path::WasmEmulated => true,
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => wasm::fuses(),
             #[allow(unreachable_patterns)]
             _ => false,
@@ -161,7 +161,7 @@ impl Path {
             Path::Neon => &NEON,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Path::WasmEmulated => &WASM_EMULATED,
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => &WASM_RELAXED,
             _ => &SCALAR,
         })
@@ -364,6 +364,6 @@ path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 false)
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, vectors 2,
       f16 false);
-#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 4, vectors 2,
-      f16 false);
+      f16 false, features "relaxed-simd");

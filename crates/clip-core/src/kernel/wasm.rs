@@ -54,11 +54,11 @@ macro_rules! shared_operations {
 }
 
 /// Fused by the engine; see [`fuses`].
-#[cfg(target_feature = "relaxed-simd")]
+#[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Relaxed;
 
-#[cfg(target_feature = "relaxed-simd")]
+#[cfg(feature = "relaxed-simd")]
 impl Isa for Relaxed {
     shared_operations!();
 
@@ -73,7 +73,8 @@ impl Isa for Relaxed {
 ///
 /// `(1 + e)(1 - e) - 1` is `-e^2` fused and 0 rounded twice; `black_box` keeps the compiler from
 /// answering itself.
-#[cfg(target_feature = "relaxed-simd")]
+#[cfg(feature = "relaxed-simd")]
+#[target_feature(enable = "relaxed-simd")]
 pub(super) fn fuses() -> bool {
     let e = f32::EPSILON;
     // Another power of two in each lane, so that no lane can stand in for another.
