@@ -152,7 +152,7 @@ impl<'a> Weights<'a> {
     /// A value that is not finite.
     pub fn digest(&self) -> Result<String, WeightsError> {
         let slots: Vec<_> = self.tensors.iter().map(|_| std::sync::OnceLock::new()).collect();
-        kernel::for_each(self.tensors.len(), |i| {
+        kernel::for_each(self.tensors.len(), usize::MAX, |i| {
             // The task order is free; each writes its own slot, once.
             let _ = slots[i].set(self.tensors[i].digest());
             self.done(&self.tensors[i]);
@@ -272,9 +272,19 @@ impl Tensor<'_> {
             let count = values.len().min(self.len() - start);
             let values = &mut values[..count];
             self.read(start, values);
-            if let Some(i) = values.iter().position(|x| !x.is_finite()) {
-                let (name, index, value) = (self.name.clone(), start + i, values[i]);
-                return Err(WeightsError::NotFinite { name, index, value });
+            // Without early exit: looks at whole vectors.
+            if !values.iter().fold(true, |finite, x| finite & x.is_finite()) {
+                let found = values.iter().enumerate().find(|(_, x)| !x.is_finite());
+                let (i, &value) = found.unwrap_or((0, &f32::NAN));
+                return Err(WeightsError::NotFinite {
+                    name: self.name.clone(),
+                    index: start + i,
+                    value,
+                });
+            }
+            if self.dtype == Dtype::F32 {
+                sha.update(&self.data[4 * start..4 * (start + count)]);
+                continue;
             }
             for (b, x) in bytes.chunks_exact_mut(4).zip(values.iter()) {
                 b.copy_from_slice(&x.to_le_bytes());

@@ -11,7 +11,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use clip_core::{Towers, synthetic::Dtype};
@@ -24,6 +24,9 @@ use scraper::model::{LoadOptions, ModelFiles};
 
 /// What is timed: kind and batch (images) or tokens (text).
 const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32), ("text", 6)];
+/// Between two turns: OpenMP runtimes keep their threads spinning for 200 ms after their work,
+/// on the cores that the next peer needs.
+const PAUSE: Duration = Duration::from_millis(300);
 const PYTHON_PEERS: [&str; 3] = ["onnxruntime", "openvino", "torch"];
 
 fn main() -> ExitCode {
@@ -104,6 +107,7 @@ fn compare(args: &[String]) -> Result<(), String> {
             let mut times = vec![Vec::new(); peers.len()];
             for round in 0..=rounds {
                 for (peer, times) in peers.iter_mut().zip(&mut times) {
+                    std::thread::sleep(PAUSE);
                     let ms = peer.ask(&request).map_err(|e| format!("{}: {e}", peer.name))?;
                     // The first round warms up.
                     if round > 0 {

@@ -42,8 +42,9 @@ pub(crate) fn attention(
         let end = (span.key_row + span.keys) * d;
         assert!(next_row * d <= q.len().min(out.len()) && end <= k.len().min(v.len()));
     }
+    let longest = spans.iter().map(|span| span.queries * span.keys).max().unwrap_or(0);
     let out = Shared(out.as_mut_ptr());
-    par::for_each(spans.len() * heads.count, |task| {
+    par::for_each(spans.len() * heads.count, 8 * longest * head_dim, |task| {
         let (span, column) = (&spans[task / heads.count], task % heads.count * head_dim);
         let task = HeadTask {
             q: &q[span.query_row * d + column..],

@@ -8,11 +8,11 @@
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 use super::{
-    Kernels,
+    Kernels, LayerNorm,
     buffer::{Aligned, Plain, Shared},
     exp,
     isa::Isa,
-    par,
+    norm, par,
 };
 
 /// Depth of a k block: an f32 panel of this depth stays in the second-level cache.
@@ -88,26 +88,47 @@ impl Linear {
         epilogue: Epilogue,
         out: &mut [f32],
     ) {
-        assert_eq!(rows.k, self.k, "input width");
-        assert_eq!(out.len(), rows.m * self.n, "output shape");
+        forward(kernels, rows, [Layer { linear: self, epilogue, out }]);
+    }
+}
+
+/// A layer with what it writes.
+pub(crate) struct Layer<'a> {
+    pub(crate) linear: &'a Linear,
+    pub(crate) epilogue: Epilogue<'a>,
+    pub(crate) out: &'a mut [f32],
+}
+
+/// [`Linear::forward`] of several layers over the same rows, as one set of tasks.
+pub(crate) fn forward<const N: usize>(kernels: &Kernels, rows: &Rows, layers: [Layer; N]) {
+    let tiles_per_block = ROW_BLOCK / kernels.rows;
+    let row_blocks = rows.tiles().div_ceil(tiles_per_block);
+    let outs = layers.map(|Layer { linear, epilogue, out }| {
+        assert_eq!(rows.k, linear.k, "input width");
+        assert_eq!(out.len(), rows.m * linear.n, "output shape");
         if let Epilogue::Add(residual) = epilogue {
             assert_eq!(residual.len(), out.len(), "residual shape");
         }
-        let tiles_per_block = ROW_BLOCK / kernels.rows;
-        let row_blocks = rows.tiles().div_ceil(tiles_per_block);
-        let panels = self.n.div_ceil(kernels.columns);
-        let out = Shared(out.as_mut_ptr());
-        par::for_each(row_blocks * panels, |task| {
-            let (block, panel) = (task / panels, task % panels);
-            let first = block * tiles_per_block;
-            let tiles = first..(first + tiles_per_block).min(rows.tiles());
-            let task = PanelTask { linear: self, rows, tiles, panel, epilogue, out };
-            // SAFETY: shapes are asserted above; each (row block, panel) pair writes its own
-            // elements of `out`, which is borrowed until for_each returns; `kernels` exists only
-            // for instruction sets that this CPU has (see `Path::kernels`).
-            scratch(|buffers| unsafe { (kernels.panel)(&task, buffers) });
-        });
-    }
+        (linear, epilogue, Shared(out.as_mut_ptr()))
+    });
+    let panels_of = |linear: &Linear| linear.n.div_ceil(kernels.columns);
+    let panels: usize = outs.iter().map(|(linear, ..)| panels_of(linear)).sum();
+    let cost = 2 * rows.m.min(ROW_BLOCK) * rows.k * kernels.columns;
+    par::for_each(row_blocks * panels, cost, |task| {
+        let (block, mut panel) = (task / panels, task % panels);
+        let first = block * tiles_per_block;
+        let tiles = first..(first + tiles_per_block).min(rows.tiles());
+        for &(linear, epilogue, out) in &outs {
+            if panel < panels_of(linear) {
+                let task = PanelTask { linear, rows, tiles, panel, epilogue, out };
+                // SAFETY: shapes are asserted above; each (layer, row block, panel) writes its own
+                // elements of an `out`, which is borrowed until for_each returns; `kernels` exists
+                // only for instruction sets that this CPU has (see `Path::kernels`).
+                return scratch(|buffers| unsafe { (kernels.panel)(&task, buffers) });
+            }
+            panel -= panels_of(linear);
+        }
+    });
 }
 
 fn pack_f16(
@@ -156,7 +177,7 @@ fn pack_panels<T: Plain>(
     let panels = n.div_ceil(nr);
     let mut packed = Aligned::<T>::zeroed(panels * nr * k);
     let shared = Shared(packed.as_mut_ptr());
-    par::for_each(panels, |panel| {
+    par::for_each(panels, 4 * k * nr, |panel| {
         // SAFETY: panel p owns the elements p*k*nr .. (p+1)*k*nr of `packed`, which outlives
         // for_each.
         let panel_out =
@@ -196,16 +217,45 @@ impl Rows {
     /// Interleaves `m` rows of `x`, in place of what was there; row i starts at `i * stride`.
     pub(crate) fn pack(&mut self, kernels: &Kernels, x: &[f32], m: usize, k: usize, stride: usize) {
         assert!(m == 0 || (m - 1) * stride + k <= x.len(), "input shape");
+        self.fill(kernels, m, k, 4, |start, height, out| {
+            interleave(&x[start * stride..], stride, height, out);
+        });
+    }
+
+    /// Interleaves the normalised rows of `x` (`[m, k]`, contiguous), which stays as it is.
+    pub(crate) fn pack_normed(&mut self, kernels: &Kernels, norm: &LayerNorm, x: &[f32]) {
+        let k = norm.n;
+        assert_eq!(x.len() % k, 0, "whole rows");
+        self.fill(kernels, x.len() / k, k, norm::COST, |start, height, out| {
+            scratch(|buffers| {
+                buffers.wide.grow(height * k);
+                let normed = &mut buffers.wide[..height * k];
+                normed.copy_from_slice(&x[start * k..][..height * k]);
+                normed.chunks_exact_mut(k).for_each(|row| norm.row(kernels, row));
+                interleave(normed, k, height, out);
+            });
+        });
+    }
+
+    /// Calls `fill(first row, height, out)` for every tile; `cost` per element.
+    fn fill(
+        &mut self,
+        kernels: &Kernels,
+        m: usize,
+        k: usize,
+        cost: usize,
+        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) {
         (self.m, self.k, self.tiles) = (m, k, m.div_ceil(kernels.rows));
         self.packed.grow(m * k);
         let packed = Shared(self.packed.as_mut_ptr());
         let shape = &*self;
-        par::for_each(shape.tiles, |tile| {
+        par::for_each(shape.tiles, cost * k * kernels.rows, |tile| {
             let (start, height) = shape.tile(tile);
             // SAFETY: tiles are disjoint ranges of `packed`, which outlives for_each.
             let out =
                 unsafe { std::slice::from_raw_parts_mut(packed.ptr().add(start * k), height * k) };
-            interleave(&x[start * stride..], stride, height, out);
+            fill(start, height, out);
         });
     }
 
@@ -353,27 +403,31 @@ unsafe fn finish<I: Isa>(
     let valid = nr.min(n - column);
     for row in 0..height {
         let offset = (first_row + row) * n + column;
-        // SAFETY: the caller guarantees that these elements exist and belong to this task.
+        // SAFETY: the caller guarantees that these elements exist and belong to this task. A
+        // partial panel is finished on the padded row: only its copy stops at the last column.
         unsafe {
             let src = acc.add(row * nr);
             let dst = task.out.ptr().add(offset);
-            // Activations work in place on the padded row, so that partial panels need no masks.
+            let to = if valid == nr { dst } else { src };
             for c in (0..nr).step_by(I::LANES) {
                 let v = I::load(src.add(c));
                 let v = match task.epilogue {
-                    Epilogue::Store | Epilogue::Add(_) => break,
+                    Epilogue::Add(residual) if valid == nr => {
+                        I::add(I::load(residual.as_ptr().add(offset + c)), v)
+                    }
+                    Epilogue::Store | Epilogue::Add(_) => v,
                     Epilogue::QuickGelu => exp::quick_gelu::<I>(v),
                     Epilogue::Gelu => exp::gelu::<I>(v),
                 };
-                I::store(src.add(c), v);
+                I::store(to.add(c), v);
             }
-            if let Epilogue::Add(residual) = task.epilogue {
-                let residual = residual.as_ptr().add(offset);
+            if valid < nr {
                 for c in 0..valid {
-                    *dst.add(c) = *residual.add(c) + *src.add(c);
+                    *dst.add(c) = match task.epilogue {
+                        Epilogue::Add(residual) => *residual.as_ptr().add(offset + c) + *src.add(c),
+                        _ => *src.add(c),
+                    };
                 }
-            } else {
-                std::ptr::copy_nonoverlapping(src, dst, valid);
             }
         }
     }

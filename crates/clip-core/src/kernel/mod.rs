@@ -38,7 +38,7 @@ mod x86;
 
 pub(crate) use attention::{Heads, Span, attention};
 pub(crate) use buffer::Aligned;
-pub(crate) use linear::{Epilogue, Linear, Rows, to_f16};
+pub(crate) use linear::{Epilogue, Layer, Linear, Rows, forward, to_f16};
 pub(crate) use par::{for_each, in_pool};
 
 use attention::HeadTask;
@@ -240,16 +240,20 @@ impl LayerNorm {
         // Some rows per task: one is too little work to hand to a thread.
         const ROWS: usize = 16;
         let x = Shared(x.as_mut_ptr());
-        par::for_each(rows.div_ceil(ROWS), |task| {
+        par::for_each(rows.div_ceil(ROWS), ROWS * n * norm::COST, |task| {
             for row in task * ROWS..((task + 1) * ROWS).min(rows) {
-                // SAFETY: rows are disjoint and borrowed until for_each returns; `kernels` exists
-                // only where the CPU has the instruction set.
-                unsafe {
-                    let row = std::slice::from_raw_parts_mut(x.ptr().add(row * n), n);
-                    (kernels.layer_norm)(row, &self.gamma, &self.beta, self.eps);
-                }
+                // SAFETY: rows are disjoint and borrowed until for_each returns.
+                self.row(kernels, unsafe {
+                    std::slice::from_raw_parts_mut(x.ptr().add(row * n), n)
+                });
             }
         });
+    }
+
+    /// Normalises one row, in place.
+    fn row(&self, kernels: &Kernels, row: &mut [f32]) {
+        // SAFETY: `kernels` exists only where the CPU has the instruction set.
+        unsafe { (kernels.layer_norm)(row, &self.gamma, &self.beta, self.eps) }
     }
 }
 

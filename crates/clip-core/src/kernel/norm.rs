@@ -2,6 +2,9 @@
 
 use super::isa::Isa;
 
+/// Rough operations per element of [`layer_norm`].
+pub(super) const COST: usize = 16;
+
 /// Sums 16 partials pairwise: i with i+8, i+4, i+2, i+1.
 #[inline(always)]
 fn tree(mut partial: [f32; 16]) -> f32 {

@@ -1,10 +1,16 @@
 //! Tasks over threads where the `rayon` feature has them, one after the other where not.
 
-/// Runs `task(0..count)`, in any order, on the current rayon pool.
+/// Less work than this (in operations) is done before another thread has woken up.
 #[cfg(feature = "rayon")]
-pub(crate) fn for_each(count: usize, task: impl Fn(usize) + Sync + Send) {
+const WORTH_SHARING: usize = 1 << 18;
+
+/// Runs `task(0..count)`, in any order, on the current rayon pool. `cost` is roughly the number
+/// of operations of one task.
+#[cfg(feature = "rayon")]
+pub(crate) fn for_each(count: usize, cost: usize, task: impl Fn(usize) + Sync + Send) {
     use rayon::prelude::*;
-    if count <= 1 || rayon::current_num_threads() == 1 {
+    let small = count.saturating_mul(cost) < WORTH_SHARING;
+    if count <= 1 || small || rayon::current_num_threads() == 1 {
         (0..count).for_each(task);
     } else {
         (0..count).into_par_iter().for_each(task);
@@ -30,6 +36,6 @@ pub(crate) fn in_pool<R>(work: impl FnOnce() -> R) -> R {
 
 /// Runs `task(0..count)`.
 #[cfg(not(feature = "rayon"))]
-pub(crate) fn for_each(count: usize, task: impl Fn(usize)) {
+pub(crate) fn for_each(count: usize, _cost: usize, task: impl Fn(usize)) {
     (0..count).for_each(task);
 }

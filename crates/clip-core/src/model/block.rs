@@ -3,7 +3,9 @@
 use super::Loader;
 use crate::{
     config::Activation,
-    kernel::{Aligned, Epilogue, Heads, Kernels, LayerNorm, Linear, Rows, Span, attention},
+    kernel::{
+        Aligned, Epilogue, Heads, Kernels, Layer, LayerNorm, Linear, Rows, Span, attention, forward,
+    },
     weights::WeightsError,
 };
 
@@ -44,7 +46,8 @@ pub(super) struct Sequence {
 pub(super) struct Workspace {
     /// The residual stream `[rows, hidden]`.
     pub(super) x: Aligned<f32>,
-    normed: Aligned<f32>,
+    /// Takes the new residual stream; then the two change roles.
+    next: Aligned<f32>,
     q: Aligned<f32>,
     k: Aligned<f32>,
     v: Aligned<f32>,
@@ -58,7 +61,7 @@ impl Workspace {
         let hidden = || Aligned::zeroed(rows * shape.hidden);
         Workspace {
             x: hidden(),
-            normed: hidden(),
+            next: hidden(),
             q: hidden(),
             k: hidden(),
             v: hidden(),
@@ -101,26 +104,28 @@ impl Block {
     ) {
         let d = self.q.n;
         let all: usize = sequences.iter().map(|s| s.len).sum();
-        let Workspace { x, normed, q, k, v, context, inner, rows } = work;
+        let Workspace { x, next, q, k, v, context, inner, rows } = work;
+        let plain = |linear, out| Layer { linear, epilogue: Epilogue::Store, out };
 
-        normed[..all * d].copy_from_slice(&x[..all * d]);
-        self.norm1.forward(kernels, &mut normed[..all * d]);
-        rows.pack(kernels, &normed[..all * d], all, d, d);
-        self.k.forward(kernels, rows, Epilogue::Store, &mut k[..all * d]);
-        self.v.forward(kernels, rows, Epilogue::Store, &mut v[..all * d]);
+        rows.pack_normed(kernels, &self.norm1, &x[..all * d]);
+        let (k_out, v_out) = (&mut k[..all * d], &mut v[..all * d]);
         let kept = if pooled_only {
+            forward(kernels, rows, [plain(&self.k, k_out), plain(&self.v, v_out)]);
             for (i, s) in sequences.iter().enumerate() {
                 // Pooled rows move to the front; row i never lies behind a later source.
                 let source = (s.start + s.pooled) * d;
-                normed.copy_within(source..source + d, i * d);
                 x.copy_within(source..source + d, i * d);
             }
-            rows.pack(kernels, &normed[..sequences.len() * d], sequences.len(), d, d);
-            sequences.len()
+            let kept = sequences.len();
+            rows.pack_normed(kernels, &self.norm1, &x[..kept * d]);
+            forward(kernels, rows, [plain(&self.q, &mut q[..kept * d])]);
+            kept
         } else {
+            let q_out = &mut q[..all * d];
+            let layers = [plain(&self.q, q_out), plain(&self.k, k_out), plain(&self.v, v_out)];
+            forward(kernels, rows, layers);
             all
         };
-        self.q.forward(kernels, rows, Epilogue::Store, &mut q[..kept * d]);
         let spans = sequences.iter().enumerate().map(|(i, s)| match pooled_only {
             true => {
                 let keys = if causal { s.pooled + 1 } else { s.len };
@@ -132,13 +137,10 @@ impl Block {
         attention(kernels, &heads, [&*q, &*k, &*v], &spans.collect::<Vec<_>>(), context);
 
         rows.pack(kernels, &context[..kept * d], kept, d, d);
-        // `normed` takes the new residual stream; then the two change roles.
-        self.out.forward(kernels, rows, Epilogue::Add(&x[..kept * d]), &mut normed[..kept * d]);
-        std::mem::swap(x, normed);
+        self.out.forward(kernels, rows, Epilogue::Add(&x[..kept * d]), &mut next[..kept * d]);
+        std::mem::swap(x, next);
 
-        normed[..kept * d].copy_from_slice(&x[..kept * d]);
-        self.norm2.forward(kernels, &mut normed[..kept * d]);
-        rows.pack(kernels, &normed[..kept * d], kept, d, d);
+        rows.pack_normed(kernels, &self.norm2, &x[..kept * d]);
         let activation = match self.activation {
             Activation::QuickGelu => Epilogue::QuickGelu,
             Activation::Gelu => Epilogue::Gelu,
@@ -146,7 +148,7 @@ impl Block {
         let width = self.fc1.n;
         self.fc1.forward(kernels, rows, activation, &mut inner[..kept * width]);
         rows.pack(kernels, &inner[..kept * width], kept, width, width);
-        self.fc2.forward(kernels, rows, Epilogue::Add(&x[..kept * d]), &mut normed[..kept * d]);
-        std::mem::swap(x, normed);
+        self.fc2.forward(kernels, rows, Epilogue::Add(&x[..kept * d]), &mut next[..kept * d]);
+        std::mem::swap(x, next);
     }
 }

@@ -116,9 +116,8 @@ impl TextTower {
                 trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
             }
         }
-        let pooled = &mut work.x[..batch.len() * d];
-        self.final_norm.forward(self.kernels, pooled);
-        project(self.kernels, &self.projection, pooled, out);
+        let pooled = &work.x[..batch.len() * d];
+        project(self.kernels, &self.final_norm, &self.projection, pooled, out);
     }
 }
 

@@ -100,9 +100,8 @@ impl VisionTower {
                 trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
             }
         }
-        let pooled = &mut work.x[..images.len() * d];
-        self.post_norm.forward(self.kernels, pooled);
-        project(self.kernels, &self.projection, pooled, out);
+        let pooled = &work.x[..images.len() * d];
+        project(self.kernels, &self.post_norm, &self.projection, pooled, out);
     }
 
     /// Class token and patches, plus positions: `[images * positions, d]`.
@@ -143,17 +142,17 @@ fn shape(config: &ClipConfig) -> Shape {
     }
 }
 
-/// Projects pooled rows and appends them to `out`.
+/// Normalises and projects pooled rows and appends them to `out`.
 pub(super) fn project(
     kernels: &Kernels,
+    norm: &LayerNorm,
     projection: &Linear,
     pooled: &[f32],
     out: &mut Vec<Vec<f32>>,
 ) {
-    let (n, k) = (projection.n, projection.k);
-    let count = pooled.len() / k;
+    let (n, count) = (projection.n, pooled.len() / projection.k);
     let mut rows = Rows::empty();
-    rows.pack(kernels, pooled, count, k, k);
+    rows.pack_normed(kernels, norm, pooled);
     let mut projected = vec![0.0; count * n];
     projection.forward(kernels, &rows, Epilogue::Store, &mut projected);
     out.extend(projected.chunks_exact(n).map(<[f32]>::to_vec));
