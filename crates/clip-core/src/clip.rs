@@ -78,7 +78,11 @@ impl Clip {
     /// # Errors
     /// Weights that are damaged, do not fit `config`, or hold NaN or infinity; a kernel path that
     /// this machine cannot run.
-    pub fn load(config: ClipConfig, safetensors: &[u8], mut options: Options) -> Result<Self, Error> {
+    pub fn load(
+        config: ClipConfig,
+        safetensors: &[u8],
+        mut options: Options,
+    ) -> Result<Self, Error> {
         let path = match options.path {
             Some(path) => path,
             None => Path::detect()?,

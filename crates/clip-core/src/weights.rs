@@ -194,6 +194,17 @@ impl Tensor<'_> {
         self.dtype
     }
 
+    /// The values in the smallest storage that loses nothing, f16 or f32, little-endian.
+    pub fn lossless(&self) -> (Dtype, Vec<u8>) {
+        let wide = self.to_vec();
+        let mut halves = vec![0u16; wide.len()];
+        if kernel::to_f16(&wide, &mut halves) {
+            (Dtype::F16, halves.iter().flat_map(|h| h.to_le_bytes()).collect())
+        } else {
+            (Dtype::F32, wide.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+    }
+
     /// All values are finite. Looks only at the bits, so it is faster than reading them.
     ///
     /// # Errors

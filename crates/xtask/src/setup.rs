@@ -5,19 +5,23 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 12] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
     Need::Cc,
-    Need::Std(cross::WASM),
+    Need::StdSource(cross::WASM),
     Need::Std(cross::AARCH64),
     Need::Aarch64Gcc,
     Need::Qemu,
     Need::Node,
+    Need::Npm,
+    Need::Chromium,
+    Need::Firefox,
 ];
 
-/// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu).
+/// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu,
+/// browsers).
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// For automatic runs: anything that stays missing is a failure.
