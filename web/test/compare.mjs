@@ -10,19 +10,20 @@ export const root = path.resolve(web, "..");
 export async function expectations(folder) {
   const native = JSON.parse(await readFile(path.join(folder, "models/expected.json"), "utf8"));
   const golden = JSON.parse(await readFile(path.join(root, "tests/goldens/parity.json"), "utf8"));
-  const second = {};
+  const of = (model) => Object.fromEntries(
+    Object.entries(golden)
+      .filter(([name]) => name.startsWith(`${model}/`) && !/\/(pixels|tokens)-\d+$/.test(name))
+      .map(([name, stages]) => [name.slice(model.length + 1), stages]),
+  );
+  const parity = of("second_shape");
+  const second = { ...parity };
   const texts = new Set(native.texts);
   for (const [name, stages] of Object.entries(native.stages)) {
     const short = stages.map((stage) => [stage.name, stage.sha256.slice(0, 16)]);
     second[texts.has(name) ? `text-${name}` : name] = short;
   }
   for (const [name, kind] of Object.entries(native.errors)) second[name] = `error ${kind}`;
-  const of = (model) => Object.fromEntries(
-    Object.entries(golden)
-      .filter(([name]) => name.startsWith(`${model}/`) && !/\/(pixels|tokens)-\d+$/.test(name))
-      .map(([name, stages]) => [name.slice(model.length + 1), stages]),
-  );
-  return { second_shape: second, vit_b_32: of("vit_b_32"), parity: of("second_shape"), native: native.paths };
+  return { second_shape: second, vit_b_32: of("vit_b_32"), parity, native: native.paths };
 }
 
 /** Lines that say where `got` differs from `expected`, naming the first stage that does. */

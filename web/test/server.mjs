@@ -12,16 +12,18 @@ const TYPES = {
 const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' blob:";
 
 /**
- * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP. The returned `faults` may
+ * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a
+ * strict Content-Security-Policy. The returned `faults` may
  * be changed at any time:
  * - `cut`: closes the connection after so many bytes of a body, as often as `cuts` says
  * - `ignoreRange`: answers 200 with the whole file
  * - `corrupt`: `{ file, at }`, a byte of a file (by a part of its name) that arrives wrong
+ * - `then`: what to refuse after the first cut
  * - `refuse`: paths that start with this get no answer at all
  * - `pause`: milliseconds between pieces of 256 kB
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
-export async function serve(mounts, { isolated = false } = {}) {
+export async function serve(mounts, { isolated = false, csp = true } = {}) {
   const faults = {};
   const log = [];
   const server = createServer((request, response) => {
@@ -43,7 +45,7 @@ export async function serve(mounts, { isolated = false } = {}) {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     }
-    response.setHeader("Content-Security-Policy", CSP);
+    if (csp) response.setHeader("Content-Security-Policy", CSP);
     const prefix = Object.keys(mounts).filter((p) => url.pathname.startsWith(p))
       .sort((a, b) => b.length - a.length)[0];
     const rest = prefix && decodeURIComponent(url.pathname.slice(prefix.length));
@@ -76,6 +78,7 @@ export async function serve(mounts, { isolated = false } = {}) {
       return;
     }
     let position = start;
+    response.setMaxListeners(0);
     const model = url.pathname.startsWith("/models/") && url.pathname.endsWith(".safetensors");
     for await (const piece of createReadStream(file, { start, end, highWaterMark: 1 << 18 })) {
       const at = faults.corrupt && url.pathname.includes(faults.corrupt.file)
@@ -85,6 +88,7 @@ export async function serve(mounts, { isolated = false } = {}) {
         faults.cuts -= 1;
         response.write(piece.subarray(0, faults.cut - entry.bytes), () => request.socket.destroy());
         entry.bytes = faults.cut;
+        if (faults.then) faults.refuse = faults.then;
         return;
       }
       position += piece.length;

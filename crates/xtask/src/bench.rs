@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::process::cargo;
+use crate::{process::cargo, web};
 
 /// One set of measurements.
 struct Bench {
@@ -33,6 +33,11 @@ const BENCHES: &[Bench] = &[
                 None => cmd.run(),
             }
         },
+    },
+    Bench {
+        name: "web",
+        about: "in Chromium, with --python: side by side with ONNX Runtime Web and transformers.js",
+        run: |arguments| web::bench(arguments.python.as_deref(), arguments.rounds),
     },
 ];
 

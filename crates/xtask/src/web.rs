@@ -92,15 +92,40 @@ pub(crate) fn build() -> Result<()> {
         fs::copy(&built, &target)
             .with_context(|| format!("could not write {}", target.display()))?;
     }
-    // What npm has installed says for which lock file that was.
-    let installed = fs::read(root().join("web/node_modules/.for-lock")).ok();
-    let lock =
-        fs::read(root().join("web/package-lock.json")).context("no web/package-lock.json")?;
-    if installed.as_deref() != Some(&lock[..]) {
-        Cmd::new("npm").args("--prefix web ci --ignore-scripts --no-audit --no-fund").run()?;
-        fs::write(root().join("web/node_modules/.for-lock"), lock).context("could not note it")?;
-    }
+    install("web")?;
     Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()
+}
+
+/// `cargo xtask bench web`: the package beside its peers, in Chromium.
+pub(crate) fn bench(python: Option<&str>, rounds: usize) -> Result<()> {
+    let Some(python) = python else {
+        println!("web: skipped; it needs --python, to export the model to ONNX for the peers");
+        return Ok(());
+    };
+    for need in BUILD_NEEDS.into_iter().chain([Need::Chromium]) {
+        need.ensure()?;
+    }
+    build()?;
+    fixtures()?;
+    install("web/bench")?;
+    Cmd::new(python)
+        .args("web/bench/export.py target/web/models/vit_b_32 target/web/onnx")
+        .run()?;
+    let bench = node().args("web/bench/bench.mjs target/web --rounds");
+    bench.arg(rounds.to_string()).run()
+}
+
+/// `npm ci` in `folder`, unless it was done for this lock file.
+fn install(folder: &str) -> Result<()> {
+    let note = root().join(folder).join("node_modules/.for-lock");
+    let lock = fs::read(root().join(folder).join("package-lock.json"));
+    let lock = lock.with_context(|| format!("no {folder}/package-lock.json"))?;
+    if fs::read(&note).ok().as_deref() != Some(&lock[..]) {
+        let npm = Cmd::new("npm").args("--prefix").arg(folder);
+        npm.args("ci --ignore-scripts --no-audit --no-fund").run()?;
+        fs::write(&note, lock).with_context(|| format!("could not write {}", note.display()))?;
+    }
+    Ok(())
 }
 
 /// Compiles for wasm32; the folder of the results.

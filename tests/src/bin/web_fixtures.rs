@@ -73,7 +73,8 @@ fn expected(clip: &Clip) -> Result<Expected, Box<dyn std::error::Error>> {
         let (_, trace) = clip.trace_image(&bytes).map_err(|e| format!("{name}: {e}"))?;
         stages.insert(name.clone(), trace.stages);
     }
-    let texts = tokens::texts();
+    let mut texts = tokens::texts();
+    texts.push("a long red dress with flowers ".repeat(334)[..10_000].to_owned());
     for text in &texts {
         stages.insert(text.clone(), clip.trace_text(text)?.1.stages);
     }

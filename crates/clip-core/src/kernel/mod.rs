@@ -115,7 +115,11 @@ impl Path {
             Path::Avx512 => Path::Avx2.is_available() && is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "aarch64")]
             Path::Neon => true,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                not(feature = "relaxed-simd")
+            ))]
             Path::WasmEmulated => true,
             #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => wasm::fuses(),
@@ -159,7 +163,11 @@ impl Path {
             Path::Avx512 => &AVX512,
             #[cfg(target_arch = "aarch64")]
             Path::Neon => &NEON,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                not(feature = "relaxed-simd")
+            ))]
             Path::WasmEmulated => &WASM_EMULATED,
             #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => &WASM_RELAXED,
@@ -384,7 +392,7 @@ path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 t
       features "avx2,fma,f16c,avx512f");
 #[cfg(target_arch = "aarch64")]
 path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 false);
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(feature = "relaxed-simd")))]
 path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, vectors 2,
       f16 false);
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]

@@ -106,10 +106,12 @@ pub(super) fn fuses() -> bool {
 }
 
 /// The fused operation emulated in f64 pairs, as `x86::Sse2` does it.
+#[cfg(not(feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Emulated;
 
 /// Lane by lane, for sums that may lie on a midpoint between two f32.
+#[cfg(not(feature = "relaxed-simd"))]
 #[cold]
 #[inline(never)]
 fn exact(a: v128, b: v128, c: v128) -> v128 {
@@ -126,6 +128,7 @@ fn exact(a: v128, b: v128, c: v128) -> v128 {
     f32x4(lane!(0), lane!(1), lane!(2), lane!(3))
 }
 
+#[cfg(not(feature = "relaxed-simd"))]
 impl Isa for Emulated {
     shared_operations!();
 

@@ -5,6 +5,7 @@ mod fetch;
 mod hub;
 mod inspect;
 mod model;
+mod pack;
 mod run;
 mod server;
 mod support;
