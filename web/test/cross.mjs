@@ -38,11 +38,10 @@ const options = (packed, kernel, threads, list) => ({
 async function openEngine(name) {
   if (name === "node") {
     const { Clip } = await import(pathToFileURL(path.join(web, "dist/index.js")));
-    const read = async (file) => (await readFile(path.join(root, "tests/corpus", file))).buffer;
+    const read = async (file) => Uint8Array.from(await readFile(path.join(root, "tests/corpus", file)));
     return {
       version: `Node ${process.versions.node}`,
-      run: (o) => digests(Clip, { ...o, model: path.join(folder, "packed", o.model) }, async (f) =>
-        new Uint8Array(await read(f)).slice().buffer),
+      run: (o) => digests(Clip, { ...o, model: path.join(folder, "packed", o.model) }, read),
       close: async () => undefined,
     };
   }

@@ -8,6 +8,7 @@ mod embedding;
 mod error;
 pub mod image;
 mod incoming;
+pub mod index;
 mod kernel;
 mod model;
 mod provenance;

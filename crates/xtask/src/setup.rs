@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -18,6 +18,7 @@ const NEEDS: [Need; 12] = [
     Need::Npm,
     Need::Chromium,
     Need::Firefox,
+    Need::Python,
 ];
 
 /// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu,

@@ -31,6 +31,8 @@ pub(crate) enum Need {
     Npm,
     Chromium,
     Firefox,
+    /// Makes environments for PyPI's Postgres server and readers of exports.
+    Python,
 }
 
 impl Need {
@@ -48,6 +50,7 @@ impl Need {
             Need::Npm => "npm".to_owned(),
             Need::Chromium => "Chromium".to_owned(),
             Need::Firefox => "Firefox".to_owned(),
+            Need::Python => "Python 3.10 or newer, with venv".to_owned(),
         }
     }
 
@@ -83,6 +86,11 @@ impl Need {
             Need::Firefox => ["firefox-esr", "firefox"]
                 .into_iter()
                 .find_map(|name| Cmd::new(name).arg("--version").probe()),
+            Need::Python => {
+                let version = "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')";
+                let version = Cmd::new("python3").arg("-c").arg(version).probe()?;
+                (cross::version(&version)? >= (3, 10)).then(|| format!("Python {version}"))
+            }
         }
     }
 
@@ -119,6 +127,7 @@ impl Need {
             Need::Npm => apt(&["npm"]),
             Need::Chromium => apt(&["chromium"]),
             Need::Firefox => apt(&["firefox-esr"]).or_else(|_| apt(&["firefox"])),
+            Need::Python => apt(&["python3", "python3-venv"]),
         }
     }
 
