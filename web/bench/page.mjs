@@ -53,6 +53,7 @@ async function ort(tower, threads, file) {
 async function transformers(tower, threads) {
   const tf = await import("@huggingface/transformers");
   tf.env.allowRemoteModels = false;
+  tf.env.allowLocalModels = true;
   tf.env.localModelPath = "/";
   tf.env.useBrowserCache = false;
   tf.env.backends.onnx.wasm.numThreads = threads;
