@@ -13,6 +13,9 @@ interface Answer {
   body: AsyncIterable<Uint8Array>;
 }
 
+/** Bytes taken from a response at a time. */
+const PIECE = 1 << 18;
+
 class Host {
   constructor(readonly base: string) {}
 
@@ -127,16 +130,30 @@ async function request(url: string, init: RequestInit): Promise<Response> {
 
 async function* chunks(response: Response): AsyncGenerator<Uint8Array> {
   if (!response.body) return;
-  const reader = response.body.getReader();
+  const reader = bufferReader(response.body) ?? response.body.getReader();
+  // One buffer for all pieces, where the stream fills it: a new one for each would be garbage.
+  let buffer = new ArrayBuffer(PIECE);
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
+      const { done, value } = reader instanceof ReadableStreamDefaultReader
+        ? await reader.read()
+        : await reader.read(new Uint8Array(buffer));
+      if (done || !value) return;
       yield value;
+      buffer = value.buffer;
     }
   } finally {
     // Also when the consumer has had enough: closes the connection.
     void reader.cancel().catch(() => undefined);
+  }
+}
+
+/** A reader into our own buffer, where the platform's responses can do that. */
+function bufferReader(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    return undefined;
   }
 }
 

@@ -6,8 +6,8 @@ import { fs, isNode, os, path } from "./platform.js";
 
 /** Files of one model, written and read in chunks. */
 export interface Store {
-  /** Bytes of a file, or `undefined` if they are not all there. */
-  get(file: string, offset: number, length: number): Promise<Uint8Array | undefined>;
+  /** Fills `into` with bytes of a file; false if they are not all there. */
+  get(file: string, offset: number, into: Uint8Array): Promise<boolean>;
   /** Whether [`get`] would give something (it may still be damaged). */
   has(file: string, offset: number, length: number): Promise<boolean>;
   put(file: string, offset: number, bytes: Uint8Array): Promise<void>;
@@ -84,12 +84,10 @@ class OpfsStore implements Store {
     }
   }
 
-  async get(file: string, offset: number, length: number): Promise<Uint8Array | undefined> {
-    return this.open(file, false, (handle) => {
-      if (handle.getSize() < offset + length) return undefined;
-      const bytes = new Uint8Array(length);
-      return handle.read(bytes, { at: offset }) === length ? bytes : undefined;
-    });
+  async get(file: string, offset: number, into: Uint8Array): Promise<boolean> {
+    const read = (handle: FileSystemSyncAccessHandle) =>
+      handle.read(into as Uint8Array<ArrayBuffer>, { at: offset }) === into.length;
+    return (await this.open(file, false, read)) ?? false;
   }
 
   async has(file: string, offset: number, length: number): Promise<boolean> {
@@ -137,11 +135,13 @@ class CacheStore implements Store {
     return new URL(`/${FOLDER}/${this.folder}/${file}/${offset}`, location.origin).href;
   }
 
-  async get(file: string, offset: number, length: number): Promise<Uint8Array | undefined> {
+  async get(file: string, offset: number, into: Uint8Array): Promise<boolean> {
     const found = await this.cache.match(this.key(file, offset));
-    if (!found) return undefined;
+    if (!found) return false;
     const bytes = new Uint8Array(await found.arrayBuffer());
-    return bytes.length === length ? bytes : undefined;
+    if (bytes.length !== into.length) return false;
+    into.set(bytes);
+    return true;
   }
 
   async has(file: string, offset: number): Promise<boolean> {
@@ -205,12 +205,10 @@ class FileStore implements Store {
     }
   }
 
-  async get(file: string, offset: number, length: number): Promise<Uint8Array | undefined> {
-    return this.open(file, "r", async (handle) => {
-      const bytes = new Uint8Array(length);
-      const { bytesRead } = await handle.read(bytes, 0, length, offset);
-      return bytesRead === length ? bytes : undefined;
-    });
+  async get(file: string, offset: number, into: Uint8Array): Promise<boolean> {
+    const read = async (handle: import("node:fs/promises").FileHandle) =>
+      (await handle.read(into, 0, into.length, offset)).bytesRead === into.length;
+    return (await this.open(file, "r", read)) ?? false;
   }
 
   async has(file: string, offset: number, length: number): Promise<boolean> {

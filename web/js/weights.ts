@@ -84,10 +84,12 @@ export class Weights {
     use: (index: number, chunk: Uint8Array) => void,
   ): Promise<void> {
     await locked(this.host.url(part.file), signal, async () => {
+      // One buffer for all chunks: a new one for each would be garbage of the part's size.
+      const buffer = new Uint8Array(part.chunk);
       for (let i = 0; i < indices.length; ) {
         signal.throwIfAborted();
         const index = indices[i]!;
-        const kept = await this.kept(part, index);
+        const kept = await this.kept(part, index, buffer);
         if (kept) {
           this.count(kept.length, 0);
           use(index, kept);
@@ -97,28 +99,29 @@ export class Weights {
         // One request for the run of neighbours that are not here either.
         let next = i + 1;
         while (next < indices.length && indices[next] === indices[next - 1]! + 1
-          && !(await this.has(part, indices[next]!))) next += 1;
-        await this.fetchRun(part, index, indices[next - 1]!, signal, use);
+          && !(await this.has(part, indices[next]!, buffer))) next += 1;
+        await this.fetchRun(part, index, indices[next - 1]!, buffer, signal, use);
         i = next;
       }
     });
   }
 
-  private async kept(part: Part, index: number): Promise<Uint8Array | undefined> {
+  private async kept(part: Part, index: number, buffer: Uint8Array): Promise<Uint8Array | undefined> {
     const [start, length] = range(part, index);
+    const bytes = buffer.subarray(0, length);
     try {
-      const bytes = await this.store?.get(part.file, start, length);
-      return bytes && (await this.digest(bytes)) === part.sha256[index] ? bytes : undefined;
+      if (!(await this.store?.get(part.file, start, bytes))) return undefined;
+      return (await this.digest(bytes)) === part.sha256[index] ? bytes : undefined;
     } catch {
       return undefined;
     }
   }
 
-  private async has(part: Part, index: number): Promise<boolean> {
+  private async has(part: Part, index: number, buffer: Uint8Array): Promise<boolean> {
     const [start, length] = range(part, index);
     try {
       // A hole in a file of single blocks looks like a chunk, so only its bytes can tell.
-      if ("rows" in part) return (await this.kept(part, index)) !== undefined;
+      if ("rows" in part) return (await this.kept(part, index, buffer)) !== undefined;
       return (await this.store?.has(part.file, start, length)) ?? false;
     } catch {
       return false;
@@ -129,6 +132,7 @@ export class Weights {
     part: Part,
     first: number,
     last: number,
+    buffer: Uint8Array,
     signal: AbortSignal,
     use: (index: number, chunk: Uint8Array) => void,
   ): Promise<void> {
@@ -136,7 +140,7 @@ export class Weights {
     const [lastStart, lastLength] = range(part, last);
     let index = first;
     let [, length] = range(part, index);
-    let chunk = new Uint8Array(length);
+    let chunk = buffer.subarray(0, length);
     let filled = 0;
     for await (let bytes of this.host.bytes(part.file, start, lastStart + lastLength, signal)) {
       while (bytes.length > 0) {
@@ -161,8 +165,7 @@ export class Weights {
         index += 1;
         if (index > last) return;
         length = range(part, index)[1];
-        // The old one may still be on its way into the store.
-        chunk = new Uint8Array(length);
+        chunk = buffer.subarray(0, length);
         filled = 0;
       }
     }

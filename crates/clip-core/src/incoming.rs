@@ -202,11 +202,12 @@ impl Incoming {
     }
 }
 
-/// Bytes that packed weights will take in memory, besides the token embedding: f32 for the rest.
+/// Bytes that packed weights will take in memory at least (if all are f16), besides the token
+/// embedding.
 pub fn packed_bytes(config: &ClipConfig, towers: Towers) -> u64 {
     let needed = config.tensors().into_iter();
     let needed = needed.filter(|(name, _)| towers.need(name) && !is_table(name));
-    needed.map(|(_, shape)| 4 * shape.iter().map(|n| *n as u64).product::<u64>()).sum()
+    needed.map(|(_, shape)| 2 * shape.iter().map(|n| *n as u64).product::<u64>()).sum()
 }
 
 fn format(what: impl ToString) -> WeightsError {

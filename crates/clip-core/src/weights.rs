@@ -274,6 +274,14 @@ impl Tensor<'_> {
         }
     }
 
+    /// Bits of the values `start..start + out.len()` of an f16 tensor.
+    pub(crate) fn read_halves(&self, start: usize, out: &mut [u16]) {
+        let bytes = &self.data[start * 2..(start + out.len()) * 2];
+        for (h, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+            *h = u16::from_le_bytes([b[0], b[1]]);
+        }
+    }
+
     /// All values as f32.
     pub fn to_vec(&self) -> Vec<f32> {
         let mut out = vec![0.0; self.len()];

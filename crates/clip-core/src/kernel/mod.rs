@@ -406,7 +406,7 @@ path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 t
 path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 false);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(feature = "relaxed-simd")))]
 path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, vectors 2,
-      f16 false);
+      f16 true);
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 4, vectors 2,
-      f16 false, features "relaxed-simd");
+      f16 true, features "relaxed-simd");

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap};
 use super::Table;
 use crate::{
     kernel::{Kernels, Linear},
-    weights::{Tensor, Weights, WeightsError},
+    weights::{Dtype, Tensor, Weights, WeightsError},
 };
 
 /// Where a tower's tensors come from.
@@ -37,7 +37,15 @@ impl Parts {
             // A convolution `[d, 3, p, p]` is a matrix over flattened patches.
             [n, _, ..] if !tensor.name.ends_with("position_embedding.weight") => {
                 let k = tensor.len().checked_div(n).unwrap_or(0);
-                Part::Matrix(Linear::pack(kernels, n, k, None, |i, out| tensor.read(i * k, out)))
+                let halves = if tensor.dtype() == Dtype::F16 {
+                    Linear::pack_halves(kernels, n, k, |i, out| tensor.read_halves(i * k, out))
+                } else {
+                    None
+                };
+                let packed = halves.unwrap_or_else(|| {
+                    Linear::pack(kernels, n, k, None, |i, out| tensor.read(i * k, out))
+                });
+                Part::Matrix(packed)
             }
             _ => Part::Vector(tensor.to_vec()),
         };

@@ -2,7 +2,7 @@
 
 use crate::{
     kernel::to_f16,
-    weights::{Tensor, WeightsError},
+    weights::{Dtype, Tensor, WeightsError},
 };
 
 /// Rows at half the memory where that loses nothing.
@@ -28,6 +28,10 @@ pub(crate) enum Table {
 impl Rows {
     fn read(tensor: &Tensor, d: usize) -> Self {
         let mut halves = vec![0u16; tensor.len()];
+        if tensor.dtype() == Dtype::F16 {
+            tensor.read_halves(0, &mut halves);
+            return Rows::F16(halves);
+        }
         let mut row = vec![0.0; d];
         for (i, out) in halves.chunks_exact_mut(d).enumerate() {
             tensor.read(i * d, &mut row);
