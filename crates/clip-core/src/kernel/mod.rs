@@ -28,6 +28,7 @@ mod isa;
 mod linear;
 mod norm;
 mod par;
+#[cfg_attr(not(test), allow(dead_code))] // only for machines without a fused instruction
 mod soft_fma;
 #[cfg(test)]
 mod tests;
