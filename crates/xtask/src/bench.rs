@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, process::cargo};
+use crate::{bench_scrape, process::cargo, web};
 
 /// One set of measurements.
 struct Bench {
@@ -38,6 +38,11 @@ const BENCHES: &[Bench] = &[
         name: "scrape",
         about: "a whole run over HTTP against decoding and embedding alone; memory of large shops",
         run: bench_scrape::run,
+    },
+    Bench {
+        name: "web",
+        about: "in Chromium, with --python: side by side with ONNX Runtime Web and transformers.js",
+        run: |arguments| web::bench(arguments.python.as_deref(), arguments.rounds),
     },
 ];
 

@@ -11,7 +11,7 @@ mod process;
 mod setup;
 mod test;
 mod tools;
-mod wasm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -31,7 +31,7 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
-    Wasm(wasm::Arguments),
+    Web(web::Arguments),
     Goldens(goldens::Arguments),
     DrawShop(draw_shop::Arguments),
 }
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Wasm(arguments) => wasm::run(&arguments),
+        Command::Web(arguments) => web::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
     };

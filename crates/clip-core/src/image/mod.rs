@@ -19,7 +19,7 @@ pub use limits::Limits;
 pub use profile::{Alpha, Exif, Normalize, Profile, ProfileError, Resize};
 pub use sniff::Format;
 
-use crate::config::PreprocessConfig;
+use crate::{config::PreprocessConfig, trace::Trace};
 
 /// 8-bit RGB, rows top to bottom, no padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,24 @@ pub struct Stages {
     pub pixels: PixelValues,
 }
 
+impl Stages {
+    /// A digest per stage.
+    pub fn trace(&self) -> Trace {
+        let mut trace = Trace::new();
+        let pictures = [
+            ("decoded", &self.decoded.rgb),
+            ("resized", &self.resized),
+            ("cropped", &self.cropped),
+        ];
+        for (name, rgb) in pictures {
+            trace.u8(name, &[rgb.height as usize, rgb.width as usize, 3], &rgb.data);
+        }
+        let size = self.pixels.size;
+        trace.f32("pixel_values", &[3, size, size], &self.pixels.data);
+        trace
+    }
+}
+
 /// Bytes to pixel values under one profile. Cheap to share between threads.
 #[derive(Debug, Clone)]
 pub struct Processor {
@@ -105,10 +123,23 @@ impl Processor {
     /// # Errors
     /// Not a picture, not a supported one, damaged or cut short, or over a limit.
     pub fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
-        let rgb = self.decode(bytes)?.rgb;
-        let size = self.target(&rgb)?;
+        self.process_rgb(&self.decode(bytes)?.rgb)
+    }
+
+    /// Resize, crop, normalise a picture that is decoded already.
+    ///
+    /// # Errors
+    /// `data` does not fit the size, a side is 0, or the picture is over a limit.
+    pub fn process_rgb(&self, rgb: &RgbImage) -> Result<PixelValues, ImageError> {
+        let bytes = u64::from(rgb.width) * u64::from(rgb.height) * 3;
+        if bytes == 0 || bytes != rgb.data.len() as u64 {
+            let (width, height, found) = (rgb.width, rgb.height, rgb.data.len());
+            let detail = format!("{width} x {height} pixels in {found} bytes");
+            return Err(ImageError::Unsupported { found: detail });
+        }
+        let size = self.target(rgb)?;
         let window = resize::Window::center(size, self.crop);
-        let cropped = resize::resize(&rgb, size, &window, self.profile.resize);
+        let cropped = resize::resize(rgb, size, &window, self.profile.resize);
         Ok(self.normalize(&cropped))
     }
 

@@ -75,6 +75,31 @@ impl Linear {
         Linear { n, k, panels, bias: padded }
     }
 
+    /// Packs row-major `[n, k]` weights that are f16; `row(i, out)` writes row i. `None` where the
+    /// path does not keep halves.
+    pub(crate) fn pack_halves(
+        kernels: &Kernels,
+        n: usize,
+        k: usize,
+        row: impl Fn(usize, &mut [u16]) + Sync,
+    ) -> Option<Self> {
+        let nr = kernels.columns;
+        let panels = kernels.f16_panels.then(|| {
+            pack_panels(n, k, nr, |i, out: &mut [u16], _| {
+                row(i, out);
+                true
+            })
+        })?;
+        let bias = Aligned::zeroed(n.next_multiple_of(nr));
+        Some(Linear { n, k, panels: Panels::F16(panels), bias })
+    }
+
+    /// Sets the bias, `n` values.
+    pub(crate) fn with_bias(mut self, bias: &[f32]) -> Self {
+        self.bias[..self.n].copy_from_slice(bias);
+        self
+    }
+
     /// `out[m][n] = epilogue(bias[n] + sum_k rows[m][k] * w[n][k])`, `out` of `rows.m * self.n`.
     pub(crate) fn forward(
         &self,

@@ -28,6 +28,7 @@ mod isa;
 mod linear;
 mod norm;
 mod par;
+#[cfg_attr(not(test), allow(dead_code))] // only for machines without a fused instruction
 mod soft_fma;
 #[cfg(test)]
 mod tests;
@@ -115,9 +116,13 @@ impl Path {
             Path::Avx512 => Path::Avx2.is_available() && is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "aarch64")]
             Path::Neon => true,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                not(feature = "relaxed-simd")
+            ))]
             Path::WasmEmulated => true,
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => wasm::fuses(),
             #[allow(unreachable_patterns)]
             _ => false,
@@ -159,9 +164,13 @@ impl Path {
             Path::Avx512 => &AVX512,
             #[cfg(target_arch = "aarch64")]
             Path::Neon => &NEON,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                not(feature = "relaxed-simd")
+            ))]
             Path::WasmEmulated => &WASM_EMULATED,
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => &WASM_RELAXED,
             _ => &SCALAR,
         })
@@ -396,9 +405,9 @@ path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 t
       features "avx2,fma,f16c,avx512f");
 #[cfg(target_arch = "aarch64")]
 path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 false);
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(feature = "relaxed-simd")))]
 path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, vectors 2,
-      f16 false);
-#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+      f16 true);
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 4, vectors 2,
-      f16 false);
+      f16 true, features "relaxed-simd");

@@ -99,7 +99,7 @@ pub fn configs(files: &ModelFiles) -> Result<(ClipConfig, PreprocessConfig), Mod
 }
 
 /// The checkpoint's own tokenizer; CLIP's where it brings none.
-fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
+pub(super) fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
     match (&files.tokenizer, &files.vocab_merges) {
         (Some(path), _) => Tokenizer::from_tokenizer_json(&read(path)?).map_err(|e| at(path, e)),
         (None, Some((vocab, merges))) => {
@@ -127,7 +127,7 @@ fn label(preprocess: &PreprocessConfig, profile: Profile, image_size: usize) -> 
 }
 
 #[cfg(feature = "pytorch")]
-fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
+pub(super) fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
     match weights {
         Weights::Safetensors(path) => Ok(path.clone()),
         Weights::Pytorch(path) => super::pytorch::converted(path),
@@ -135,7 +135,7 @@ fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
 }
 
 #[cfg(not(feature = "pytorch"))]
-fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
+pub(super) fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
     match weights {
         Weights::Safetensors(path) => Ok(path.clone()),
         Weights::Pytorch(path) => Err(ModelError::Pytorch {
@@ -145,13 +145,13 @@ fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
     let fail = |source| ModelError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     File::open(path).map_err(fail)?.take(MAX_JSON).read_to_end(&mut bytes).map_err(fail)?;
     Ok(bytes)
 }
 
-fn at(path: &Path, source: impl Into<clip_core::Error>) -> ModelError {
+pub(super) fn at(path: &Path, source: impl Into<clip_core::Error>) -> ModelError {
     ModelError::Load { path: path.to_owned(), source: Box::new(source.into()) }
 }

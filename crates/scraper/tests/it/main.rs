@@ -11,6 +11,7 @@ mod inspect;
 mod kills;
 mod model;
 mod nightly;
+mod pack;
 mod postgres;
 mod python;
 mod retry;

@@ -1,0 +1,65 @@
+// What the page and the worker say to each other.
+
+import type { Failure } from "./errors.js";
+
+export type Towers = "text" | "vision" | "both";
+
+/** One intermediate result, as in the native `--trace`. */
+export interface Stage {
+  name: string;
+  shape: number[];
+  /** Over the little-endian bytes of its elements, hexadecimal. */
+  sha256: string;
+}
+
+/** A picture as it goes to the worker. */
+export type Picture =
+  | { kind: "bytes"; bytes: ArrayBuffer }
+  | { kind: "blob"; blob: Blob }
+  | { kind: "url"; url: string }
+  | { kind: "pixels"; data: Uint8ClampedArray; width: number; height: number };
+
+export interface WorkerOptions {
+  model: string;
+  towers: Towers;
+  threads: number | undefined;
+  tokens: "fill" | "blocks" | "whole";
+  profile: string;
+  cache: boolean | string;
+  kernel: "auto" | "fallback";
+}
+
+/** What is known about a loaded model: the provenance of its vectors, and how it runs. */
+export interface Loaded {
+  model: string;
+  revision: string | null;
+  /** Digest of all weights. */
+  weights: string;
+  /** Version of the numeric contract. */
+  numerics: number;
+  /** Profile of the picture preprocessing. */
+  preprocessing: string;
+  /** Length of a vector. */
+  dimensions: number;
+  logitScale: number;
+  /** `wasm-relaxed`, or `wasm-emulated` (the same bits, slower). */
+  kernel: string;
+  threads: number;
+  towers: Towers;
+}
+
+export type Request = { id: number } & (
+  | { op: "load"; options: WorkerOptions }
+  | { op: "texts"; texts: string[] }
+  | { op: "image"; picture: Picture }
+  | { op: "trace"; input: string | Picture }
+  | { op: "fill" }
+);
+
+export interface Reply {
+  id: number;
+  value?: unknown;
+  error?: Failure;
+  progress?: { loaded: number; total: number; network: number };
+  warning?: Failure;
+}
