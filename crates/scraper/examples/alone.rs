@@ -26,8 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let spec = ModelSpec::parse(&model)?;
-    let found = model::find(&spec, &Environment::load().hub, &Progress::hidden());
-    let model = model::load(&runtime.block_on(found)?, &LoadOptions::new(Towers::Vision))?;
+    let (hub, progress) = (Environment::load().hub, Progress::hidden());
+    let files_of_model = runtime.block_on(model::find(&spec, &hub, &progress))?;
+    let model = model::load(&files_of_model, &LoadOptions::new(Towers::Vision))?;
 
     let started = Instant::now();
     let mut images = 0;
