@@ -2,7 +2,7 @@
 
 use safetensors::{Dtype, tensor::TensorView};
 
-use super::{FORMAT, IndexError, VERSION, check};
+use super::{About, FORMAT, IndexError, VERSION, check};
 use crate::Provenance;
 
 /// The mean of all vectors. CLIP's lie in a narrow cone, so what remains after taking it away is
@@ -110,9 +110,10 @@ impl Builder {
             let view = TensorView::new(dtype, shape, data).map_err(|e| bad(e.to_string()))?;
             views.push((name, view));
         }
-        let provenance = serde_json::to_string(provenance).map_err(|e| bad(e.to_string()))?;
-        let metadata = [("format", FORMAT), ("version", VERSION), ("provenance", &provenance)]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        // One key: the order of several would differ from file to file.
+        let about = serde_json::to_string(&About { version: VERSION, provenance })
+            .map_err(|e| bad(e.to_string()))?;
+        let metadata = [(FORMAT.to_owned(), about)];
         safetensors::serialize(views, Some(metadata.into())).map_err(|e| bad(e.to_string()))
     }
 }

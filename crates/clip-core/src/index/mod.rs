@@ -8,7 +8,7 @@
 //! - **scan**: `mean` `[dim]` f32; for each row `codes` `[rows, dim]` i8, `scale` and `error`
 //!   `[rows]` f32, `group` `[rows]` u32. A row is about `mean + scale * codes`, and lies no farther
 //!   than `error` from it. Rows of a group (the images of a product) follow each other; groups
-//!   count from 0. The metadata hold `format`, `version` and `provenance` (JSON).
+//!   count from 0. The metadata hold `clip-index`, JSON of `version` and `provenance`.
 //! - **exact**: `vectors` `[rows, dim]` f32, of unit length. Row i begins at
 //!   `8 + header + i * dim * 4`, so that single rows can be fetched.
 
@@ -18,15 +18,23 @@ mod search;
 mod tests;
 
 use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
 
 pub use build::{Builder, Mean, exact_header};
 pub use search::{Hit, Search};
 
 use crate::{NormalizedEmbedding, Provenance, kernel};
 
-/// What the metadata call a scan file.
+/// The key in a scan file's metadata.
 const FORMAT: &str = "clip-index";
-const VERSION: &str = "1";
+const VERSION: u32 = 1;
+
+/// What the metadata tell.
+#[derive(Serialize, Deserialize)]
+struct About<P> {
+    version: u32,
+    provenance: P,
+}
 
 /// The scan file of a catalogue, ready to search.
 #[derive(Debug)]
@@ -88,16 +96,16 @@ impl Index {
         let bad = |what: &str| IndexError::Format(what.into());
         let tensors = SafeTensors::deserialize(file).map_err(|e| bad(&e.to_string()))?;
         let (_, header) = SafeTensors::read_metadata(file).map_err(|e| bad(&e.to_string()))?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let said = |key: &str| metadata.get(key).map(String::as_str).unwrap_or_default();
-        if said("format") != FORMAT {
+        let Some(about) = header.metadata().as_ref().and_then(|said| said.get(FORMAT)) else {
             return Err(bad("it does not say that it is an index"));
+        };
+        let about: About<serde_json::Value> =
+            serde_json::from_str(about).map_err(|e| bad(&format!("its metadata: {e}")))?;
+        if about.version != VERSION {
+            let found = about.version;
+            return Err(bad(&format!("version {found}, this program reads {VERSION}")));
         }
-        if said("version") != VERSION {
-            let found = said("version");
-            return Err(bad(&format!("version {found:?}, this program reads {VERSION:?}")));
-        }
-        let provenance = serde_json::from_str(said("provenance"))
+        let provenance = serde_json::from_value(about.provenance)
             .map_err(|e| bad(&format!("its provenance: {e}")))?;
         let tensor = |name: &str, dtype: Dtype, shape: &[usize]| {
             let view = tensors.tensor(name).map_err(|_| bad(&format!("it has no {name}")))?;
