@@ -2,12 +2,14 @@
 //! bytes through [`output`].
 //!
 //! No binding generator: what crosses the boundary are byte ranges, and weights shall go into wasm
-//! memory without a copy on the way. `engine.ts` and `images.ts` are the other side.
+//! memory without a copy on the way. `wasm.ts` is the other side.
 
 #[cfg(feature = "engine")]
 pub mod engine;
 #[cfg(feature = "images")]
 pub mod images;
+#[cfg(feature = "search")]
+pub mod search;
 #[cfg(feature = "threads")]
 pub mod threads;
 
@@ -61,6 +63,13 @@ pub extern "C" fn output() -> *const u8 {
     lock(&OUTPUT).as_ptr()
 }
 
+/// SHA-256 (hex) of the input, for pages on which the browser offers none.
+#[cfg(any(feature = "engine", feature = "search"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn sha256() -> i32 {
+    answer(|input| Ok(clip_core::trace::sha256(input).into()))
+}
+
 /// Runs `work` on the input. Returns the answer's length; for a failure, the bitwise complement of
 /// the length of its JSON. A large input gives its memory back.
 fn answer(work: impl FnOnce(&[u8]) -> Result<Vec<u8>, Failure>) -> i32 {
@@ -89,6 +98,7 @@ fn answer(work: impl FnOnce(&[u8]) -> Result<Vec<u8>, Failure>) -> i32 {
 }
 
 /// Floats as little-endian bytes.
+#[cfg(any(feature = "engine", feature = "images"))]
 fn bytes_of<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
     values.into_iter().flat_map(|x| x.to_le_bytes()).collect()
 }

@@ -9,6 +9,7 @@ use crate::{
     cross::{self, WASM},
     process::{Cmd, Tests, cargo, root},
     tools::Need,
+    web_shop,
 };
 
 /// Builds the browser package into web/dist, prints its sizes and, with --test, checks it in Node,
@@ -18,7 +19,13 @@ pub(crate) struct Arguments {
     /// Runs all its tests.
     #[arg(long)]
     test: bool,
+    /// With --test: only this script of web/test; may be repeated.
+    #[arg(long, value_name = "SCRIPT", requires = "test", value_parser = SCRIPTS)]
+    only: Vec<String>,
 }
+
+/// The tests of the package, in this order.
+const SCRIPTS: [&str; 5] = ["sizes", "cross", "e2e", "search", "vite"];
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
 
@@ -31,8 +38,10 @@ struct Module {
     threads: bool,
 }
 
-const MODULES: [Module; 5] = [
+const MODULES: [Module; 6] = [
     Module { name: "images", features: "images", threads: false },
+    // Its scan is of integers, and its few exact scores take no time even where they are emulated.
+    Module { name: "search", features: "search", threads: false },
     Module { name: "engine-fallback", features: "engine", threads: false },
     Module { name: "engine-relaxed", features: "engine,relaxed-simd", threads: false },
     Module { name: "engine-fallback-threads", features: "engine,threads", threads: true },
@@ -59,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("{}: {}", need.name(), need.ensure()?);
     }
     if arguments.test {
-        println!("{}", check()?);
+        println!("{}", check_only(&arguments.only)?);
         return Ok(());
     }
     build()?;
@@ -70,11 +79,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds everything and runs all tests.
 pub(crate) fn check() -> Result<Tests> {
+    check_only(&[])
+}
+
+fn check_only(only: &[String]) -> Result<Tests> {
     build()?;
     fixtures()?;
-    let mut total = core_checks()?;
-    for (script, arguments) in [("sizes", &[][..]), ("cross", &[]), ("e2e", &[]), ("vite", &[])] {
-        let tests = test_script(script, arguments)?;
+    web_shop::write()?;
+    let mut total = if only.is_empty() { core_checks()? } else { Tests::default() };
+    for script in SCRIPTS.iter().filter(|name| only.is_empty() || only.iter().any(|o| o == *name)) {
+        let tests = test_script(script, &[])?;
         total.passed += tests.passed;
         total.ignored += tests.ignored;
     }
@@ -113,6 +127,24 @@ pub(crate) fn bench(python: Option<&str>, rounds: usize) -> Result<()> {
         .run()?;
     let bench = node().args("web/bench/bench.mjs target/web --rounds");
     bench.arg(rounds.to_string()).run()
+}
+
+/// `cargo xtask bench search`: what a customer waits for.
+pub(crate) fn bench_search() -> Result<()> {
+    for need in BUILD_NEEDS.into_iter().chain([Need::Chromium]) {
+        need.ensure()?;
+    }
+    build()?;
+    fixtures()?;
+    for products in ["5000", "50000"] {
+        let folder = root().join(format!("target/web/bench-{products}"));
+        let _ = fs::remove_dir_all(&folder);
+        let example = cargo().args("run --release --quiet -p scraper --example catalogue --");
+        let example = example.arg("target/web/packed/vit_b_32").arg(&folder);
+        example.arg(products).arg("picture.jpg").run()?;
+        fs::copy(root().join("tests/corpus/jpeg/photo-420-q75.jpg"), folder.join("picture.jpg"))?;
+    }
+    node().args("web/bench/search.mjs target/web").run()
 }
 
 /// `npm ci` in `folder`, unless it was done for this lock file.
