@@ -58,6 +58,11 @@ export class Wasm {
     return new Wasm(exports, shared ?? exports.memory!);
   }
 
+  /** Bytes of its memory, weights included. */
+  get bytes(): number {
+    return this.memory.buffer.byteLength;
+  }
+
   /** Runs an export on `input`; gives a copy of its answer. */
   call(name: string, input: Uint8Array | string | undefined, ...args: number[]): Uint8Array<ArrayBuffer> {
     try {
@@ -201,7 +206,8 @@ async function start(
 
 const kernel = (wasm: Wasm) => new TextDecoder().decode(wasm.call("path", undefined));
 
-async function compile(url: URL): Promise<WebAssembly.Module> {
+/** @internal */
+export async function compile(url: URL): Promise<WebAssembly.Module> {
   if (url.protocol === "file:") return WebAssembly.compile(await (await fs()).readFile(url));
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url.href} answered with status ${response.status}`);

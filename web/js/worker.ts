@@ -92,6 +92,7 @@ class Model {
       logitScale: scale,
       kernel: this.engine.kernel,
       threads: this.engine.threads,
+      memory: this.engine.wasm.bytes,
       towers: this.options.towers,
     };
   }

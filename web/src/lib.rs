@@ -8,6 +8,8 @@
 pub mod engine;
 #[cfg(feature = "images")]
 pub mod images;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 #[cfg(feature = "threads")]
 pub mod threads;
 

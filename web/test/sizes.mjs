@@ -16,7 +16,7 @@ const { parts } = JSON.parse(await readFile(manifest, "utf8"));
 const engines = ["engine-relaxed", "engine-fallback", "engine-relaxed-threads", "engine-fallback-threads"];
 const engine = Math.max(...await Promise.all(engines.map((name) => brotli(`${name}.wasm`))));
 const images = await brotli("images.wasm");
-const scripts = (await readdir(dist)).filter((name) => name.endsWith(".js"));
+const scripts = (await readdir(dist)).filter((name) => name.endsWith(".js") && !name.startsWith("inspect"));
 const script = (await Promise.all(scripts.map(brotli))).reduce((sum, n) => sum + n, 0);
 const json = brotliCompressSync(await readFile(manifest)).length;
 // Each token of a query of 7 may lie in a block of its own.

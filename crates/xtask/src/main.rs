@@ -12,6 +12,7 @@ mod setup;
 mod test;
 mod tools;
 mod web;
+mod www;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ enum Command {
     Test(test::Arguments),
     Bench(bench::Arguments),
     Web(web::Arguments),
+    Www(www::Arguments),
     Goldens(goldens::Arguments),
     DrawShop(draw_shop::Arguments),
 }
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Web(arguments) => web::run(&arguments),
+        Command::Www(arguments) => www::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
     };

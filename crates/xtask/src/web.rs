@@ -31,8 +31,9 @@ struct Module {
     threads: bool,
 }
 
-const MODULES: [Module; 5] = [
+const MODULES: [Module; 6] = [
     Module { name: "images", features: "images", threads: false },
+    Module { name: "inspect", features: "inspect", threads: false },
     Module { name: "engine-fallback", features: "engine", threads: false },
     Module { name: "engine-relaxed", features: "engine,relaxed-simd", threads: false },
     Module { name: "engine-fallback-threads", features: "engine,threads", threads: true },
@@ -116,7 +117,7 @@ pub(crate) fn bench(python: Option<&str>, rounds: usize) -> Result<()> {
 }
 
 /// `npm ci` in `folder`, unless it was done for this lock file.
-fn install(folder: &str) -> Result<()> {
+pub(crate) fn install(folder: &str) -> Result<()> {
     let note = root().join(folder).join("node_modules/.for-lock");
     let lock = fs::read(root().join(folder).join("package-lock.json"));
     let lock = lock.with_context(|| format!("no {folder}/package-lock.json"))?;
