@@ -105,10 +105,10 @@ fn build() -> Result<()> {
 
     let site_json = describe(&shop, trained)?;
     let image = site_json["check"]["image"].as_str().context("the shop has no pictures")?;
-    trace(model, &site.join(image), &site.join("native.json"))?;
+    trace(&root().join(model), image, &site.join("native.json"))?;
     let moved = work.join("moved");
     move_one_weight(&root().join(model), &moved)?;
-    trace(&moved.to_string_lossy(), &site.join(image), &work.join("moved.json"))?;
+    trace(&moved, image, &work.join("moved.json"))?;
     write(&site.join("site.json"), serde_json::to_vec(&site_json)?)
 }
 
@@ -117,10 +117,12 @@ fn scraper(args: &str) -> Cmd {
     cargo().args("run --quiet -p scraper -- --quiet").args(args)
 }
 
-/// What the native program makes of the self-check's picture and text.
-fn trace(model: &str, image: &Path, out: &Path) -> Result<()> {
-    let cmd = scraper("embed --trace --format json").arg("--model").arg(model).arg("--output").arg(out);
-    cmd.arg(image).arg("--text").arg(TEXT).run()
+/// What the native program makes of the self-check's picture (below the site) and text.
+fn trace(model: &Path, image: &str, out: &Path) -> Result<()> {
+    let cmd = scraper("embed --trace --format json").arg("--model").arg(model);
+    // From there, so that the result names the picture as the page does.
+    let cmd = cmd.arg("--output").arg(out).arg(image).folder(&root().join(SITE));
+    cmd.arg("--text").arg(TEXT).run()
 }
 
 /// Pictures of the size that a shop's list shows, in the site.
