@@ -1,20 +1,8 @@
-// The wasm modules: which one this engine can run, and calls into it.
+// The wasm modules of the model: which one this engine can run.
 
-import { ClipError, type Failure, reason } from "./errors.js";
-import { type WorkerPort, fs, isNode } from "./platform.js";
-
-type Call = (...args: number[]) => number;
-
-interface Exports {
-  memory?: WebAssembly.Memory;
-  input(length: number): number;
-  output(): number;
-  thread_room?(length: number): number;
-  run_thread?(): void;
-  __stack_pointer?: WebAssembly.Global;
-  __wasm_init_tls?(address: number): void;
-  __tls_size?: WebAssembly.Global;
-}
+import { ClipError, reason } from "./errors.js";
+import { type WorkerPort, isNode } from "./platform.js";
+import { type Exports, Wasm, compile } from "./wasm.js";
 
 // Literal names, so that bundlers find and copy the files.
 const FILES = {
@@ -40,97 +28,34 @@ const PAGE = 65536;
 const ROOM = 256 << 20;
 const THREAD_STACK = 1 << 20;
 
-/** An instance, and bytes in and out of it. */
-export class Wasm {
-  private constructor(
-    private readonly exports: Exports,
-    private readonly memory: WebAssembly.Memory,
-  ) {}
-
-  static async images(): Promise<Wasm> {
-    return Wasm.instantiate(await compile(FILES.images()));
+/** Fills a pool of `count` threads, this one included. */
+async function startThreads(
+  wasm: Wasm,
+  count: number,
+  module: WebAssembly.Module,
+  spawn: () => Promise<WorkerPort>,
+): Promise<void> {
+  const { thread_room, __tls_size } = wasm.exports;
+  if (!thread_room || !__tls_size) throw new Error("not a module with threads");
+  const ready: Promise<void>[] = [];
+  for (let i = 1; i < count; i += 1) {
+    const worker = await spawn();
+    worker.keepAlive(false);
+    const room = thread_room(THREAD_STACK + (__tls_size.value as number) + 64) >>> 0;
+    if (room === 0) throw new ClipError("memory", "there is no memory for threads");
+    ready.push(new Promise((resolve, reject) => {
+      worker.onMessage(() => resolve());
+      worker.onError((why) => reject(new Error(why)));
+    }));
+    // The stack grows down from where the thread-local variables begin.
+    worker.post({ op: "thread", module, memory: wasm.memory, tls: room + THREAD_STACK });
   }
-
-  /** @internal */
-  static async instantiate(module: WebAssembly.Module, shared?: WebAssembly.Memory): Promise<Wasm> {
-    const instance = await WebAssembly.instantiate(module, shared ? { env: { memory: shared } } : {});
-    const exports = instance.exports as unknown as Exports;
-    return new Wasm(exports, shared ?? exports.memory!);
-  }
-
-  /** Bytes of its memory, weights included. */
-  get bytes(): number {
-    return this.memory.buffer.byteLength;
-  }
-
-  /** Runs an export on `input`; gives a copy of its answer. */
-  call(name: string, input: Uint8Array | string | undefined, ...args: number[]): Uint8Array<ArrayBuffer> {
-    try {
-      if (input !== undefined) this.write(input);
-      const length = (this.exports as unknown as Record<string, Call>)[name]!(...args);
-      const bytes = this.read(length < 0 ? ~length : length);
-      if (length >= 0) return bytes;
-      const { kind, message } = JSON.parse(new TextDecoder().decode(bytes)) as Failure;
-      throw new ClipError(kind, message);
-    } catch (error) {
-      if (error instanceof ClipError) throw error;
-      throw new ClipError(
-        "engine",
-        `the computation crashed in ${name} (${reason(error)}; ${this.lastWords()}). Load the model ` +
-          "again; if it happens again, it is a defect of this library: please report the input",
-        { cause: error },
-      );
-    }
-  }
-
-  /** As [`call`], for answers in JSON. */
-  json<T>(name: string, input?: Uint8Array | string, ...args: number[]): T {
-    return JSON.parse(new TextDecoder().decode(this.call(name, input, ...args))) as T;
-  }
-
-  private write(input: Uint8Array | string): void {
-    const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
-    const address = this.exports.input(bytes.length) >>> 0;
-    if (address === 0) {
-      throw new ClipError("memory", `there is no memory for an input of ${bytes.length} bytes`);
-    }
-    new Uint8Array(this.memory.buffer, address, bytes.length).set(bytes);
-  }
-
-  private read(length: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.memory.buffer, this.exports.output() >>> 0, length).slice();
-  }
-
-  /** What a panic left behind. */
-  private lastWords(): string {
-    try {
-      return new TextDecoder().decode(this.read(300)).split("\0")[0] ?? "";
-    } catch {
-      return "no message";
-    }
-  }
-
-  /** Fills a pool of `count` threads, this one included. */
-  async startThreads(count: number, module: WebAssembly.Module, spawn: () => Promise<WorkerPort>): Promise<void> {
-    const { thread_room, __tls_size } = this.exports;
-    if (!thread_room || !__tls_size) throw new Error("not a module with threads");
-    const ready: Promise<void>[] = [];
-    for (let i = 1; i < count; i += 1) {
-      const worker = await spawn();
-      worker.keepAlive(false);
-      const room = thread_room(THREAD_STACK + (__tls_size.value as number) + 64) >>> 0;
-      if (room === 0) throw new ClipError("memory", "there is no memory for threads");
-      ready.push(new Promise((resolve, reject) => {
-        worker.onMessage(() => resolve());
-        worker.onError((why) => reject(new Error(why)));
-      }));
-      // The stack grows down from where the thread-local variables begin.
-      worker.post({ op: "thread", module, memory: this.memory, tls: room + THREAD_STACK });
-    }
-    await Promise.all(ready);
-    this.call("start_threads", undefined, count);
-  }
+  await Promise.all(ready);
+  wasm.call("start_threads", undefined, count);
 }
+
+/** The module with the decoders. */
+export const startDecoders = async (): Promise<Wasm> => Wasm.instantiate(await compile(FILES.images()));
 
 /** A pool thread's life: never returns. `ready` is called when it can be counted on. */
 export function runThread(
@@ -200,20 +125,8 @@ async function start(
   const memory = new WebAssembly.Memory({ initial: 64, maximum, shared: true });
   const wasm = await Wasm.instantiate(module, memory);
   const engine = { wasm, kernel: kernel(wasm), threads };
-  if (!relaxed || engine.kernel === "wasm-relaxed") await wasm.startThreads(threads, module, spawn);
+  if (!relaxed || engine.kernel === "wasm-relaxed") await startThreads(wasm, threads, module, spawn);
   return engine;
 }
 
 const kernel = (wasm: Wasm) => new TextDecoder().decode(wasm.call("path", undefined));
-
-/** @internal */
-export async function compile(url: URL): Promise<WebAssembly.Module> {
-  if (url.protocol === "file:") return WebAssembly.compile(await (await fs()).readFile(url));
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.href} answered with status ${response.status}`);
-  // A host that does not know the type of .wasm files cannot stream into the compiler.
-  const type = response.headers.get("content-type") ?? "";
-  return type.startsWith("application/wasm")
-    ? WebAssembly.compileStreaming(response)
-    : WebAssembly.compile(await response.arrayBuffer());
-}

@@ -1,4 +1,4 @@
-// Bytes from the host of a packed model: HTTP, or a folder in Node.
+// Bytes from the host of a folder (a packed model, a catalogue): HTTP, or a local one in Node.
 
 import { ClipError, isAbort, reason } from "./errors.js";
 import { fs, isNode } from "./platform.js";
@@ -16,26 +16,51 @@ interface Answer {
 /** Bytes taken from a response at a time. */
 const PIECE = 1 << 18;
 
-class Host {
-  constructor(readonly base: string) {}
+/** The error for a file that is not there. */
+export interface Absent {
+  kind: string;
+  advice: string;
+}
+
+export class Host {
+  readonly base: string;
+  /** Whether it answers with the ranges that it is asked for; undefined until it was. */
+  ranges: boolean | undefined;
+
+  constructor(
+    folder: string,
+    private readonly absent: Absent,
+  ) {
+    this.base = folder.endsWith("/") ? folder : `${folder}/`;
+  }
 
   url(file: string): string {
     return new URL(file, this.base).href;
   }
 
-  /** A small file as text. */
+  /** A small file as text, as it is now. */
   async text(file: string, signal: AbortSignal): Promise<string> {
+    return new TextDecoder().decode(await this.small(file, signal, "no-cache"));
+  }
+
+  /** A small file. */
+  async small(file: string, signal: AbortSignal, cache: RequestCache = "default"): Promise<Uint8Array<ArrayBuffer>> {
     const url = this.url(file);
     if (url.startsWith("file:")) {
       try {
-        return await (await fs()).readFile(new URL(url), "utf8");
+        return new Uint8Array(await (await fs()).readFile(new URL(url)));
       } catch (error) {
-        throw missing(url, reason(error));
+        throw this.missing(url, reason(error));
       }
     }
-    const response = await request(url, { cache: "no-cache", signal });
-    if (!response.ok) throw refused(url, response.status);
-    return response.text();
+    const response = await request(url, { cache, signal });
+    if (!response.ok) throw this.refused(url, response.status);
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (error) {
+      if (isAbort(error) || signal.aborted) throw error;
+      throw unreachable(url, error);
+    }
   }
 
   /**
@@ -89,7 +114,7 @@ class Host {
   ): Promise<Answer> {
     if (url.startsWith("file:")) {
       const file = await (await fs()).open(new URL(url)).catch((e) => {
-        throw missing(url, reason(e));
+        throw this.missing(url, reason(e));
       });
       const body = file.createReadStream({ start, end: end - 1, highWaterMark: 1 << 20 });
       return { start, etag: undefined, body: body as AsyncIterable<Uint8Array> };
@@ -102,21 +127,27 @@ class Host {
     const found = response.headers.get("etag");
     const strong = found && !found.startsWith("W/") ? found : undefined;
     if (response.status === 206) {
+      this.ranges = true;
       const from = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
       // Without that header (hidden from other origins) the answer is what was asked for.
       return { start: from === undefined ? start : Number(from), etag: strong, body: chunks(response) };
     }
-    if (response.status === 200) return { start: 0, etag: strong, body: chunks(response) };
+    if (response.status === 200) {
+      this.ranges = false;
+      return { start: 0, etag: strong, body: chunks(response) };
+    }
     await response.body?.cancel();
-    throw refused(url, response.status);
+    throw this.refused(url, response.status);
   }
-}
 
-export type { Host };
+  private refused(url: string, status: number): ClipError {
+    if (status === 404 || status === 410 || status === 403) return this.missing(url, `status ${status}`);
+    return new ClipError("network", `${url} answered with status ${status}; try again later`);
+  }
 
-/** The host of the model at `model`, an address or (in Node) a folder's. */
-export function openHost(model: string): Host {
-  return new Host(model.endsWith("/") ? model : `${model}/`);
+  private missing(url: string, why: string): ClipError {
+    return new ClipError(this.absent.kind, `there is no ${url} (${why}): ${this.absent.advice}`);
+  }
 }
 
 async function request(url: string, init: RequestInit): Promise<Response> {
@@ -164,18 +195,6 @@ function unreachable(url: string, error: unknown): ClipError {
     `cannot get ${url} (${why}): check the connection, and for another origin its CORS headers and ` +
       "this page's Content-Security-Policy. What has arrived is kept; load again to resume",
     { cause: error },
-  );
-}
-
-function refused(url: string, status: number): ClipError {
-  if (status === 404 || status === 410 || status === 403) return missing(url, `status ${status}`);
-  return new ClipError("network", `${url} answered with status ${status}; try again later`);
-}
-
-function missing(url: string, why: string): ClipError {
-  return new ClipError(
-    "model.not_found",
-    `there is no ${url} (${why}): \`model\` must be the address of a folder made by \`scraper model pack\``,
   );
 }
 

@@ -7,13 +7,14 @@
  * ```
  */
 
-import { ClipError, type Failure } from "./errors.js";
-import { type WorkerPort, browserWorker, isNode, nodeWorker } from "./platform.js";
-import type { Loaded, Picture, Reply, Request, Stage, Towers } from "./protocol.js";
+import { ClipError } from "./errors.js";
+import { address, browserWorker, foreignWorker, isNode, nodeWorker } from "./platform.js";
+import type { Loaded, Picture, Provenance, Request, Stage, Towers } from "./protocol.js";
+import { type AskOptions, Remote, aborted } from "./rpc.js";
 import type { Progress } from "./weights.js";
 
 export { ClipError };
-export type { Loaded, Progress, Stage, Towers };
+export type { Loaded, Progress, Provenance, Stage, Towers };
 
 export interface LoadOptions {
   /** Address of a folder made by `scraper model pack`, relative to the page; in Node also a path. */
@@ -64,34 +65,22 @@ export interface Embedding {
    * browser decoded: `ImageData`, and formats such as AVIF.
    */
   exact: boolean;
+  /** What made it; a catalogue refuses vectors of another. */
+  provenance: Provenance;
 }
 
 /** Bytes of an image file, where they are, or pixels. */
 export type ImageSource = Blob | ArrayBuffer | ArrayBufferView | URL | string | ImageData;
 
-interface Pending {
-  resolve(value: any): void;
-  reject(error: ClipError): void;
-  onProgress?: ((progress: Progress) => void) | undefined;
-}
-
 /** A loaded model, in a worker of its own. */
 export class Clip {
-  private readonly pending = new Map<number, Pending>();
-  private next = 0;
-  private dead: ClipError | undefined;
   private filling = false;
   private loaded!: Loaded;
 
   private constructor(
-    private readonly worker: WorkerPort,
+    private readonly remote: Remote,
     private readonly options: LoadOptions,
-  ) {
-    worker.onMessage((reply: Reply) => this.receive(reply));
-    worker.onError((why) =>
-      this.end(new ClipError("engine", `the worker of the model ended (${why}): load the model again`)),
-    );
-  }
+  ) {}
 
   /**
    * Loads a packed model. Aborting `signal` keeps what has arrived, so that the next call resumes.
@@ -102,14 +91,14 @@ export class Clip {
     if (options.signal?.aborted) throw aborted();
     const worker = isNode
       ? await nodeWorker(new URL("./worker.js", import.meta.url).href)
-      : browserWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "clip" }));
-    const clip = new Clip(worker, options);
+      : browserWorker(pageWorker());
+    const clip = new Clip(new Remote(worker, "model", (warning) => options.onWarning?.(warning)), options);
     try {
       clip.loaded = await clip.ask(
         {
           op: "load",
           options: {
-            model: await address(options.model),
+            model: await address(options.model, "`model` is the address of a folder made by `scraper model pack`"),
             towers: options.towers ?? "both",
             threads: options.threads,
             tokens: options.tokens ?? "fill",
@@ -118,13 +107,11 @@ export class Clip {
             kernel: options.kernel ?? "auto",
           },
         },
-        [],
-        options.signal,
-        options.onProgress,
+        { signal: options.signal, onProgress: options.onProgress },
       );
       return clip;
     } catch (error) {
-      clip.end(new ClipError("disposed", "the model was not loaded"));
+      clip.end("the model was not loaded");
       throw error;
     }
   }
@@ -132,6 +119,12 @@ export class Clip {
   /** What was loaded, and how it runs. */
   get info(): Loaded {
     return this.loaded;
+  }
+
+  /** What decides the bits of its vectors. */
+  get provenance(): Provenance {
+    const { model, revision, weights, preprocessing, numerics } = this.loaded;
+    return { model, revision, weights, preprocessing, numerics, device: "exact" };
   }
 
   /** @throws ClipError */
@@ -147,7 +140,7 @@ export class Clip {
     }
     if (texts.length === 0) return [];
     const vectors: Float32Array<ArrayBuffer> = await this.ask(
-      { op: "texts", texts: texts.map(wellFormed) }, [], options.signal,
+      { op: "texts", texts: texts.map(wellFormed) }, { signal: options.signal },
     );
     this.fillInBackground();
     return texts.map((_, i) => this.embedding(vectors, i, true));
@@ -157,28 +150,28 @@ export class Clip {
   async embedImage(source: ImageSource, options: CallOptions = {}): Promise<Embedding> {
     const [picture, transfer] = pictureOf(source, options.transfer ?? false);
     const result: { vectors: Float32Array<ArrayBuffer>; exact: boolean } =
-      await this.ask({ op: "image", picture }, transfer, options.signal);
+      await this.ask({ op: "image", picture }, { transfer, signal: options.signal });
     return this.embedding(result.vectors, 0, result.exact);
   }
 
   /** Digests of every stage, to find where two results part. A string is a text; for an address use `URL`. */
   async trace(input: string | ImageSource, options: CallOptions = {}): Promise<{ stages: Stage[]; exact: boolean }> {
     if (typeof input === "string") {
-      return this.ask({ op: "trace", input: wellFormed(input) }, [], options.signal);
+      return this.ask({ op: "trace", input: wellFormed(input) }, { signal: options.signal });
     }
     const [picture, transfer] = pictureOf(input, options.transfer ?? false);
-    return this.ask({ op: "trace", input: picture }, transfer, options.signal);
+    return this.ask({ op: "trace", input: picture }, { transfer, signal: options.signal });
   }
 
   /** Gets what is missing of the token embedding; see [`LoadOptions.tokens`]. */
   async fillTokens(options: CallOptions = {}): Promise<void> {
     this.filling = true;
-    await this.ask({ op: "fill" }, [], options.signal);
+    await this.ask({ op: "fill" }, { signal: options.signal });
   }
 
   /** Ends the worker and frees its memory. Calls that are waiting fail with kind `disposed`. */
   dispose(): void {
-    this.end(new ClipError("disposed", "the model was disposed of: load it again"));
+    this.end("the model was disposed of: load it again");
   }
 
   private fillInBackground(): void {
@@ -192,79 +185,33 @@ export class Clip {
   private embedding(vectors: Float32Array<ArrayBuffer>, index: number, exact: boolean): Embedding {
     const { dimensions: n } = this.loaded;
     const values = vectors.subarray(2 * index * n, (2 * index + 1) * n);
-    return { values, normalized: vectors.subarray((2 * index + 1) * n, (2 * index + 2) * n), exact };
+    const normalized = vectors.subarray((2 * index + 1) * n, (2 * index + 2) * n);
+    return { values, normalized, exact, provenance: this.provenance };
   }
 
   private ask<T>(
     request: Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never,
-    transfer: Transferable[],
-    signal?: AbortSignal,
-    onProgress?: (progress: Progress) => void,
+    options: AskOptions,
   ): Promise<T> {
-    if (this.dead) return Promise.reject(this.dead);
-    if (signal?.aborted) return Promise.reject(aborted());
-    const id = this.next++;
-    return new Promise<T>((resolve, reject) => {
-      const abort = () => {
-        // At once for the caller; the worker stops at the next chunk.
-        this.worker.post({ op: "abort", id });
-        this.settle(id)?.reject(aborted());
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      const forget = () => signal?.removeEventListener("abort", abort);
-      this.pending.set(id, {
-        resolve: (value) => (forget(), resolve(value)),
-        reject: (error) => (forget(), reject(error)),
-        onProgress,
-      });
-      this.worker.keepAlive(true);
-      try {
-        this.worker.post({ id, ...request }, transfer);
-      } catch (error) {
-        this.settle(id)?.reject(new ClipError("input", `this cannot be sent to a worker: ${String(error)}`));
-      }
-    });
+    return this.remote.ask(request, options);
   }
 
-  private settle(id: number): Pending | undefined {
-    const pending = this.pending.get(id);
-    this.pending.delete(id);
-    if (this.pending.size === 0 && !this.dead) this.worker.keepAlive(false);
-    return pending;
-  }
-
-  private receive(reply: Reply): void {
-    if (reply.progress) this.pending.get(reply.id)?.onProgress?.(reply.progress);
-    else if (reply.warning) this.options.onWarning?.(toError(reply.warning));
-    else if (reply.error) this.settle(reply.id)?.reject(toError(reply.error));
-    else this.settle(reply.id)?.resolve(reply.value);
-  }
-
-  private end(why: ClipError): void {
-    if (this.dead) return;
-    this.dead = why;
-    this.worker.terminate();
-    for (const id of [...this.pending.keys()]) this.settle(id)?.reject(why);
+  private end(why: string): void {
+    this.remote.end(new ClipError("disposed", why));
   }
 }
 
-const toError = ({ kind, message }: Failure) => new ClipError(kind, message);
-const aborted = () => new ClipError("abort", "the call was aborted");
+function pageWorker(): Worker {
+  try {
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "clip" });
+  } catch (error) {
+    return foreignWorker("./worker.js", "clip", error);
+  }
+}
 
 /** Unpaired surrogates, which no UTF-8 has, become U+FFFD. */
 function wellFormed(text: string): string {
   return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
-}
-
-async function address(model: string | URL): Promise<string> {
-  if (model instanceof URL) return model.href;
-  if (typeof model !== "string" || model === "") {
-    throw new ClipError("input", "`model` is the address of a folder made by `scraper model pack`");
-  }
-  if (!isNode) return new URL(model, document.baseURI).href;
-  if (/^(https?|file):/.test(model)) return model;
-  const { pathToFileURL } = await import(/* @vite-ignore */ "node:url" as string);
-  return (pathToFileURL as (path: string) => URL)(model).href;
 }
 
 function pictureOf(source: ImageSource, transfer: boolean): [Picture, Transferable[]] {

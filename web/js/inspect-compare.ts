@@ -8,18 +8,9 @@
  * ```
  */
 
-import type { Stage } from "./protocol.js";
+import type { Provenance, Stage } from "./protocol.js";
 
-/** Where a vector comes from; as in `clip_core::Provenance`. */
-export interface Provenance {
-  model: string;
-  revision: string | null;
-  weights: string;
-  preprocessing: string;
-  numerics: number;
-  /** `exact`, or the name of an accelerator. */
-  device: string;
-}
+export type { Provenance, Stage };
 
 /** One object of `scraper embed --format json`. */
 export interface Run {

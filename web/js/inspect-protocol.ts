@@ -1,6 +1,5 @@
 // What the inspector and its worker say to each other.
 
-import type { Failure } from "./errors.js";
 import type { Stage } from "./protocol.js";
 
 /** What an image file says about itself; as in `scraper inspect --format json`. */
@@ -42,9 +41,3 @@ export type InspectRequest = { id: number } & (
   | { op: "pixels"; data: Uint8ClampedArray; width: number; height: number }
   | { op: "tokens"; text: string; max: number }
 );
-
-export interface InspectReply {
-  id: number;
-  value?: unknown;
-  error?: Failure;
-}

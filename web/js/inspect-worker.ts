@@ -1,10 +1,10 @@
 // The inspector's worker: decodes and prepares a picture step by step, and gives the pictures.
 
-import { Wasm, compile } from "./engine.js";
-import { failure } from "./errors.js";
-import type { Facts, InspectReply, InspectRequest, Prepared, Tokens } from "./inspect-protocol.js";
+import type { Facts, InspectRequest, Prepared, Tokens } from "./inspect-protocol.js";
 import { parent } from "./platform.js";
 import type { Stage } from "./protocol.js";
+import { serve } from "./rpc.js";
+import { Wasm, compile } from "./wasm.js";
 
 /** Pictures are shown no larger than this; the crop is never larger. */
 const SHOWN = 1024;
@@ -51,19 +51,10 @@ async function run(request: InspectRequest): Promise<[unknown, Transferable[]]> 
 
 void parent().then((port) => {
   // One after the other: the module keeps the picture that was decoded last.
-  let last: Promise<void> = Promise.resolve();
-  port.onMessage((request: InspectRequest) => {
-    last = last.then(async () => {
-      let reply: InspectReply;
-      let transfer: Transferable[] = [];
-      try {
-        const [value, moved] = await run(request);
-        reply = { id: request.id, value };
-        transfer = moved;
-      } catch (error) {
-        reply = { id: request.id, error: failure(error) };
-      }
-      port.post(reply, transfer);
-    });
+  let last: Promise<unknown> = Promise.resolve();
+  serve<InspectRequest>(port, (request) => {
+    const answer = last.then(() => run(request));
+    last = answer.catch(() => undefined);
+    return answer;
   });
 });

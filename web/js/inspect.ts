@@ -8,12 +8,13 @@
  * ```
  */
 
-import { ClipError, type Failure } from "./errors.js";
-import type { Facts, InspectReply, InspectRequest, Prepared, Tokens } from "./inspect-protocol.js";
+import { ClipError } from "./errors.js";
+import type { Facts, InspectRequest, Prepared, Tokens } from "./inspect-protocol.js";
 import { type Run } from "./inspect-compare.js";
 import { Clip, type LoadOptions } from "./index.js";
 import { parseManifest } from "./manifest.js";
-import { browserWorker, type WorkerPort } from "./platform.js";
+import { browserWorker } from "./platform.js";
+import { Remote } from "./rpc.js";
 
 export type { Facts, Tokens };
 export { type Run, traceJson } from "./inspect-compare.js";
@@ -45,32 +46,22 @@ export interface Inspection {
 
 /** A model with both towers, and a worker that shows what happens before them. */
 export class Inspector {
-  private next = 0;
-  private readonly waiting = new Map<number, { resolve(value: any): void; reject(error: Error): void }>();
-
   private constructor(
     readonly clip: Clip,
-    private readonly worker: WorkerPort,
+    private readonly remote: Remote,
     private readonly maxTokens: number,
-  ) {
-    worker.onMessage((reply: InspectReply) => {
-      const waiting = this.waiting.get(reply.id);
-      this.waiting.delete(reply.id);
-      if (reply.error) waiting?.reject(toError(reply.error));
-      else waiting?.resolve(reply.value);
-    });
-    worker.onError((why) => this.end(new ClipError("engine", `the inspector's worker ended: ${why}`)));
-  }
+  ) {}
 
   /** @throws ClipError */
   static async open(options: LoadOptions): Promise<Inspector> {
     const clip = await Clip.load({ ...options, towers: "both" });
     const folder = new URL(options.model, document.baseURI).href.replace(/\/?$/, "/");
+    const worker = browserWorker(new Worker(new URL("./inspect-worker.js", import.meta.url), { type: "module", name: "clip-inspect" }));
+    const remote = new Remote(worker, "inspector", () => undefined);
     try {
       const url = `${folder}manifest.json`;
       const manifest = parseManifest(await (await fetch(url)).text(), url);
-      const worker = browserWorker(new Worker(new URL("./inspect-worker.js", import.meta.url), { type: "module", name: "clip-inspect" }));
-      const inspector = new Inspector(clip, worker, manifest.config.text_config.max_position_embeddings);
+      const inspector = new Inspector(clip, remote, manifest.config.text_config.max_position_embeddings);
       await inspector.ask({
         op: "start",
         configuration: JSON.stringify({
@@ -82,6 +73,7 @@ export class Inspector {
       return inspector;
     } catch (error) {
       clip.dispose();
+      remote.end(new ClipError("disposed", "the inspector was not opened"));
       throw error;
     }
   }
@@ -89,9 +81,9 @@ export class Inspector {
   /** An image file through all stages. @throws ClipError */
   async image(file: Blob, name: string, decoder: Decoder = "own"): Promise<Inspection> {
     const bytes = await file.arrayBuffer();
+    const started = performance.now();
     let prepared: Prepared | undefined;
     let pixels: ImageData | undefined;
-    let times: Prepared["ms"] | undefined;
     if (decoder === "own") {
       try {
         prepared = await this.ask<Prepared>({ op: "bytes", bytes });
@@ -103,12 +95,11 @@ export class Inspector {
       }
     }
     if (!prepared) {
-      const started = performance.now();
       pixels ??= await browserPixels(file);
       const decode = performance.now() - started;
       const { data, width, height } = pixels;
       prepared = await this.ask<Prepared>({ op: "pixels", data: data as Uint8ClampedArray, width, height });
-      times = { decode, prepare: prepared.ms.prepare };
+      prepared.ms.decode = decode;
     }
     const source = pixels ?? file;
     const { stages } = await this.clip.trace(source);
@@ -117,7 +108,7 @@ export class Inspector {
     run.trace = pixels ? [...prepared.stages, ...stages.filter((stage) => !isPicture(stage.name))] : stages;
     run.environment = { ...run.environment, decoder: pixels ? "browser" : "own" };
     return {
-      run, exact, times: { ...(times ?? prepared.ms), embed }, pictures: prepared.pictures,
+      run, exact, times: { ...prepared.ms, embed }, pictures: prepared.pictures,
       ...(prepared.facts && { facts: prepared.facts }),
     };
   }
@@ -134,7 +125,7 @@ export class Inspector {
   /** Ends the workers and frees their memory. */
   dispose(): void {
     this.clip.dispose();
-    this.end(new ClipError("disposed", "the inspector was disposed of"));
+    this.remote.end(new ClipError("disposed", "the inspector was disposed of: open it again"));
   }
 
   private async run(
@@ -145,10 +136,10 @@ export class Inspector {
     const started = performance.now();
     const { normalized, exact } = await work();
     const embed = performance.now() - started;
-    const { model, revision, weights, preprocessing, numerics, kernel, threads } = this.clip.info;
+    const { kernel, threads } = this.clip.info;
     const run: Run = {
       input, kind, dim: normalized.length, normalized: true, embedding: normalized,
-      provenance: { model, revision, weights, preprocessing, numerics, device: "exact" },
+      provenance: this.clip.provenance,
       environment: { agent: navigator.userAgent, kernel, threads },
     };
     return { run, exact, embed };
@@ -157,21 +148,10 @@ export class Inspector {
   private ask<T>(
     request: InspectRequest extends infer R ? (R extends InspectRequest ? Omit<R, "id"> : never) : never,
   ): Promise<T> {
-    const id = this.next++;
-    return new Promise<T>((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      this.worker.post({ id, ...request });
-    });
-  }
-
-  private end(why: ClipError): void {
-    this.worker.terminate();
-    for (const { reject } of this.waiting.values()) reject(why);
-    this.waiting.clear();
+    return this.remote.ask<T>(request);
   }
 }
 
-const toError = ({ kind, message }: Failure) => new ClipError(kind, message);
 const isPicture = (stage: string) => ["decoded", "resized", "cropped", "pixel_values"].includes(stage);
 
 /** A file's pixels as pages usually get them: through the browser's decoder and a canvas. */

@@ -1,5 +1,7 @@
 // What browsers and Node do differently.
 
+import { ClipError } from "./errors.js";
+
 /** Whether this is Node (and not a browser, or a bundle for one). */
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
   && typeof (globalThis as { window?: unknown }).window === "undefined";
@@ -9,6 +11,7 @@ const FS = "node:fs/promises";
 const OS = "node:os";
 const PATH = "node:path";
 const THREADS = "node:worker_threads";
+const URLS: string = "node:url";
 
 export const fs = (): Promise<typeof import("node:fs/promises")> => import(/* @vite-ignore */ FS);
 export const os = (): Promise<typeof import("node:os")> => import(/* @vite-ignore */ OS);
@@ -28,6 +31,22 @@ export interface WorkerPort extends Port {
   /** Whether the program (in Node) goes on while the worker lives. */
   keepAlive(on: boolean): void;
   terminate(): void;
+}
+
+/**
+ * A worker whose script lies on another origin (a CDN), for which `new Worker` throws: one of this
+ * page's origin that imports it. The other origin needs CORS headers, a policy `worker-src blob:`.
+ */
+export function foreignWorker(script: string, name: string, error: unknown): Worker {
+  const url = new URL(script, import.meta.url).href;
+  if (!(error instanceof DOMException) || url.startsWith(location.origin)) throw error;
+  const source = URL.createObjectURL(new Blob([`import ${JSON.stringify(url)};`], { type: "text/javascript" }));
+  try {
+    return new Worker(source, { type: "module", name });
+  } finally {
+    // The worker has it by then.
+    setTimeout(() => URL.revokeObjectURL(source), 60_000);
+  }
 }
 
 /** A `Worker` of the browser. */
@@ -73,6 +92,19 @@ export async function parent(): Promise<Port> {
     post: (message, transfer = []) => scope.postMessage(message, transfer),
     onMessage: (handler) => scope.addEventListener("message", (e) => handler(e.data)),
   };
+}
+
+/** An absolute address: of what is relative to the page, or (in Node) of a path. `advice` is for what is neither. */
+export async function address(of: string | URL, advice: string): Promise<string> {
+  if (of instanceof URL) return of.href;
+  if (typeof of !== "string" || of === "") throw new ClipError("input", advice);
+  if (isNode) {
+    if (/^(https?|file):/.test(of)) return of;
+    const { pathToFileURL } = await import(/* @vite-ignore */ URLS);
+    return (pathToFileURL as (path: string) => URL)(of).href;
+  }
+  if (!URL.canParse(of, document.baseURI)) throw new ClipError("input", `${of} is not an address: ${advice}`);
+  return new URL(of, document.baseURI).href;
 }
 
 /** Logical processors. */

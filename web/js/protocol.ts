@@ -1,7 +1,5 @@
 // What the page and the worker say to each other.
 
-import type { Failure } from "./errors.js";
-
 export type Towers = "text" | "vision" | "both";
 
 /** One intermediate result, as in the native `--trace`. */
@@ -27,6 +25,20 @@ export interface WorkerOptions {
   profile: string;
   cache: boolean | string;
   kernel: "auto" | "fallback";
+}
+
+/** What decides the bits of a vector besides its input; only vectors of the same may be compared. */
+export interface Provenance {
+  model: string;
+  revision: string | null;
+  /** Digest of all weights. */
+  weights: string;
+  /** Profile of the picture preprocessing. */
+  preprocessing: string;
+  /** Version of the numeric contract. */
+  numerics: number;
+  /** `exact`, or the accelerator that computed it. */
+  device: string;
 }
 
 /** What is known about a loaded model: the provenance of its vectors, and how it runs. */
@@ -57,11 +69,3 @@ export type Request = { id: number } & (
   | { op: "trace"; input: string | Picture }
   | { op: "fill" }
 );
-
-export interface Reply {
-  id: number;
-  value?: unknown;
-  error?: Failure;
-  progress?: { loaded: number; total: number; network: number };
-  warning?: Failure;
-}

@@ -1,10 +1,10 @@
-// Where chunks of weights are kept between visits. Nothing that is read back is trusted: every
-// chunk is checked against the manifest's digest before use.
+// Where weights and catalogues are kept between visits. Nothing that is read back is trusted: it is
+// checked against a digest of the manifest before use.
 
-import { reason } from "./errors.js";
+import { ClipError, reason } from "./errors.js";
 import { fs, isNode, os, path } from "./platform.js";
 
-/** Files of one model, written and read in chunks. */
+/** Files of one model or catalogue, written and read in chunks. */
 export interface Store {
   /** Fills `into` with bytes of a file; false if they are not all there. */
   get(file: string, offset: number, into: Uint8Array): Promise<boolean>;
@@ -20,7 +20,7 @@ export interface Store {
 
 const FOLDER = "clip-everywhere";
 
-/** A name for a model's folder: readable, and different for different addresses. */
+/** A name for the folder of a model or catalogue: readable, and different for different addresses. */
 function folderOf(model: string): string {
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(model)) {
@@ -242,4 +242,21 @@ class FileStore implements Store {
       if (!files.includes(name)) await rm(join(this.folder, name), { force: true });
     }
   }
+}
+
+/** The warning that `what` (a plural) will be downloaded again. */
+export function notKept(what: string, why: string, name = ""): ClipError {
+  const full = name === "QuotaExceededError";
+  return new ClipError(
+    "storage",
+    `the ${what} cannot be kept on this device (${full ? "its storage is full" : why}): they work now, ` +
+      "and will be downloaded again at the next visit" +
+      (full ? ". Free some space, or ask for more with navigator.storage.persist()" : ""),
+  );
+}
+
+/** One tab at a time, where the platform can do that (Web Locks). */
+export async function locked<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  if (isNode || !navigator.locks) return work();
+  return navigator.locks.request(`clip-everywhere ${name}`, { signal }, work) as Promise<T>;
 }

@@ -1,13 +1,13 @@
 // Verified chunks of a model's parts, from the store or from the host.
 
 import { ClipError, reason } from "./errors.js";
-import type { Host } from "./host.js";
-import { openHost } from "./host.js";
+import { Host } from "./host.js";
 import { type Manifest, type Part, parseManifest } from "./manifest.js";
-import { isNode, sha256 } from "./platform.js";
-import { type Store, openStore } from "./store.js";
+import { sha256 } from "./platform.js";
+import { type Store, locked, notKept, openStore } from "./store.js";
 
 const MANIFEST = "manifest.json";
+const KEPT = "weights";
 
 export interface Progress {
   /** Bytes of the files asked for that are here and checked. */
@@ -43,10 +43,10 @@ export class Weights {
     callbacks: Callbacks,
     signal: AbortSignal,
   ): Promise<Weights> {
-    const host = openHost(model);
+    const host = new Host(model, { kind: "model.not_found", advice: "`model` must be the address of a folder made by `scraper model pack`" });
     const { store, why } = await openStore(model, cache);
     const self = (manifest: Manifest) => new Weights(manifest, host, store, callbacks);
-    if (why !== undefined) callbacks.onWarning(notKept(why));
+    if (why !== undefined) callbacks.onWarning(notKept(KEPT, why));
     let text: string;
     try {
       text = await host.text(MANIFEST, signal);
@@ -177,7 +177,7 @@ export class Weights {
       if (this.store) await write(this.store);
     } catch (error) {
       this.store = undefined;
-      this.callbacks.onWarning(notKept(reason(error), (error as Error).name));
+      this.callbacks.onWarning(notKept(KEPT, reason(error), (error as Error).name));
     }
   }
 
@@ -196,20 +196,4 @@ export class Weights {
 function range(part: Part, index: number): [number, number] {
   const start = part.start + index * part.chunk;
   return [start, Math.min(part.chunk, part.size - start)];
-}
-
-function notKept(why: string, name = ""): ClipError {
-  const full = name === "QuotaExceededError";
-  return new ClipError(
-    "storage",
-    `the weights cannot be kept on this device (${full ? "its storage is full" : why}): the model works ` +
-      "now, and will be downloaded again at the next visit" +
-      (full ? ". Free some space, or ask for more with navigator.storage.persist()" : ""),
-  );
-}
-
-/** One tab at a time, where the platform can do that (Web Locks). */
-async function locked<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  if (isNode || !navigator.locks) return work();
-  return navigator.locks.request(`clip-everywhere ${name}`, { signal }, work) as Promise<T>;
 }

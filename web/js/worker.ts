@@ -1,10 +1,12 @@
 // The worker: owns the modules and the weights, answers one message after the other.
 
-import { type Engine, Wasm, runThread, startEngine } from "./engine.js";
+import { type Engine, runThread, startDecoders, startEngine } from "./engine.js";
 import { ClipError, failure } from "./errors.js";
 import { type Manifest } from "./manifest.js";
-import { type WorkerPort, type Port, browserWorker, isNode, nodeWorker, parent, processors } from "./platform.js";
-import type { Reply, Request, Loaded, Picture, Stage, WorkerOptions } from "./protocol.js";
+import { type WorkerPort, browserWorker, isNode, nodeWorker, parent, processors } from "./platform.js";
+import type { Request, Loaded, Picture, Stage, WorkerOptions } from "./protocol.js";
+import { type Report, serve } from "./rpc.js";
+import type { Wasm } from "./wasm.js";
 import { Weights } from "./weights.js";
 
 /** This very file, which pool threads run as well. */
@@ -25,7 +27,7 @@ class Model {
   static async load(
     options: WorkerOptions,
     signal: AbortSignal,
-    report: (message: Omit<Reply, "id">) => void,
+    report: Report,
   ): Promise<Model> {
     let engine: Engine | undefined;
     const weights = await Weights.open(
@@ -92,7 +94,7 @@ class Model {
       logitScale: scale,
       kernel: this.engine.kernel,
       threads: this.engine.threads,
-      memory: this.engine.wasm.bytes,
+      memory: this.engine.wasm.memory.buffer.byteLength,
       towers: this.options.towers,
     };
   }
@@ -183,7 +185,7 @@ class Model {
 }
 
 async function startImages(manifest: Manifest, profile: string): Promise<Wasm> {
-  const wasm = await Wasm.images();
+  const wasm = await startDecoders();
   wasm.call("configure", JSON.stringify({
     preprocessor: manifest.preprocessor ?? null,
     image_size: manifest.config.vision_config.image_size,
@@ -232,52 +234,34 @@ function floats(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   return new Float32Array(bytes.buffer, 0, bytes.length / 4);
 }
 
-function serve(port: Port): void {
-  let model: Model | undefined;
-  const running = new Map<number, AbortController>();
+let model: Model | undefined;
 
-  async function run(request: Request, signal: AbortSignal): Promise<[unknown, Transferable[]]> {
-    if (request.op === "load") {
-      model = await Model.load(request.options, signal, (message) => port.post({ id: request.id, ...message }));
-      return [model.loaded, []];
-    }
-    if (!model) throw new ClipError("internal", "the model is not loaded");
-    switch (request.op) {
-      case "texts": {
-        const vectors = await model.embedTexts(request.texts, signal);
-        return [vectors, [vectors.buffer]];
-      }
-      case "image": {
-        const result = await model.embedImage(request.picture, signal);
-        return [result, [result.vectors.buffer]];
-      }
-      case "trace":
-        return [await model.trace(request.input, signal), []];
-      case "fill":
-        return [await model.fillTokens(signal), []];
-    }
+async function run(request: Request, signal: AbortSignal, report: Report): Promise<[unknown, Transferable[]?]> {
+  if (request.op === "load") {
+    model = await Model.load(request.options, signal, report);
+    return [model.loaded];
   }
-
-  port.onMessage(async (request: Request | { op: "abort"; id: number } | { op: "thread" }) => {
-    if (request.op === "abort") {
-      running.get(request.id)?.abort();
-      return;
+  if (!model) throw new ClipError("internal", "the model is not loaded");
+  switch (request.op) {
+    case "texts": {
+      const vectors = await model.embedTexts(request.texts, signal);
+      return [vectors, [vectors.buffer]];
     }
-    if (request.op === "thread") {
-      runThread(request as never, () => port.post("ready"));
-      return;
+    case "image": {
+      const result = await model.embedImage(request.picture, signal);
+      return [result, [result.vectors.buffer]];
     }
-    const controller = new AbortController();
-    running.set(request.id, controller);
-    try {
-      const [value, transfer] = await run(request, controller.signal);
-      port.post({ id: request.id, value }, transfer);
-    } catch (error) {
-      port.post({ id: request.id, error: failure(error) });
-    } finally {
-      running.delete(request.id);
-    }
-  });
+    case "trace":
+      return [await model.trace(request.input, signal)];
+    case "fill":
+      return [await model.fillTokens(signal)];
+  }
 }
 
-void parent().then(serve);
+void parent().then((port) => {
+  port.onMessage((message: { op: string }) => {
+    // A thread of the pool never comes back from this.
+    if (message.op === "thread") runThread(message as never, () => port.post("ready"));
+  });
+  serve(port, run);
+});

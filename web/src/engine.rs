@@ -7,7 +7,7 @@ use clip_core::{
     config::ClipConfig,
     image::PixelValues,
     packed_bytes,
-    trace::{self, Stage},
+    trace::Stage,
     weights::{Dtype, WeightsError},
 };
 use serde::{Deserialize, Serialize};
@@ -53,12 +53,6 @@ fn model<T>(work: impl FnOnce(&mut Clip) -> Result<T, Failure>) -> Result<T, Fai
 #[unsafe(no_mangle)]
 pub extern "C" fn path() -> i32 {
     answer(|_| Ok(Path::detect().map_err(Error::from)?.name().into()))
-}
-
-/// SHA-256 (hex) of the input, for pages on which the browser offers none.
-#[unsafe(no_mangle)]
-pub extern "C" fn sha256() -> i32 {
-    answer(|input| Ok(trace::sha256(input).into()))
 }
 
 /// Starts loading: JSON of [`Begin`].

@@ -2,7 +2,7 @@
 //! bytes through [`output`].
 //!
 //! No binding generator: what crosses the boundary are byte ranges, and weights shall go into wasm
-//! memory without a copy on the way. `engine.ts` and `images.ts` are the other side.
+//! memory without a copy on the way. `wasm.ts` is the other side.
 
 #[cfg(feature = "engine")]
 pub mod engine;
@@ -10,6 +10,8 @@ pub mod engine;
 pub mod images;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+#[cfg(feature = "search")]
+pub mod search;
 #[cfg(feature = "threads")]
 pub mod threads;
 
@@ -61,6 +63,13 @@ pub extern "C" fn input(len: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn output() -> *const u8 {
     lock(&OUTPUT).as_ptr()
+}
+
+/// SHA-256 (hex) of the input, for pages on which the browser offers none.
+#[cfg(any(feature = "engine", feature = "search"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn sha256() -> i32 {
+    answer(|input| Ok(clip_core::trace::sha256(input).into()))
 }
 
 /// Runs `work` on the input. Returns the answer's length; for a failure, the bitwise complement of

@@ -7,13 +7,14 @@ import path from "node:path";
 
 const TYPES = {
   ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript",
-  ".json": "application/json", ".wasm": "application/wasm",
+  ".css": "text/css", ".json": "application/json", ".wasm": "application/wasm",
+  ".jpg": "image/jpeg", ".webp": "image/webp", ".png": "image/png",
 };
 const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' blob:";
 
 /**
- * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a
- * strict Content-Security-Policy. The returned `faults` may
+ * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a strict
+ * Content-Security-Policy (and `policy` more of it), `cors` lets other origins read. The returned `faults` may
  * be changed at any time:
  * - `cut`: closes the connection after so many bytes of a body, as often as `cuts` says
  * - `ignoreRange`: answers 200 with the whole file
@@ -23,7 +24,7 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
  * - `pause`: milliseconds between pieces of 256 kB
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
-export async function serve(mounts, { isolated = false, csp = true } = {}) {
+export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false } = {}) {
   const faults = {};
   const log = [];
   const server = createServer((request, response) => {
@@ -45,7 +46,8 @@ export async function serve(mounts, { isolated = false, csp = true } = {}) {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     }
-    if (csp) response.setHeader("Content-Security-Policy", CSP);
+    if (csp) response.setHeader("Content-Security-Policy", [CSP, policy].filter(Boolean).join("; "));
+    if (cors) response.setHeader("Access-Control-Allow-Origin", "*");
     const prefix = Object.keys(mounts).filter((p) => url.pathname.startsWith(p))
       .sort((a, b) => b.length - a.length)[0];
     const rest = prefix && decodeURIComponent(url.pathname.slice(prefix.length));
@@ -60,7 +62,7 @@ export async function serve(mounts, { isolated = false, csp = true } = {}) {
     response.setHeader("Content-Type", TYPES[path.extname(file)] ?? "application/octet-stream");
     response.setHeader("ETag", etag);
     response.setHeader("Accept-Ranges", "bytes");
-    response.setHeader("Cache-Control", prefix === "/models/" ? "no-cache" : "max-age=3600");
+    response.setHeader("Cache-Control", ["/models/", "/shop/"].includes(prefix) ? "no-cache" : "max-age=3600");
     const wanted = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
     const same = !request.headers["if-range"] || request.headers["if-range"] === etag;
     let [start, end] = [0, info.size - 1];

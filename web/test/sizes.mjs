@@ -2,7 +2,7 @@
 //
 // What a page downloads, compressed as hosts do it, against the limits that were promised.
 
-import { readFile, readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { brotliCompressSync } from "node:zlib";
 
@@ -10,14 +10,28 @@ import { web } from "./compare.mjs";
 
 const dist = path.join(web, "dist");
 const brotli = async (name) => brotliCompressSync(await readFile(path.join(dist, name))).length;
+
+/** These scripts and all that they import. */
+async function scripts(...names) {
+  const found = new Set(names);
+  for (const name of found) {
+    const text = await readFile(path.join(dist, name), "utf8");
+    for (const [, other] of text.matchAll(/^(?:import|export)[^"';]*?from "\.\/([\w-]+\.js)";/gm)) found.add(other);
+  }
+  return found;
+}
+
 const manifest = path.join(path.resolve(process.argv[2]), "packed/vit_b_32/manifest.json");
 const { parts } = JSON.parse(await readFile(manifest, "utf8"));
 
 const engines = ["engine-relaxed", "engine-fallback", "engine-relaxed-threads", "engine-fallback-threads"];
 const engine = Math.max(...await Promise.all(engines.map((name) => brotli(`${name}.wasm`))));
 const images = await brotli("images.wasm");
-const scripts = (await readdir(dist)).filter((name) => name.endsWith(".js") && !name.startsWith("inspect"));
-const script = (await Promise.all(scripts.map(brotli))).reduce((sum, n) => sum + n, 0);
+const sum = (sizes) => sizes.reduce((a, b) => a + b, 0);
+const client = await scripts("index.js", "worker.js");
+const script = sum(await Promise.all([...client].map(brotli)));
+const element = [...await scripts("search.js", "catalogue-worker.js")].filter((name) => !client.has(name));
+const search = sum(await Promise.all(element.map(brotli)));
 const json = brotliCompressSync(await readFile(manifest)).length;
 // Each token of a query of 7 may lie in a block of its own.
 const query = engine + script + json + parts.text.size + 7 * parts.tokens.chunk;
@@ -27,6 +41,8 @@ const rows = [
   ["wasm that a text query needs, brotli", engine, 350 * kB],
   ["wasm with every image decoder, brotli", engine + images, 600 * kB],
   ["JavaScript, brotli", script, 25 * kB],
+  ["JavaScript that <clip-search> adds, brotli", search, 20 * kB],
+  ["wasm that <clip-search> adds, brotli", await brotli("search.wasm"), 80 * kB],
   ["ViT-B/32: text query, all that is downloaded", query, 80 * kB * kB],
   ["ViT-B/32: vision tower", parts.vision.size, 176 * kB * kB],
 ];

@@ -1,9 +1,10 @@
 // node vite.mjs FOLDER
 //
-// A page built with Vite from the package, as a storefront would, loads a model and embeds.
+// A page built with Vite from the package, as a storefront would, loads a model and embeds; and the
+// examples of ../examples search the sample shop.
 
 import assert from "node:assert/strict";
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "vite";
 
@@ -44,8 +45,40 @@ try {
     const { info, text, image } = await page.evaluate((n) => window.run(n), threads);
     assert.deepEqual([info.kernel, info.threads, text, image], ["wasm-relaxed", threads, 96, true]);
   }
-  console.log("test result: ok. 2 passed; 0 failed; 0 ignored");
 } finally {
-  await browser.close();
   server.close();
 }
+
+const example = path.join(folder, "example");
+await rm(example, { recursive: true, force: true });
+await cp(path.join(web, "examples/vite"), example, { recursive: true });
+await mkdir(path.join(example, "node_modules"));
+await symlink(web, path.join(example, "node_modules/clip-everywhere"));
+await symlink(path.join(web, "node_modules/vite"), path.join(example, "node_modules/vite"));
+await build({ root: example, logLevel: "warn" });
+
+const content = { "/shop/": path.join(folder, "shop"), "/model/": path.join(folder, "packed/second_shape") };
+const styles = "style-src 'self'";
+for (const [name, mounts] of Object.entries({
+  vite: { "/": path.join(example, "dist") },
+  static: { "/": path.join(web, "examples/static"), "/clip/": path.join(web, "dist") },
+})) {
+  const host = await serve({ ...content, ...mounts }, { policy: styles });
+  try {
+    const page = await browser.newPage();
+    const problems = [];
+    page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+    page.on("pageerror", (error) => problems.push(String(error)));
+    await page.goto(`${host.origin}/index.html`);
+    await page.getByRole("searchbox", { name: "Search" }).fill("red floral dress");
+    await page.getByRole("button", { name: "Search", exact: true }).click();
+    await page.getByText(/^24 products$/).waitFor();
+    assert.equal(await page.getByRole("listitem").count(), 24);
+    assert.equal(await page.getByRole("listitem").first().locator("img").evaluate(async (img) => (await img.decode(), img.naturalWidth)), 240);
+    assert.deepEqual(problems, [], name);
+  } finally {
+    host.close();
+  }
+}
+await browser.close();
+console.log("test result: ok. 4 passed; 0 failed; 0 ignored");

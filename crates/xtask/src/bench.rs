@@ -44,6 +44,11 @@ const BENCHES: &[Bench] = &[
         about: "in Chromium, with --python: side by side with ONNX Runtime Web and transformers.js",
         run: |arguments| web::bench(arguments.python.as_deref(), arguments.rounds),
     },
+    Bench {
+        name: "search",
+        about: "<clip-search> in Chromium: key press to painted results, and the scan",
+        run: |_| web::bench_search(),
+    },
 ];
 
 /// Measures; without a name, everything.

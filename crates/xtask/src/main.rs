@@ -12,6 +12,7 @@ mod setup;
 mod test;
 mod tools;
 mod web;
+mod web_shop;
 mod www;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use crate::{
     cross::{self, WASM},
     process::{Cmd, Tests, cargo, root},
     tools::Need,
+    web_shop,
 };
 
 /// Builds the browser package into web/dist, prints its sizes and, with --test, checks it in Node,
@@ -31,9 +32,11 @@ struct Module {
     threads: bool,
 }
 
-const MODULES: [Module; 6] = [
+const MODULES: [Module; 7] = [
     Module { name: "images", features: "images", threads: false },
     Module { name: "inspect", features: "inspect", threads: false },
+    // Its scan is of integers, and its few exact scores take no time even where they are emulated.
+    Module { name: "search", features: "search", threads: false },
     Module { name: "engine-fallback", features: "engine", threads: false },
     Module { name: "engine-relaxed", features: "engine,relaxed-simd", threads: false },
     Module { name: "engine-fallback-threads", features: "engine,threads", threads: true },
@@ -73,9 +76,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 pub(crate) fn check() -> Result<Tests> {
     build()?;
     fixtures()?;
+    web_shop::write()?;
     let mut total = core_checks()?;
-    for (script, arguments) in [("sizes", &[][..]), ("cross", &[]), ("e2e", &[]), ("vite", &[])] {
-        let tests = test_script(script, arguments)?;
+    for script in ["sizes", "cross", "e2e", "search", "vite"] {
+        let tests = test_script(script, &[])?;
         total.passed += tests.passed;
         total.ignored += tests.ignored;
     }
@@ -114,6 +118,27 @@ pub(crate) fn bench(python: Option<&str>, rounds: usize) -> Result<()> {
         .run()?;
     let bench = node().args("web/bench/bench.mjs target/web --rounds");
     bench.arg(rounds.to_string()).run()
+}
+
+/// `cargo xtask bench search`: what a customer waits for.
+pub(crate) fn bench_search() -> Result<()> {
+    for need in BUILD_NEEDS.into_iter().chain([Need::Chromium]) {
+        need.ensure()?;
+    }
+    build()?;
+    fixtures()?;
+    for products in ["5000", "50000"] {
+        let folder = root().join(format!("target/web/bench-{products}"));
+        let _ = fs::remove_dir_all(&folder);
+        let example = cargo().args("run --release --quiet -p scraper --example catalogue --");
+        let example = example.arg("target/web/packed/vit_b_32").arg(&folder);
+        example.arg(products).arg("picture.jpg").run()?;
+        fs::copy(
+            root().join("tests/corpus/jpeg/photo-420-q75.jpg"),
+            folder.join("picture.jpg"),
+        )?;
+    }
+    node().args("web/bench/search.mjs target/web").run()
 }
 
 /// `npm ci` in `folder`, unless it was done for this lock file.

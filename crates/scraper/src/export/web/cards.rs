@@ -13,6 +13,8 @@ use crate::{
 
 /// Products of a page: some 30 KB.
 pub(super) const PER_PAGE: usize = 128;
+/// Characters of a title that are matched; cards have the whole.
+const TITLE: usize = 200;
 
 /// One product. Unknown fields are left out.
 #[derive(Debug, Serialize)]
@@ -79,6 +81,16 @@ pub(super) struct Cards<'a> {
     page: Vec<Card>,
     pages: Vec<Written>,
     facets: Facets,
+    /// In the order of the groups.
+    titles: Vec<Option<String>>,
+}
+
+/// What [`Cards::finish`] wrote.
+pub(super) struct Finished {
+    pub(super) products: usize,
+    pub(super) facets: Written,
+    pub(super) titles: Written,
+    pub(super) pages: Vec<Written>,
 }
 
 impl<'a> Cards<'a> {
@@ -90,6 +102,7 @@ impl<'a> Cards<'a> {
             page: Vec::new(),
             pages: Vec::new(),
             facets: Facets::default(),
+            titles: Vec::new(),
         }
     }
 
@@ -109,6 +122,8 @@ impl<'a> Cards<'a> {
             self.facets.currency.push(card.currency.as_deref());
             self.facets.price.push(card.price);
             self.facets.availability.push(card.availability);
+            let title = card.title.as_deref().map(|title| title.chars().take(TITLE).collect());
+            self.titles.push(title);
             self.page.push(card);
             self.products += 1;
         }
@@ -126,11 +141,11 @@ impl<'a> Cards<'a> {
         Ok(())
     }
 
-    /// The number of products, the facets and the pages.
-    pub(super) fn finish(mut self) -> Result<(usize, Written, Vec<Written>), Error> {
+    pub(super) fn finish(mut self) -> Result<Finished, Error> {
         self.write_page()?;
         let facets = json(self.folder, "facets", &self.facets)?;
-        Ok((self.products, facets, self.pages))
+        let titles = json(self.folder, "titles", &self.titles)?;
+        Ok(Finished { products: self.products, facets, titles, pages: self.pages })
     }
 }
 

@@ -6,7 +6,11 @@
 //! | `scan-….safetensors` | int8 codes of all vectors ([`clip_core::index`]) |
 //! | `exact-….safetensors` | the vectors themselves, row by row from byte `data` on |
 //! | `facets-….json` | category, brand, price and availability of every product, for filters |
+//! | `titles-….json` | the beginning of every title, for a search before the model is there |
 //! | `cards-NNNN-….json` | what is shown of a product, in pages |
+//!
+//! Addresses of products and pictures are those of the source; a relative one means the folder
+//! itself, so a feed's pictures can lie beside the files.
 //!
 //! Names carry the digest of their content, so they may be cached for ever; the manifest is
 //! replaced at the end, in one step. Files of the export before stay, for pages that still use its
@@ -27,7 +31,7 @@ use crate::{
     Error,
     store::{Row, Store, StoreError, View},
 };
-use cards::{Cards, PER_PAGE};
+use cards::{Cards, Finished, PER_PAGE};
 use files::{Folder, Written};
 
 /// `manifest.json`.
@@ -46,13 +50,14 @@ struct Manifest {
     /// Offset of the first row in the exact file.
     data: usize,
     facets: Written,
+    titles: Written,
     cards_per_page: usize,
     cards: Vec<Written>,
 }
 
 impl Manifest {
     fn files(&self) -> impl Iterator<Item = &Written> {
-        [&self.scan, &self.exact, &self.facets].into_iter().chain(&self.cards)
+        [&self.scan, &self.exact, &self.facets, &self.titles].into_iter().chain(&self.cards)
     }
 }
 
@@ -96,7 +101,7 @@ pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
             "the store changed during the export: wait for the run to end and export again".into(),
         ));
     }
-    let (products, facets, cards) = cards.finish()?;
+    let Finished { products, facets, titles, pages } = cards.finish()?;
     let manifest = Manifest {
         format: FORMAT.into(),
         version: VERSION,
@@ -107,8 +112,9 @@ pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
         exact: exact.finish("exact", "safetensors")?,
         data: header.len(),
         facets,
+        titles,
         cards_per_page: PER_PAGE,
-        cards,
+        cards: pages,
         provenance,
     };
     folder.publish(&manifest)?;
