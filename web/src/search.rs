@@ -148,7 +148,9 @@ fn go_on(c: &mut Catalogue, id: usize, top: usize) -> Result<Vec<u8>, Failure> {
     let Some(search) = c.searches.get_mut(&id) else {
         return Err(Failure::new("internal", "no such search"));
     };
-    while let Some(row) = search.wanted(1).next() {
+    loop {
+        let next = search.wanted(1).next();
+        let Some(row) = next else { break };
         let Some(values) = exact(row) else {
             let ahead = search.wanted(top.saturating_add(AHEAD));
             let missing = ahead.filter(|&row| exact(row).is_none());
