@@ -96,16 +96,15 @@ export function compareView(inspected: () => Run | undefined): CompareView {
     } }, ...side.runs.map((one, index) => h("option", { selected: index === side.chosen }, one.input || `result ${index + 1}`)));
     const { environment, provenance } = run;
     box(name).replaceChildren(
-      heading,
+      h("div", { class: "sidehead" }, heading, h("button", { type: "button", click: () => {
+        put(name, undefined);
+        box(name).querySelector<HTMLElement>("h2")?.focus();
+      } }, "Replace", h("span", { class: "visually-hidden" }, ` ${label}`))),
       side.runs.length > 1 ? choose : h("p", { class: "input" }, run.input),
       h("p", { class: "fine" }, [
         provenance?.model, environment?.kernel, environment?.threads && `${environment.threads} thread${environment.threads === 1 ? "" : "s"}`,
         environment?.decoder === "browser" && "decoded by the browser",
       ].filter(Boolean).join(" · ") || "nothing is said about its origin"),
-      h("p", { class: "row" }, h("button", { type: "button", click: () => {
-        put(name, undefined);
-        box(name).querySelector<HTMLElement>("h2")?.focus();
-      } }, "replace")),
       h("div", { class: "problem", role: "alert" }),
     );
   }
@@ -139,16 +138,17 @@ function result(comparison: Comparison): HTMLElement[] {
       metric("Largest in ulps", distance.maxUlps.toLocaleString("en"), "units in the last place"),
       metric("Values that differ", distance.differing.toLocaleString("en"), `of ${distance.dim}`),
     )] : []),
-    ...(origins.length > 0 ? [h("section", { class: "card", "aria-labelledby": "origins-title" },
-      h("h3", { id: "origins-title" }, "What is not the same about them"), originTable(origins))] : []),
     ...(rows.length > 0 ? [h("section", { class: "card", "aria-labelledby": "rows-title" },
       h("h3", { id: "rows-title" }, "Stage by stage"), stageTable(comparison))] : []),
+    ...(origins.length > 0 ? [h("section", { class: "card", "aria-labelledby": "origins-title" },
+      h("h3", { id: "origins-title" }, "What is not the same about their origins"), originTable(origins))] : []),
   ];
 }
 
 /** As many digits as show that it is not 1. */
 function cosine(value: number): string {
-  const nines = value >= 1 ? 9 : Math.ceil(-Math.log10(1 - value));
+  if (1 - value < 1e-12) return "> 0.999999999999";
+  const nines = Math.ceil(-Math.log10(1 - value));
   return value.toFixed(Math.min(12, Math.max(4, nines + 2)));
 }
 

@@ -56,6 +56,7 @@ export const milliseconds = (ms: number): string => (ms < 10 ? `${ms.toFixed(1)}
 
 export function bytes(count: number): string {
   if (count < 1000) return `${count} bytes`;
+  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} GB`;
   return count < 1_000_000 ? `${(count / 1000).toFixed(count < 10_000 ? 1 : 0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
 }
 

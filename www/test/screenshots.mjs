@@ -27,7 +27,7 @@ const shots = {
   search: searched,
   inspect: async (page) => {
     await page.goto(`${page.url().split("#")[0]}#inspect`);
-    await inspectSample(page, 2);
+    await inspectSample(page, 4);
     await page.evaluate(() => document.querySelector("#inspection").scrollIntoView());
   },
   text: async (page) => {

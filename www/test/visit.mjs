@@ -43,8 +43,10 @@ export async function openSite(folder) {
 
 /** Inspects the sample with that number and waits for the result. */
 export async function inspectSample(page, index = 0) {
-  await page.locator("#inspect-samples button").nth(index).click();
-  await page.locator("#inspection .journey").waitFor();
+  const sample = page.locator("#inspect-samples button").nth(index);
+  const name = await sample.locator("img").getAttribute("src");
+  await sample.click();
+  await page.locator("#inspection").getByRole("heading", { name, exact: true }).waitFor();
   await idle(page);
 }
 
