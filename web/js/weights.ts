@@ -25,6 +25,15 @@ interface Callbacks {
   digest(bytes: Uint8Array): string;
 }
 
+type Use = (index: number, chunk: Uint8Array) => void;
+
+/** A chunk that is being checked. */
+interface Arrived {
+  index: number;
+  chunk: Uint8Array;
+  digest: Promise<string>;
+}
+
 /** One packed model: its manifest, and chunks on demand. */
 export class Weights {
   private progress: Progress = { loaded: 0, total: 0, network: 0 };
@@ -81,7 +90,7 @@ export class Weights {
     part: Part,
     indices: number[],
     signal: AbortSignal,
-    use: (index: number, chunk: Uint8Array) => void,
+    use: Use,
   ): Promise<void> {
     await locked(this.host.url(part.file), signal, async () => {
       // One buffer for all chunks: a new one for each would be garbage of the part's size.
@@ -134,41 +143,57 @@ export class Weights {
     last: number,
     buffer: Uint8Array,
     signal: AbortSignal,
-    use: (index: number, chunk: Uint8Array) => void,
+    use: Use,
   ): Promise<void> {
     const [start] = range(part, first);
     const [lastStart, lastLength] = range(part, last);
+    // Two chunks at a time: while the digest of one is computed (on a thread of the platform's), the
+    // one before is used and the next one arrives.
+    const buffers = [buffer, new Uint8Array(first < last ? part.chunk : 0)];
+    let arrived: Arrived | undefined;
     let index = first;
-    let [, length] = range(part, index);
-    let chunk = buffer.subarray(0, length);
     let filled = 0;
-    for await (let bytes of this.host.bytes(part.file, start, lastStart + lastLength, signal)) {
-      while (bytes.length > 0) {
-        const now = bytes.subarray(0, length - filled);
-        chunk.set(now, filled);
-        filled += now.length;
-        bytes = bytes.subarray(now.length);
-        this.count(now.length, now.length);
-        if (filled < length) continue;
-        if ((await this.digest(chunk)) !== part.sha256[index]) {
-          throw new ClipError(
-            "model.corrupt",
-            `chunk ${index} of ${this.host.url(part.file)} is not what manifest.json promises (its ` +
-              "SHA-256 differs), and nothing of it was used: deploy the folder that `scraper model " +
-              "pack` wrote again, and see that no proxy alters or recompresses it",
-          );
+    try {
+      for await (let bytes of this.host.bytes(part.file, start, lastStart + lastLength, signal)) {
+        while (bytes.length > 0 && index <= last) {
+          const chunk = buffers[(index - first) % 2]!.subarray(0, range(part, index)[1]);
+          const now = bytes.subarray(0, chunk.length - filled);
+          chunk.set(now, filled);
+          filled += now.length;
+          bytes = bytes.subarray(now.length);
+          this.count(now.length, now.length);
+          if (filled < chunk.length) continue;
+          const digest = this.digest(chunk);
+          // Awaited below; should the chunk before be bad, nobody asks any more.
+          digest.catch(() => undefined);
+          const before = arrived;
+          arrived = { index, chunk, digest };
+          if (before) await this.take(part, before, use);
+          index += 1;
+          filled = 0;
         }
-        const [at] = range(part, index);
-        const verified = chunk;
-        await this.keep((store) => store.put(part.file, at, verified));
-        use(index, chunk);
-        index += 1;
-        if (index > last) return;
-        length = range(part, index)[1];
-        chunk = buffer.subarray(0, length);
-        filled = 0;
       }
+    } catch (error) {
+      // The network has gone: what came before is kept all the same.
+      if (arrived && error instanceof ClipError && error.kind === "network") await this.take(part, arrived, use);
+      throw error;
     }
+    if (arrived) await this.take(part, arrived, use);
+  }
+
+  /** Uses and keeps a chunk, if it is what the manifest promises. */
+  private async take(part: Part, { index, chunk, digest }: Arrived, use: Use): Promise<void> {
+    if ((await digest) !== part.sha256[index]) {
+      throw new ClipError(
+        "model.corrupt",
+        `chunk ${index} of ${this.host.url(part.file)} is not what manifest.json promises (its ` +
+          "SHA-256 differs), and nothing of it was used: deploy the folder that `scraper model " +
+          "pack` wrote again, and see that no proxy alters or recompresses it",
+      );
+    }
+    const [at] = range(part, index);
+    use(index, chunk);
+    await this.keep((store) => store.put(part.file, at, chunk));
   }
 
   /** Keeps what has arrived; where that fails, the model works all the same. */

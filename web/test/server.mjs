@@ -88,7 +88,10 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
       if (at >= 0 && at < piece.length) piece[at] ^= 1;
       if (model && faults.cuts > 0 && entry.bytes + piece.length > faults.cut) {
         faults.cuts -= 1;
-        response.write(piece.subarray(0, faults.cut - entry.bytes), () => request.socket.destroy());
+        // A browser drops what it holds unread when the cut comes: give the page time to read.
+        response.write(piece.subarray(0, faults.cut - entry.bytes), () => {
+          setTimeout(() => request.socket.destroy(), 300);
+        });
         entry.bytes = faults.cut;
         if (faults.then) faults.refuse = faults.then;
         return;

@@ -28,10 +28,9 @@ macro_rules! shared_operations {
         unsafe fn load_f16(p: *const u16) -> v128 {
             // SAFETY: the caller guarantees 4 readable halves; wasm loads need no alignment.
             let halves = i32x4_extend_low_i16x8(unsafe { v128_load64_zero(p.cast()) });
-            let magnitude = v128_and(i32x4_shl(halves, 13), i32x4_splat(0x0fff_e000));
-            let two_to_112 = f32x4_splat(f32::from_bits((127 + 112) << 23));
-            let value = f32x4_mul(magnitude, two_to_112);
-            v128_or(value, v128_and(halves, i32x4_splat(i32::MIN)))
+            // The sign was extended: it is in the top bit already.
+            let bits = v128_and(i32x4_shl(halves, 13), i32x4_splat(0x8fff_e000_u32 as i32));
+            f32x4_mul(bits, f32x4_splat(f32::from_bits((127 + 112) << 23)))
         }
         #[inline(always)]
         unsafe fn splat(x: f32) -> v128 {

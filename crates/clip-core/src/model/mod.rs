@@ -68,6 +68,18 @@ impl Loader<'_> {
         Ok(linear)
     }
 
+    /// The encoder layers of a tower.
+    fn blocks(
+        &self,
+        tower: &str,
+        layers: usize,
+        shape: &block::Shape,
+    ) -> Result<Vec<block::Block>, WeightsError> {
+        (0..layers)
+            .map(|i| block::Block::load(self, &format!("{tower}.encoder.layers.{i}"), shape))
+            .collect()
+    }
+
     fn layer_norm(&self, name: &str, eps: f32) -> Result<LayerNorm, WeightsError> {
         let gamma = self.vector(&format!("{name}.weight"))?;
         let beta = self.vector(&format!("{name}.bias"))?;

@@ -29,9 +29,7 @@ impl TextTower {
         let d = t.hidden_size;
         let shape = shape(config);
         let name = |part: &str| format!("text_model.{part}");
-        let blocks = (0..t.layers)
-            .map(|i| Block::load(loader, &name(&format!("encoder.layers.{i}")), &shape))
-            .collect::<Result<_, _>>()?;
+        let blocks = loader.blocks("text_model", t.layers, &shape)?;
         let tokens = name("embeddings.token_embedding.weight");
         let tokens = match &loader.source {
             Source::File(weights) => {

@@ -30,9 +30,7 @@ impl VisionTower {
         let d = v.hidden_size;
         let shape = shape(config);
         let name = |part: &str| format!("vision_model.{part}");
-        let blocks = (0..v.layers)
-            .map(|i| Block::load(loader, &name(&format!("encoder.layers.{i}")), &shape))
-            .collect::<Result<_, _>>()?;
+        let blocks = loader.blocks("vision_model", v.layers, &shape)?;
         Ok(VisionTower {
             kernels: loader.kernels,
             class: loader.vector(&name("embeddings.class_embedding"))?,

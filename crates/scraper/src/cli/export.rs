@@ -64,35 +64,44 @@ impl ExportArgs {
         let view = View { filter, vanished: self.vanished };
         let store = self.store.store.open_existing()?;
         let store = store.as_ref();
-        if let Format::Web = self.format {
-            let Some(folder) = self.output.file() else {
+        let count = match (self.format, self.output.file()) {
+            (Format::Web, None) => {
                 return Err(Error::Usage("--format web needs --output FOLDER".into()));
-            };
-            if self.raw {
+            }
+            (Format::Web, Some(_)) if self.raw => {
                 return Err(Error::Usage("--format web holds normalised vectors: no --raw".into()));
             }
-            let count = export::web(store, &view, folder)?;
-            eprintln!("{count} vectors in {}", folder.display());
-            return Ok(EXIT_OK);
-        }
-        let mut out = self.output.open()?;
-        let count = match (self.format, self.output.file()) {
-            (Format::Jsonl, _) => export::jsonl(store, &view, self.raw, &mut out)?,
-            (Format::Web, _) => unreachable!("written above"),
-            (Format::Parquet, _) => export::parquet(store, &view, self.raw, &mut out)?,
-            (Format::Npy, None) => export::npy(store, &view, self.raw, &mut out, None)?,
+            (Format::Web, Some(folder)) => export::web(store, &view, folder)?,
+            (Format::Jsonl, _) => self.filling(|out| export::jsonl(store, &view, self.raw, out))?,
+            (Format::Parquet, _) => {
+                self.filling(|out| export::parquet(store, &view, self.raw, out))?
+            }
+            (Format::Npy, None) => {
+                self.filling(|out| export::npy(store, &view, self.raw, out, None))?
+            }
             (Format::Npy, Some(path)) => {
                 let beside = path.with_extension("rows.jsonl");
                 let mut rows = create(&beside)?;
-                let count = export::npy(store, &view, self.raw, &mut out, Some(&mut rows))?;
+                let count =
+                    self.filling(|out| export::npy(store, &view, self.raw, out, Some(&mut rows)))?;
                 rows.flush().map_err(output_error(Some(&beside)))?;
                 count
             }
         };
-        out.flush().map_err(self.output.error())?;
         if let Some(path) = self.output.file() {
             eprintln!("{count} vectors in {}", path.display());
         }
         Ok(EXIT_OK)
+    }
+
+    /// Opens the output, lets `write` fill it, and sees it written.
+    fn filling<T>(
+        &self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut out = self.output.open()?;
+        let value = write(&mut out)?;
+        out.flush().map_err(self.output.error())?;
+        Ok(value)
     }
 }

@@ -3,6 +3,7 @@
 mod completions;
 mod dry_run;
 mod embed;
+mod engine;
 mod export;
 mod index;
 mod init;

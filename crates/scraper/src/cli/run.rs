@@ -1,21 +1,20 @@
 //! `scraper run`: embeds what a source holds into a store.
 
 use std::{
-    num::{NonZeroU32, NonZeroUsize},
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use clap::Args;
-use clip_core::Towers;
 use reqwest::Url;
 use tokio::sync::watch;
 
 use super::{
-    Context, ModelArgs, StoreArgs,
+    Context, StoreArgs,
     dry_run::dry_run,
-    network::NetworkArgs,
+    engine::EngineArgs,
     outcome::OutcomeArgs,
     settings::settings,
     verify::{self, EndpointArgs},
@@ -24,7 +23,7 @@ use crate::{
     Error,
     config::SETTINGS_FILE,
     fetch::Fetcher,
-    pipeline::{self, RunOptions, Setup, Sharing},
+    pipeline::{self, RunOptions, Sharing},
     report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED},
     source::{Distinct, Kind, Pages, Source, SourceSpec, Web},
     store::{Shard, StoreTarget},
@@ -71,11 +70,8 @@ pub(super) struct RunArgs {
     /// are hidden from search and export.
     #[arg(long, value_name = "N", default_value_t = 3)]
     keep_vanished: u32,
-    /// Images per batch; changes the speed, no bit of any result.
-    #[arg(long, value_name = "N", default_value = "8")]
-    batch: NonZeroUsize,
     #[command(flatten)]
-    network: NetworkArgs,
+    engine: EngineArgs,
     #[command(flatten)]
     sharing: SharingArgs,
     /// Changes the store over to this run's model and embeds everything anew.
@@ -89,8 +85,6 @@ pub(super) struct RunArgs {
     verify_endpoint: Option<Url>,
     #[command(flatten, next_help_heading = "Verification before publishing")]
     verify: EndpointArgs,
-    #[command(flatten)]
-    model: ModelArgs,
 }
 
 /// How processes share a run.
@@ -110,7 +104,7 @@ impl SharingArgs {
 
 impl RunArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let fetcher = self.network.fetcher(&self.model)?;
+        let fetcher = self.engine.fetcher()?;
         let sources = self.sources(&fetcher)?;
         if self.dry_run {
             return dry_run(sources, context).await;
@@ -123,25 +117,18 @@ impl RunArgs {
                     .into(),
             ));
         }
-        let (model, files) = self.model.load_files(context, Towers::Vision).await?;
         let pending = match target {
             // What one process has taken, no other does.
             StoreTarget::Postgres(_) => RunOptions::default().pending,
             StoreTarget::Sqlite(_) => ALONE_PENDING,
         };
-        let setup = Setup {
-            fetcher,
-            model: Arc::new(model),
-            options: RunOptions {
-                batch: self.batch.get(),
-                keep_vanished: self.keep_vanished,
-                shard: self.shard,
-                pending,
-                ..RunOptions::default()
-            },
-            progress: context.progress.clone(),
-            cancel: interruption(context),
+        let options = RunOptions {
+            keep_vanished: self.keep_vanished,
+            shard: self.shard,
+            pending,
+            ..RunOptions::default()
         };
+        let (setup, files) = self.engine.setup(context, fetcher, options).await?;
         context.progress.note(&format!(
             "{} into {target} with {}",
             sources.iter().map(|source| source.describe()).collect::<Vec<_>>().join(", "),
@@ -168,7 +155,7 @@ impl RunArgs {
                 (settings.url().map_err(Error::Usage)?, self.verify.or(settings))
             }
         };
-        let limits = self.model.preprocessing.limits();
+        let limits = self.engine.model.preprocessing.limits();
         let comparison = verify::gate(&endpoint, &how, &target, &setup, &files, limits).await?;
         println!("{comparison}");
         if !comparison.passed() {

@@ -35,11 +35,12 @@ impl Folder {
 
     /// A new file, whose name is known when it is finished.
     pub(super) fn file(&self) -> Result<NewFile<'_>, Error> {
-        let file = tempfile::Builder::new()
-            .prefix(".export-")
-            .permissions(permissions())
-            .tempfile_in(&self.path)
-            .map_err(output(&self.path))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".export-");
+        // Others must be able to read what a web server is to send.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+        let file = builder.tempfile_in(&self.path).map_err(output(&self.path))?;
         Ok(NewFile { folder: self, file: BufWriter::new(file), sha: Sha256::new(), bytes: 0 })
     }
 
@@ -83,19 +84,6 @@ fn is_ours(name: &str) -> bool {
         Some(_) => false,
     };
     digest && part
-}
-
-/// Others must be able to read what a web server is to send.
-#[cfg(unix)]
-fn permissions() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    fs::Permissions::from_mode(0o644)
-}
-
-#[cfg(not(unix))]
-fn permissions() -> fs::Permissions {
-    // Never read there; tempfile gives files the folder's rights.
-    fs::metadata(".").map(|meta| meta.permissions()).expect("the current folder exists")
 }
 
 /// A file that is being written.
