@@ -133,10 +133,7 @@ pub(crate) fn bench_search() -> Result<()> {
         let example = cargo().args("run --release --quiet -p scraper --example catalogue --");
         let example = example.arg("target/web/packed/vit_b_32").arg(&folder);
         example.arg(products).arg("picture.jpg").run()?;
-        fs::copy(
-            root().join("tests/corpus/jpeg/photo-420-q75.jpg"),
-            folder.join("picture.jpg"),
-        )?;
+        fs::copy(root().join("tests/corpus/jpeg/photo-420-q75.jpg"), folder.join("picture.jpg"))?;
     }
     node().args("web/bench/search.mjs target/web").run()
 }

@@ -37,8 +37,7 @@ pub(crate) fn write() -> Result<()> {
     for old in [&folder, &root().join(STORE)] {
         let _ = if old.is_dir() { fs::remove_dir_all(old) } else { fs::remove_file(old) };
     }
-    let options =
-        Options { size: Some((240, 320)), format: Some(Format::JPEG), images: Some(1) };
+    let options = Options { size: Some((240, 320)), format: Some(Format::JPEG), images: Some(1) };
     let shop = Shop::with(1, PRODUCTS, options);
     let written = drawn_shop::write(&shop, &folder, "", false)?;
     let picture = shop.products().first().context("an empty shop")?;

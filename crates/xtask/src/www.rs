@@ -62,7 +62,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", test()?);
     }
     println!("The page is in {SITE}.");
-    if arguments.serve { Cmd::new("node").args("www/test/serve.mjs").arg(SITE).run() } else { Ok(()) }
+    if arguments.serve {
+        Cmd::new("node").args("www/test/serve.mjs").arg(SITE).run()
+    } else {
+        Ok(())
+    }
 }
 
 /// Builds the page and runs its tests.
@@ -98,9 +102,20 @@ fn build() -> Result<()> {
     fresh(&work)?;
     let shop = draw(&site.join("shop"))?;
     let store = work.join("shop.db");
-    scraper("run").arg(site.join("shop/feed.jsonl")).args("--model").arg(model).arg("--store").arg(&store).run()?;
+    scraper("run")
+        .arg(site.join("shop/feed.jsonl"))
+        .args("--model")
+        .arg(model)
+        .arg("--store")
+        .arg(&store)
+        .run()?;
     fs::remove_file(site.join("shop/feed.jsonl")).context("could not remove the feed")?;
-    scraper("export --format web").arg("--store").arg(&store).arg("--output").arg(site.join("shop")).run()?;
+    scraper("export --format web")
+        .arg("--store")
+        .arg(&store)
+        .arg("--output")
+        .arg(site.join("shop"))
+        .run()?;
     scraper("model pack").arg(model).arg("--out").arg(site.join("model")).run()?;
 
     let site_json = describe(&shop, trained)?;
@@ -188,7 +203,8 @@ fn first_byte_of(file: &[u8], tensor: &str) -> Option<usize> {
 
 fn fresh(folder: &Path) -> Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))?;
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("could not remove {}", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))
 }
