@@ -40,6 +40,7 @@ const shots = {
     await page.locator("[data-side=a]").getByRole("button", { name: "native, of a sample" }).click();
     await page.locator("[data-side=b] textarea").fill(moved);
     await page.locator("#comparison .verdict").waitFor();
+    await page.evaluate(() => document.querySelector("#view-compare .sides").scrollIntoView());
   },
   matrix: async (page) => {
     await page.goto(`${page.url().split("#")[0]}#matrix`);
