@@ -111,12 +111,19 @@ export class CatalogueFiles {
     });
   }
 
+  /** What an earlier visit has kept of the exact file; the first row that it lacks. */
+  async keptPieces(): Promise<number> {
+    const { rows } = this.manifest;
+    let first = 0;
+    while (first < rows && (await this.keptRows(first, Math.min(PIECE, rows - first)))) first += PIECE;
+    return first;
+  }
+
   /** The whole exact file, piece by piece. */
   async allRows(signal: AbortSignal): Promise<void> {
     const { exact, rows } = this.manifest;
     await locked(this.host.url(exact.file), signal, async () => {
-      let first = 0;
-      while (first < rows && (await this.keptRows(first, Math.min(PIECE, rows - first)))) first += PIECE;
+      let first = await this.keptPieces();
       if (first >= rows) return;
       let piece = new Uint8Array(this.length(first));
       let filled = 0;

@@ -49,6 +49,7 @@ class Catalogue {
   private titles: Promise<Titles> | undefined;
   private readonly pages = new Map<number, Promise<Card[]>>();
   private filling: Promise<void> | undefined;
+  private kept: Promise<number> | undefined;
   private next = 0;
 
   private constructor(
@@ -161,7 +162,11 @@ class Catalogue {
 
   /** Gets rows that a search needs. */
   private async rows(ids: Uint32Array, signal: AbortSignal): Promise<void> {
-    if (this.exact === "whole") await this.files.allRows(signal);
+    if (this.exact === "fill" && !this.kept) {
+      // Not under the lock: another tab may hold it for a whole download.
+      this.kept = this.files.keptPieces();
+      await this.kept;
+    } else if (this.exact === "whole") await this.files.allRows(signal);
     else await this.files.someRows(ids, this.exact === "rows", signal);
   }
 

@@ -100,6 +100,7 @@ fn answer(work: impl FnOnce(&[u8]) -> Result<Vec<u8>, Failure>) -> i32 {
 }
 
 /// Floats as little-endian bytes.
+#[cfg(any(feature = "engine", feature = "images"))]
 fn bytes_of<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
     values.into_iter().flat_map(|x| x.to_le_bytes()).collect()
 }

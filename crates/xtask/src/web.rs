@@ -19,7 +19,13 @@ pub(crate) struct Arguments {
     /// Runs all its tests.
     #[arg(long)]
     test: bool,
+    /// With --test: only this script of web/test; may be repeated.
+    #[arg(long, value_name = "SCRIPT", requires = "test", value_parser = SCRIPTS)]
+    only: Vec<String>,
 }
+
+/// The tests of the package, in this order.
+const SCRIPTS: [&str; 5] = ["sizes", "cross", "e2e", "search", "vite"];
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
 
@@ -63,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("{}: {}", need.name(), need.ensure()?);
     }
     if arguments.test {
-        println!("{}", check()?);
+        println!("{}", check_only(&arguments.only)?);
         return Ok(());
     }
     build()?;
@@ -74,11 +80,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds everything and runs all tests.
 pub(crate) fn check() -> Result<Tests> {
+    check_only(&[])
+}
+
+fn check_only(only: &[String]) -> Result<Tests> {
     build()?;
     fixtures()?;
     web_shop::write()?;
-    let mut total = core_checks()?;
-    for script in ["sizes", "cross", "e2e", "search", "vite"] {
+    let mut total = if only.is_empty() { core_checks()? } else { Tests::default() };
+    for script in SCRIPTS.iter().filter(|name| only.is_empty() || only.iter().any(|o| o == *name)) {
         let tests = test_script(script, &[])?;
         total.passed += tests.passed;
         total.ignored += tests.ignored;
