@@ -202,12 +202,19 @@ impl Incoming {
     }
 }
 
-/// Bytes that packed weights will take in memory at least (if all are f16), besides the token
-/// embedding.
+/// Bytes that packed weights will take in memory at least (if they are f16 where this CPU's path
+/// keeps that), besides the token embedding.
 pub fn packed_bytes(config: &ClipConfig, towers: Towers) -> u64 {
+    let kernels = Path::detect().and_then(Path::kernels).ok();
     let needed = config.tensors().into_iter();
     let needed = needed.filter(|(name, _)| towers.need(name) && !is_table(name));
-    needed.map(|(_, shape)| 2 * shape.iter().map(|n| *n as u64).product::<u64>()).sum()
+    needed
+        .map(|(name, shape)| {
+            let halves = kernels.is_some_and(|kernels| kernels.keeps_halves(&name));
+            let size = if halves { 2 } else { 4 };
+            size * shape.iter().map(|n| *n as u64).product::<u64>()
+        })
+        .sum()
 }
 
 fn format(what: impl ToString) -> WeightsError {

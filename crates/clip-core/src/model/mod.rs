@@ -63,7 +63,9 @@ impl Loader<'_> {
             }
         };
         let tensor = weights.get(name)?;
-        let linear = Linear::pack(self.kernels, n, k, bias, |i, out| tensor.read(i * k, out));
+        let halves = self.kernels.keeps_halves(name);
+        let row = |i, out: &mut [f32]| tensor.read(i * k, out);
+        let linear = Linear::pack(self.kernels, halves, n, k, bias, row);
         weights.done(tensor);
         Ok(linear)
     }

@@ -37,15 +37,13 @@ impl Parts {
             // A convolution `[d, 3, p, p]` is a matrix over flattened patches.
             [n, _, ..] if !tensor.name.ends_with("position_embedding.weight") => {
                 let k = tensor.len().checked_div(n).unwrap_or(0);
-                let halves = if tensor.dtype() == Dtype::F16 {
+                let halves = kernels.keeps_halves(&tensor.name);
+                Part::Matrix(if halves && tensor.dtype() == Dtype::F16 {
                     Linear::pack_halves(kernels, n, k, |i, out| tensor.read_halves(i * k, out))
                 } else {
-                    None
-                };
-                let packed = halves.unwrap_or_else(|| {
-                    Linear::pack(kernels, n, k, None, |i, out| tensor.read(i * k, out))
-                });
-                Part::Matrix(packed)
+                    let row = |i, out: &mut [f32]| tensor.read(i * k, out);
+                    Linear::pack(kernels, halves, n, k, None, row)
+                })
             }
             _ => Part::Vector(tensor.to_vec()),
         };
