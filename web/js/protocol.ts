@@ -57,6 +57,8 @@ export interface Loaded {
   /** `wasm-relaxed`, or `wasm-emulated` (the same bits, slower). */
   kernel: string;
   threads: number;
+  /** Bytes of wasm memory after loading, decoders not counted. */
+  memory: number;
   towers: Towers;
 }
 

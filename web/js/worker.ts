@@ -94,6 +94,7 @@ class Model {
       logitScale: scale,
       kernel: this.engine.kernel,
       threads: this.engine.threads,
+      memory: this.engine.wasm.memory.buffer.byteLength,
       towers: this.options.towers,
     };
   }

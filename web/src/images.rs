@@ -49,7 +49,9 @@ pub extern "C" fn configure() -> i32 {
     })
 }
 
-fn processor<T>(work: impl FnOnce(&Processor) -> Result<T, Failure>) -> Result<T, Failure> {
+pub(crate) fn processor<T>(
+    work: impl FnOnce(&Processor) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     match &*lock(&PROCESSOR) {
         Some(processor) => work(processor),
         None => Err(Failure::new("internal", "the decoders are not configured")),

@@ -8,6 +8,8 @@
 pub mod engine;
 #[cfg(feature = "images")]
 pub mod images;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 #[cfg(feature = "search")]
 pub mod search;
 #[cfg(feature = "threads")]

@@ -13,6 +13,7 @@ mod test;
 mod tools;
 mod web;
 mod web_shop;
+mod www;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ enum Command {
     Test(test::Arguments),
     Bench(bench::Arguments),
     Web(web::Arguments),
+    Www(www::Arguments),
     Goldens(goldens::Arguments),
     DrawShop(draw_shop::Arguments),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Web(arguments) => web::run(&arguments),
+        Command::Www(arguments) => www::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
     };

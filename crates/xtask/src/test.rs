@@ -9,7 +9,7 @@ use crate::{
     cross::{self, AARCH64},
     process::{cargo, seconds},
     tools::Need,
-    web,
+    web, www,
 };
 
 /// One check. What it returns is a note for the summary.
@@ -23,6 +23,11 @@ struct Stage {
 const WEB_NEEDS: [Need; 5] = {
     let [source, node, npm] = web::BUILD_NEEDS;
     [source, node, npm, Need::Chromium, Need::Firefox]
+};
+
+const WWW_NEEDS: [Need; 4] = {
+    let [source, node, npm] = web::BUILD_NEEDS;
+    [source, node, npm, Need::Chromium]
 };
 
 const STAGES: &[Stage] = &[
@@ -55,6 +60,12 @@ const STAGES: &[Stage] = &[
         about: "the browser package: the same bits in Node, Chromium and Firefox, sizes, faults",
         needs: &WEB_NEEDS,
         run: || Ok(web::check()?.to_string()),
+    },
+    Stage {
+        name: "www",
+        about: "the demo page in Chromium: all its tools, accessibility, planted differences",
+        needs: &WWW_NEEDS,
+        run: || Ok(www::check()?.to_string()),
     },
     Stage {
         name: "aarch64",

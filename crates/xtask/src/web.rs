@@ -38,8 +38,9 @@ struct Module {
     threads: bool,
 }
 
-const MODULES: [Module; 6] = [
+const MODULES: [Module; 7] = [
     Module { name: "images", features: "images", threads: false },
+    Module { name: "inspect", features: "inspect", threads: false },
     // Its scan is of integers, and its few exact scores take no time even where they are emulated.
     Module { name: "search", features: "search", threads: false },
     Module { name: "engine-fallback", features: "engine", threads: false },
@@ -148,7 +149,7 @@ pub(crate) fn bench_search() -> Result<()> {
 }
 
 /// `npm ci` in `folder`, unless it was done for this lock file.
-fn install(folder: &str) -> Result<()> {
+pub(crate) fn install(folder: &str) -> Result<()> {
     let note = root().join(folder).join("node_modules/.for-lock");
     let lock = fs::read(root().join(folder).join("package-lock.json"));
     let lock = lock.with_context(|| format!("no {folder}/package-lock.json"))?;
