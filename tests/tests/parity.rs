@@ -26,11 +26,19 @@ fn second_shape_has_the_golden_bits_on_every_path() {
     }
 }
 
+#[test]
+fn tiny_has_the_golden_bits_on_every_path() {
+    let golden = Golden::tiny();
+    for path in Path::available() {
+        check(&golden, &golden.load(Some(path)));
+    }
+}
+
 /// The test of the test: one weight of vision layer 2 moves by one ulp.
 #[test]
 fn one_ulp_is_found_and_its_stage_named() {
     let golden = Golden::second_shape();
-    let mut file = golden.checkpoint(Dtype::F32);
+    let mut file = golden.checkpoint(Dtype::F32).into_owned();
     let header = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let json: serde_json::Value = serde_json::from_slice(&file[8..8 + header]).unwrap();
     let tensor = &json["vision_model.encoder.layers.2.layer_norm1.weight"];

@@ -16,7 +16,7 @@ pub const USER_AGENT: &str = concat!("clip-scraper/", env!("CARGO_PKG_VERSION"))
 /// What the environment says about the model and the hub.
 #[derive(Clone)]
 pub struct Environment {
-    /// `EMBEDDINGS_MODEL`: a hub id (`org/name`, `org/name@revision`) or a folder.
+    /// `EMBEDDINGS_MODEL`: a hub id (`org/name`, `org/name@revision`), a folder, or `tiny`.
     pub model: String,
     pub hub: HubConfig,
 }

@@ -87,7 +87,7 @@ class Vision(nn.Module):
         super().__init__()
         d = c["hidden_size"]
         self.embeddings = nn.Module()
-        self.embeddings.class_embedding = nn.Parameter(torch.randn(d) * 0.1)
+        self.embeddings.class_embedding = nn.Parameter(torch.randn(d) * 0.02)
         self.embeddings.patch_embedding = nn.Conv2d(3, d, 16, stride=16, bias=False)
         self.embeddings.position_embedding = nn.Embedding(GRID * GRID + 1, d)
         self.pre_layrnorm, self.post_layernorm = nn.LayerNorm(d), nn.LayerNorm(d)
@@ -141,9 +141,15 @@ class Clip(nn.Module):
         self.text_projection = nn.Linear(text["hidden_size"], cfg["projection_dim"], bias=False)
         self.visual_projection = nn.Linear(vision["hidden_size"], cfg["projection_dim"], bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(12.0)))
-        for module in self.text_model.modules():
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.3)
+        words, positions = self.text_model.embeddings.children()
+        nn.init.normal_(words.weight, std=0.5)
+        nn.init.normal_(positions.weight, std=0.05)
+        # What is pooled (the end of text, the class token) starts with little of its own and gets the mean of
+        # the others, unshrunk: else all vectors start alike, and a contrast of equals teaches nothing.
+        nn.init.zeros_(words.weight[0])
+        for module in self.modules():
+            if isinstance(module, Attention):
+                nn.init.orthogonal_(module.v_proj.weight), nn.init.orthogonal_(module.out_proj.weight)
 
     def images(self, pixels, keep=None):
         return F.normalize(self.visual_projection(self.vision_model(pixels, keep)).float(), dim=1)

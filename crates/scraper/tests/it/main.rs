@@ -8,3 +8,4 @@ mod model;
 mod run;
 mod server;
 mod support;
+mod tiny;

@@ -48,10 +48,7 @@ async fn the_cache_is_laid_out_as_python_does_and_nothing_is_fetched_twice() {
     let weights = files.weights.path().unwrap();
     assert_eq!(weights, repo.join("snapshots").join(COMMIT).join("model.safetensors"));
     #[cfg(unix)]
-    assert_eq!(
-        fs::read_link(weights).unwrap(),
-        Path::new("../../blobs").join(weights_sha256())
-    );
+    assert_eq!(fs::read_link(weights).unwrap(), Path::new("../../blobs").join(weights_sha256()));
 
     let bearer = format!("Bearer {TOKEN}");
     let requests = hub.hub.requests();
