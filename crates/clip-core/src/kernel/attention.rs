@@ -4,7 +4,7 @@ use super::{
     Kernels,
     buffer::Shared,
     isa::Isa,
-    linear::{Init, Scratch, interleave, rows_of, scratch, tile_of},
+    linear::{Init, Scratch, rows_of, scratch, tile_of, transpose},
     norm, par,
 };
 
@@ -109,19 +109,18 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
 
     // Keys as panels [d][nr]; columns beyond the last key only pad.
     for (j, panel) in wide[..d * padded_keys].chunks_exact_mut(d * nr).enumerate() {
-        for c in 0..nr {
-            let key = j * nr + c;
-            if key < keys {
-                let row = &task.k[key * stride..][..d];
-                row.iter().enumerate().for_each(|(kk, x)| panel[kk * nr + c] = *x);
-            } else {
-                (0..d).for_each(|kk| panel[kk * nr + c] = 0.0);
-            }
+        let count = nr.min(keys - j * nr);
+        if count < nr {
+            panel.fill(0.0);
         }
+        // SAFETY: the caller guarantees I.
+        unsafe { transpose::<I>(&task.k[j * nr * stride..], stride, count, panel, nr) };
     }
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
-        interleave(&task.q[start * stride..], stride, r, &mut packed[start * d..][..r * d]);
+        let rows = &mut packed[start * d..][..r * d];
+        // SAFETY: the caller guarantees I.
+        unsafe { transpose::<I>(&task.q[start * stride..], stride, r, rows, r) };
         for p in 0..key_panels {
             // SAFETY: the tile, the panel and MR * nr accumulators exist (grown above).
             unsafe {
@@ -155,7 +154,8 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * keys..][..r * keys];
-        interleave(&scores[start * padded_keys..], padded_keys, r, rows);
+        // SAFETY: the caller guarantees I.
+        unsafe { transpose::<I>(&scores[start * padded_keys..], padded_keys, r, rows, r) };
         for p in 0..out_panels {
             let valid = nr.min(d - p * nr);
             // SAFETY: the tile, the panel and MR * nr accumulators exist; the output rows belong
@@ -165,10 +165,13 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
                 let b = wide.as_ptr().add(p * keys * nr);
                 rows_of::<I, MR, C, false>(r, keys, a, b.cast(), bias, acc.as_mut_ptr());
                 for row in 0..r {
-                    let out = task.out.ptr().add((start + row) * stride + p * nr);
-                    for c in 0..valid {
-                        *out.add(c) = acc[row * nr + c] + 0.0;
+                    let values = acc.as_mut_ptr().add(row * nr);
+                    for c in (0..nr).step_by(I::LANES) {
+                        let v = I::add(I::load(values.add(c)), I::splat(0.0));
+                        I::store(values.add(c), v);
                     }
+                    let out = task.out.ptr().add((start + row) * stride + p * nr);
+                    std::ptr::copy_nonoverlapping(values, out, valid);
                 }
             }
         }

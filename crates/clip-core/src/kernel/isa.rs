@@ -29,6 +29,17 @@ pub(crate) trait Isa: Copy {
     /// of `t` into an exponent.
     unsafe fn pow2_of_magic(t: Self::V) -> Self::V;
 
+    /// `out[j * width + i] = x[i * stride + j]` for i, j in 0..4: all pointers are valid for that.
+    #[inline(always)]
+    unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller guarantees these elements.
+                unsafe { *out.add(j * width + i) = *x.add(i * stride + j) };
+            }
+        }
+    }
+
     /// Asks for the cache line at `p`, which need not be a valid address.
     #[inline(always)]
     fn prefetch(_p: *const u8) {}

@@ -15,8 +15,9 @@ use super::{
     norm, par,
 };
 
-/// Depth of a k block: an f32 panel of this depth stays in the second-level cache.
-const K_BLOCK: usize = 384;
+/// Bytes of a k block of a panel, in f32: it stays in the first-level cache while all row tiles
+/// pass by.
+const BLOCK_BYTES: usize = 16 << 10;
 /// Rows of one task, so that its accumulators stay in cache.
 const ROW_BLOCK: usize = 448;
 
@@ -212,7 +213,7 @@ impl Rows {
     pub(crate) fn pack(&mut self, kernels: &Kernels, x: &[f32], m: usize, k: usize, stride: usize) {
         assert!(m == 0 || (m - 1) * stride + k <= x.len(), "input shape");
         self.fill(kernels, m, k, 4, |start, height, out| {
-            interleave(&x[start * stride..], stride, height, out);
+            kernels.transpose(&x[start * stride..], stride, height, out);
         });
     }
 
@@ -226,7 +227,7 @@ impl Rows {
                 let normed = &mut buffers.wide[..height * k];
                 normed.copy_from_slice(&x[start * k..][..height * k]);
                 normed.chunks_exact_mut(k).for_each(|row| norm.row(kernels, row));
-                interleave(normed, k, height, out);
+                kernels.transpose(normed, k, height, out);
             });
         });
     }
@@ -270,21 +271,33 @@ pub(super) fn tile_of(m: usize, tiles: usize, tile: usize) -> (usize, usize) {
     (tile * base + tile.min(extra), base + usize::from(tile < extra))
 }
 
-/// `out[k][r] = x[r * stride + k]`
+/// `out[k * width + r] = x[r * stride + k]` for `height <= width` rows, as many k as `out` holds.
+///
+/// # Safety
+/// The CPU has `I`.
 #[inline(always)]
-pub(super) fn interleave(x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
-    let k = out.len() / height;
-    // Blocks of k, so that the lines of `out` that one row touches are still there for the next.
-    const BLOCK: usize = 64;
-    for (block, out) in out.chunks_mut(BLOCK * height).enumerate() {
-        let k0 = block * BLOCK;
-        let depth = BLOCK.min(k - k0);
-        for r in 0..height {
-            let row = &x[r * stride + k0..][..depth];
-            for (out, value) in out.chunks_exact_mut(height).zip(row) {
-                out[r] = *value;
+pub(super) unsafe fn transpose<I: Isa>(
+    x: &[f32],
+    stride: usize,
+    height: usize,
+    out: &mut [f32],
+    width: usize,
+) {
+    let k = out.len() / width;
+    assert!(0 < height && height <= width && (height - 1) * stride + k <= x.len(), "shapes");
+    let whole = if height < 4 { 0 } else { k / 4 * 4 };
+    for kk in (0..whole).step_by(4) {
+        // The last four rows may overlap those before.
+        for r in (0..height).step_by(4).map(|r| r.min(height - 4)) {
+            // SAFETY: rows r..r+4 and columns kk..kk+4 are inside `x` and `out` (asserted).
+            unsafe {
+                let from = x.as_ptr().add(r * stride + kk);
+                I::transpose4(from, stride, out.as_mut_ptr().add(kk * width + r), width);
             }
         }
+    }
+    for (kk, out) in out.chunks_exact_mut(width).enumerate().skip(whole) {
+        out[..height].iter_mut().enumerate().for_each(|(r, out)| *out = x[r * stride + kk]);
     }
 }
 
@@ -335,13 +348,14 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
     let (last_start, last_height) = rows.tile(task.tiles.end - 1);
     let height = last_start + last_height - first_row;
     scratch.acc.grow(height * nr);
-    scratch.wide.grow(K_BLOCK.min(k) * nr);
+    let k_block = BLOCK_BYTES / size_of::<f32>() / nr;
+    scratch.wide.grow(k_block.min(k) * nr);
     let acc = scratch.acc.as_mut_ptr();
     let bias = linear.bias[task.panel * nr..][..nr].as_ptr();
 
     let mut k0 = 0;
     while k0 < k {
-        let depth = K_BLOCK.min(k - k0);
+        let depth = k_block.min(k - k0);
         let offset = (task.panel * k + k0) * nr;
         let init = if k0 == 0 { Init::Bias(bias) } else { Init::Parked };
         let one_tile = task.tiles.len() == 1;

@@ -193,6 +193,7 @@ pub(crate) struct Kernels {
     f16_panels: bool,
     panel: unsafe fn(&PanelTask, &mut Scratch),
     head: unsafe fn(&HeadTask, &mut Scratch),
+    transpose: unsafe fn(&[f32], usize, usize, &mut [f32], usize),
     layer_norm: unsafe fn(&mut [f32], &[f32], &[f32], f32),
     dot: unsafe fn(&[f32], &[f32]) -> f32,
     functions: unsafe fn(&mut [f32], Function),
@@ -258,6 +259,12 @@ impl LayerNorm {
 }
 
 impl Kernels {
+    /// `out[k][r] = x[r * stride + k]` for `height` rows, as many k as `out` holds.
+    fn transpose(&self, x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
+        // SAFETY: `self` exists only where the CPU has the instruction set.
+        unsafe { (self.transpose)(x, stride, height, out, height) }
+    }
+
     /// Dot product of two vectors of equal length.
     pub(crate) fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where the CPU has the instruction set.
@@ -314,6 +321,17 @@ macro_rules! path {
                 unsafe { attention::head::<$isa, $rows, $vectors>(task, scratch) }
             }
             $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn transpose(
+                x: &[f32],
+                stride: usize,
+                height: usize,
+                out: &mut [f32],
+                width: usize,
+            ) {
+                // SAFETY: the table's reader guarantees the instruction set.
+                unsafe { linear::transpose::<$isa>(x, stride, height, out, width) }
+            }
+            $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
                 // SAFETY: the table's reader guarantees the instruction set.
                 unsafe { norm::layer_norm::<$isa>(x, gamma, beta, eps) }
@@ -343,6 +361,7 @@ macro_rules! path {
             f16_panels: $f16,
             panel: $module::panel,
             head: $module::head,
+            transpose: $module::transpose,
             layer_norm: $module::layer_norm,
             dot: $module::dot,
             functions: $module::functions,

@@ -104,12 +104,22 @@ pub(super) unsafe fn layer_norm<I: Isa>(x: &mut [f32], gamma: &[f32], beta: &[f3
 /// The CPU has `I`.
 #[inline(always)]
 pub(super) unsafe fn softmax<I: Isa>(x: &mut [f32], scale: f32) {
-    // SAFETY: `map` and `reduce` stay inside `x` and their padding; the caller guarantees I.
+    // SAFETY: `map`, `reduce` and the whole vectors stay inside `x` and their padding, 16 lanes
+    // hold any vector; the caller guarantees I.
     unsafe {
         let factor = I::splat(scale);
         map!(I, x, |_, v| I::mul(v, factor));
         // The maximum does not depend on order; a NaN shows in the sum.
-        let max = I::splat(x.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m }));
+        let whole = x.len() / I::LANES * I::LANES;
+        let mut largest = I::splat(f32::NEG_INFINITY);
+        for i in (0..whole).step_by(I::LANES) {
+            let v = I::load(x.as_ptr().add(i));
+            largest = I::select_gt(v, largest, v, largest);
+        }
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        I::store(lanes.as_mut_ptr(), largest);
+        let rest = lanes.iter().chain(&x[whole..]);
+        let max = I::splat(rest.fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m }));
         map!(I, x, |_, v| super::exp::exp::<I>(I::sub(v, max)));
         let sum = I::splat(reduce!(I, x, |s, v| I::add(s, v)));
         map!(I, x, |_, v| I::div(v, sum));

@@ -50,6 +50,26 @@ macro_rules! shared_operations {
         unsafe fn pow2_of_magic(t: v128) -> v128 {
             i32x4_add(i32x4_shl(t, 23), i32x4_splat(0x3F80_0000))
         }
+        #[inline(always)]
+        unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+            // SAFETY: the caller guarantees four rows of four floats on both sides.
+            unsafe {
+                let [a, b, c, d] = std::array::from_fn(|i| v128_load(x.add(i * stride).cast()));
+                let (ab, cd) =
+                    (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+                let (ab_high, cd_high) =
+                    (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+                let rows = [
+                    i64x2_shuffle::<0, 2>(ab, cd),
+                    i64x2_shuffle::<1, 3>(ab, cd),
+                    i64x2_shuffle::<0, 2>(ab_high, cd_high),
+                    i64x2_shuffle::<1, 3>(ab_high, cd_high),
+                ];
+                for (j, row) in rows.into_iter().enumerate() {
+                    v128_store(out.add(j * width).cast(), row);
+                }
+            }
+        }
     };
 }
 

@@ -5,12 +5,31 @@ use std::arch::x86_64::*;
 
 use super::isa::Isa;
 
+/// [`Isa::transpose4`] in the registers that every x86-64 has.
+#[inline(always)]
+unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+    // SAFETY: the caller guarantees four rows of four floats on both sides; SSE is baseline.
+    unsafe {
+        let [mut a, mut b, mut c, mut d] = std::array::from_fn(|i| _mm_loadu_ps(x.add(i * stride)));
+        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+        for (j, row) in [a, b, c, d].into_iter().enumerate() {
+            _mm_storeu_ps(out.add(j * width), row);
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512;
 
 impl Isa for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { transpose4(x, stride, out, width) }
+    }
 
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self::V {
@@ -83,6 +102,12 @@ pub(crate) struct Avx2;
 impl Isa for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { transpose4(x, stride, out, width) }
+    }
 
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self::V {
@@ -189,6 +214,12 @@ unsafe fn exact(a: __m128, b: __m128, c: __m128) -> __m128 {
 impl Isa for Sse2 {
     type V = __m128;
     const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { transpose4(x, stride, out, width) }
+    }
 
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self::V {
