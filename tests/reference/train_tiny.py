@@ -210,7 +210,7 @@ def main():
                 group["lr"] = peak * rate(step, args.steps)
             optimizer.zero_grad()
         # The last tenth sees whole pictures, as the model will.
-        keep = args.keep if step < 0.9 * args.steps else None
+        keep = args.keep if args.keep < 49 and step < 0.9 * args.steps else None
         loss = loss_of(model, tokens, batches.next(), rng, generator, keep)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
