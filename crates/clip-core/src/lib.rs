@@ -7,6 +7,7 @@ pub mod config;
 mod embedding;
 mod error;
 pub mod image;
+pub mod index;
 mod kernel;
 mod model;
 mod provenance;

@@ -1,6 +1,9 @@
 //! One error type for the crate; each part keeps its own detailed one.
 
-use crate::{fetch::FetchError, model::ModelError, source::SourceError, store::StoreError};
+use crate::{
+    fetch::FetchError, model::ModelError, source::SourceError, store::StoreError,
+    verify::EndpointError,
+};
 
 /// Anything that can stop the scraper or fail one of its inputs.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +20,8 @@ pub enum Error {
     /// The engine refused an image or a text.
     #[error(transparent)]
     Clip(#[from] clip_core::Error),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// Writing a result failed (full disk, closed pipe, missing folder …).
     #[error("cannot write {what}: {source}")]
     Output { what: String, source: std::io::Error },
@@ -37,6 +42,7 @@ impl Error {
             Error::Source(_) => "source",
             Error::Store(e) => e.kind(),
             Error::Clip(e) => e.kind(),
+            Error::Endpoint(e) => e.kind(),
             Error::Output { .. } => "output",
             Error::Usage(_) => "usage",
             Error::Internal(_) => "internal",

@@ -5,10 +5,17 @@
 //! spreads over the cores itself), and one thread writes. A result is reported only after it is
 //! committed: kill the process at any moment, and the next run goes on from the last commit.
 
+mod shared;
+mod sources;
 mod stages;
 mod writer;
 
-use std::{collections::HashMap, sync::Arc, sync::Mutex, sync::PoisonError, time::Instant};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -20,12 +27,14 @@ use crate::{
     fetch::{Fetched, Fetcher, Slot, Validators},
     model::LoadedModel,
     report::{Progress, Summary, Unit},
-    source::{Location, Product, Source, SourceItem},
-    store::{ImageHash, ImageKey, Lookup, Store},
+    source::{Location, Product, SourceError},
+    store::{ImageHash, ImageKey, Lookup, Shard, Store, Write},
 };
+pub use shared::{Sharing, share};
+pub use sources::{retry, run};
 use writer::Outcome;
 
-/// Sizes of the stages.
+/// Sizes of the stages, and what a run is about.
 #[derive(Debug, Clone, Copy)]
 pub struct RunOptions {
     /// Images per call of the engine. Changes the speed, never a bit of a result.
@@ -34,17 +43,50 @@ pub struct RunOptions {
     pub decoders: usize,
     /// Images that may wait for their host at once.
     pub pending: usize,
+    /// For how many runs products stay in the store that their source no longer tells of.
+    pub keep_vanished: u32,
+    /// Only this share of the products.
+    pub shard: Option<Shard>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
         let decoders = std::thread::available_parallelism().map_or(2, |n| n.get());
-        RunOptions { batch: 8, decoders, pending: 256 }
+        RunOptions { batch: 8, decoders, pending: 256, keep_vanished: 3, shard: None }
     }
 }
 
 /// Set to `true` to end a run early: what is decoded is still embedded and stored.
 pub type Cancel = watch::Receiver<bool>;
+
+/// What a run works with.
+#[derive(Debug)]
+pub struct Setup {
+    pub fetcher: Fetcher,
+    pub model: Arc<LoadedModel>,
+    pub options: RunOptions,
+    pub progress: Progress,
+    pub cancel: Cancel,
+}
+
+impl Setup {
+    /// Values per vector.
+    pub fn dim(&self) -> usize {
+        self.model.clip.config().projection_dim
+    }
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Goes to the store as it is.
+    Note(Write),
+    /// A product to store, whose images are to be embedded; relative paths start at the folder.
+    Product(Product, Arc<Path>),
+    /// An image of a product that is stored already.
+    Image(ImageKey, Arc<Path>),
+    BadRecord(SourceError),
+}
 
 /// An image whose bytes are at hand.
 struct Job {
@@ -64,41 +106,40 @@ struct Context {
     cancel: Cancel,
 }
 
-/// Runs everything that `source` yields into `store`, which must have begun the provenance of
-/// `model` ([`Store::begin`]).
+/// Brings everything that `inputs` yields into `store`, which must have begun the provenance of
+/// the model ([`Store::begin`]). Gives the store back.
 ///
 /// # Errors
-/// What stops a run: the source or the store cannot be read or written. Failures of single
-/// images are counted in the summary and kept in the store's quarantine.
-pub async fn run(
-    source: Box<dyn Source>,
-    fetcher: Fetcher,
-    model: Arc<LoadedModel>,
+/// What stops a run: the store cannot be read or written. Failures of single images are counted
+/// in the summary and kept in the store's quarantine.
+pub(crate) async fn process(
+    inputs: mpsc::Receiver<Input>,
     store: Box<dyn Store>,
-    options: RunOptions,
-    progress: &Progress,
-    cancel: Cancel,
-) -> Result<Summary, Error> {
+    setup: &Setup,
+) -> Result<(Summary, Box<dyn Store>), Error> {
     let started = Instant::now();
-    let base = source.base();
+    let options = setup.options;
+    let (store, lookup) = crate::embed::blocking(move || {
+        let lookup = store.lookup();
+        (store, lookup)
+    })
+    .await?;
     let context = Arc::new(Context {
-        fetcher,
-        model,
-        lookup: Mutex::new(store.lookup()?),
+        fetcher: setup.fetcher.clone(),
+        model: setup.model.clone(),
+        lookup: Mutex::new(lookup?),
         in_flight: InFlight::default(),
         options,
-        cancel: cancel.clone(),
+        cancel: setup.cancel.clone(),
     });
-    let task = progress.task("images", Some(0), Unit::Items);
+    let task = setup.progress.task("images", Some(0), Unit::Items);
 
-    let (product_tx, products) = mpsc::channel::<SourceItem>(64);
     let (job_tx, jobs) = mpsc::channel::<Job>(2 * options.decoders.max(1));
     let (decoded_tx, decoded) = std::sync::mpsc::sync_channel(2 * options.batch.max(1));
     let (outcome_tx, outcomes) = mpsc::channel::<Outcome>(256);
 
-    let reading = tokio::spawn(source.run(product_tx));
     let writing = thread({
-        let (context, progress) = (context.clone(), progress.clone());
+        let (context, progress) = (context.clone(), setup.progress.clone());
         move || writer::write(store, outcomes, &context.in_flight, &task, &progress)
     });
     let embedding = thread({
@@ -115,20 +156,17 @@ pub async fn run(
         .collect();
     drop((jobs, decoded_tx)); // each stage ends when the one before it has
 
-    stages::fetch(&context, products, &base, &job_tx, &outcome_tx).await;
+    stages::fetch(&context, inputs, &job_tx, &outcome_tx).await;
     drop((job_tx, outcome_tx));
     for worker in decoding {
         join(worker).await?;
     }
     join(embedding).await?;
     // First the writer's error: it is the cause when the other stages stopped early.
-    let mut summary = join(writing).await??;
-    summary.interrupted = *cancel.borrow();
-    if !summary.interrupted {
-        join(reading).await??;
-    }
+    let (mut summary, store) = join(writing).await??;
+    summary.interrupted = *setup.cancel.borrow();
     summary.seconds = started.elapsed().as_secs_f64();
-    Ok(summary)
+    Ok((summary, store))
 }
 
 fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -15,6 +15,7 @@ const NEEDS: [Need; 9] = [
     Need::Aarch64Gcc,
     Need::Qemu,
     Need::Node,
+    Need::Python,
 ];
 
 /// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu).

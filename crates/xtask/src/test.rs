@@ -42,7 +42,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         about: "all tests on this machine",
-        needs: &[Need::Cc],
+        needs: &[Need::Cc, Need::Python],
         run: || Ok(cargo().args("test --workspace").run_tests()?.to_string()),
     },
     Stage {

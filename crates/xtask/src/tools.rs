@@ -25,6 +25,8 @@ pub(crate) enum Need {
     Qemu,
     /// Runs wasm.
     Node,
+    /// Makes environments for PyPI's Postgres server and readers of exports.
+    Python,
 }
 
 impl Need {
@@ -38,6 +40,7 @@ impl Need {
             Need::Aarch64Gcc => "aarch64 C library and linker".to_owned(),
             Need::Qemu => "qemu-user for aarch64".to_owned(),
             Need::Node => "Node 20 or newer".to_owned(),
+            Need::Python => "Python 3.10 or newer, with venv".to_owned(),
         }
     }
 
@@ -64,6 +67,11 @@ impl Need {
                 let version = Cmd::new("node").arg("--version").probe()?;
                 let number = cross::version(version.trim_start_matches('v'))?;
                 (number >= (20, 0)).then_some(version)
+            }
+            Need::Python => {
+                let version = "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')";
+                let version = Cmd::new("python3").arg("-c").arg(version).probe()?;
+                (cross::version(&version)? >= (3, 10)).then(|| format!("Python {version}"))
             }
         }
     }
@@ -96,6 +104,7 @@ impl Need {
             Need::Aarch64Gcc => apt(&["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
             Need::Qemu => apt(&["qemu-user"]),
             Need::Node => apt(&["nodejs"]),
+            Need::Python => apt(&["python3", "python3-venv"]),
         }
     }
 

@@ -40,6 +40,12 @@ pub(crate) trait Isa: Copy {
         }
     }
 
+    /// Integer dot product (any order gives the same); compiled with the features of the path.
+    #[inline(always)]
+    fn dot_i8(a: &[i8], b: &[i16]) -> i32 {
+        a.iter().zip(b).fold(0i32, |sum, (&a, &b)| sum.wrapping_add(i32::from(a) * i32::from(b)))
+    }
+
     /// Asks for the cache line at `p`, which need not be a valid address.
     #[inline(always)]
     fn prefetch(_p: *const u8) {}

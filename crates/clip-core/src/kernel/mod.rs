@@ -196,6 +196,7 @@ pub(crate) struct Kernels {
     transpose: unsafe fn(&[f32], usize, usize, &mut [f32], usize),
     layer_norm: unsafe fn(&mut [f32], &[f32], &[f32], f32),
     dot: unsafe fn(&[f32], &[f32]) -> f32,
+    dot_i8: unsafe fn(&[i8], &[i16]) -> i32,
     functions: unsafe fn(&mut [f32], Function),
     #[cfg(feature = "bench")]
     lanes: usize,
@@ -271,6 +272,12 @@ impl Kernels {
         unsafe { (self.dot)(a, b) }
     }
 
+    /// Integer dot product of vectors of equal length whose sums stay inside i32.
+    pub(crate) fn dot_i8(&self, a: &[i8], b: &[i16]) -> i32 {
+        // SAFETY: `self` exists only where the CPU has the instruction set.
+        unsafe { (self.dot_i8)(a, b) }
+    }
+
     /// e^x in the contract's bits.
     pub(crate) fn exp(&self, x: f32) -> f32 {
         let mut value = [x];
@@ -342,6 +349,10 @@ macro_rules! path {
                 unsafe { norm::dot::<$isa>(a, b) }
             }
             $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn dot_i8(a: &[i8], b: &[i16]) -> i32 {
+                <$isa as isa::Isa>::dot_i8(a, b)
+            }
+            $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn functions(x: &mut [f32], function: Function) {
                 // SAFETY: the table's reader guarantees the instruction set.
                 unsafe { super::functions::<$isa>(x, function) }
@@ -364,6 +375,7 @@ macro_rules! path {
             transpose: $module::transpose,
             layer_norm: $module::layer_norm,
             dot: $module::dot,
+            dot_i8: $module::dot_i8,
             functions: $module::functions,
             #[cfg(feature = "bench")]
             lanes: <$isa as isa::Isa>::LANES,

@@ -51,6 +51,26 @@ macro_rules! shared_operations {
             i32x4_add(i32x4_shl(t, 23), i32x4_splat(0x3F80_0000))
         }
         #[inline(always)]
+        fn dot_i8(a: &[i8], b: &[i16]) -> i32 {
+            let (a, a_tail) = a.as_chunks::<8>();
+            let (b, b_tail) = b.as_chunks::<8>();
+            let mut sum = i32x4_splat(0);
+            for (a, b) in a.iter().zip(b) {
+                // SAFETY: 8 bytes and 16 bytes are there; wasm loads need no alignment.
+                let (a, b) =
+                    unsafe { (i16x8_load_extend_i8x8(a.as_ptr()), v128_load(b.as_ptr().cast())) };
+                sum = i32x4_add(sum, i32x4_dot_i16x8(a, b));
+            }
+            let lanes = [
+                i32x4_extract_lane::<0>(sum),
+                i32x4_extract_lane::<1>(sum),
+                i32x4_extract_lane::<2>(sum),
+                i32x4_extract_lane::<3>(sum),
+            ];
+            let tail = a_tail.iter().zip(b_tail).map(|(&a, &b)| i32::from(a) * i32::from(b));
+            lanes.into_iter().chain(tail).fold(0, i32::wrapping_add)
+        }
+        #[inline(always)]
         unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
             // SAFETY: the caller guarantees four rows of four floats on both sides.
             unsafe {

@@ -2,14 +2,14 @@
 
 use std::{
     io::{self, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use clap::{Args, ValueEnum};
 use clip_core::{Provenance, Towers, trace::Stage};
 use serde::Serialize;
 
-use super::{Context, ModelArgs, output, output_error};
+use super::{Context, ModelArgs, OutputArgs};
 use crate::{
     Error,
     embed::{Embedded, Embedder, blocking},
@@ -38,9 +38,8 @@ pub(super) struct EmbedArgs {
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Where to write [default: standard output].
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
     /// The vector as the model projects it (HF's get_image_features), not normalised.
     #[arg(long)]
     raw: bool,
@@ -85,9 +84,9 @@ impl EmbedArgs {
         embedder.fetcher = Fetcher::new(Caps { bytes, ..Caps::default() }, Retry::default())?;
         embedder.trace = self.trace;
         let provenance = embedder.model.provenance.clone();
-        let fail = output_error(self.output.as_ref());
+        let fail = self.output.error();
         let mut printer = Printer {
-            out: output(self.output.as_deref())?,
+            out: self.output.open()?,
             format: self.format,
             raw: self.raw,
             provenance: &provenance,

@@ -1,11 +1,18 @@
 //! The command line: one file per subcommand.
 
+mod completions;
 mod embed;
 mod export;
+mod index;
 mod inspect;
+mod merge;
 mod model;
+mod outcome;
+mod retry;
 mod run;
 mod search;
+mod verify;
+mod work;
 
 use std::{
     fs::File,
@@ -15,7 +22,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clip_core::{
     Towers,
     image::{Limits, Profile},
@@ -26,14 +33,16 @@ use crate::{
     Error,
     config::Environment,
     embed::blocking,
-    model::{LoadOptions, LoadedModel, ModelSpec},
-    report::{EXIT_ERROR, Progress},
+    model::{LoadOptions, LoadedModel, ModelFiles, ModelSpec},
+    report::{EXIT_ERROR, EXIT_OK, Progress},
+    store::StoreTarget,
 };
 
 /// CLIP embeddings of every product image of a fashion shop.
 ///
-/// Exit codes: 0 all well; 1 could not run; 2 finished, but some inputs failed; 130 ended by
-/// Ctrl-C.
+/// Exit codes: 0 all well; 1 could not run; 2 finished, but more inputs failed than --max-failures
+/// allows; 3 the vectors are not those that `verify` compared them with; 130 ended by Ctrl-C or
+/// SIGTERM.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -43,8 +52,19 @@ struct Cli {
     /// More on standard error; twice for every request. RUST_LOG says it in detail.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// How messages of the log look.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum LogFormat {
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +73,12 @@ enum Command {
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Export(export::ExportArgs),
+    Retry(retry::RetryArgs),
+    Work(work::WorkArgs),
+    Merge(merge::MergeArgs),
+    Index(index::IndexArgs),
+    Completions(completions::CompletionsArgs),
+    Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -60,14 +86,25 @@ enum Command {
 
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            // clap would exit with 2, which means something else here.
+            return ExitCode::from(if e.use_stderr() { EXIT_ERROR } else { EXIT_OK });
+        }
+    };
     let level = match cli.verbose {
         0 => "warn",
         1 => "warn,scraper=info",
         _ => "info,scraper=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match cli.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
 
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -82,7 +119,13 @@ pub fn main() -> ExitCode {
             Command::Embed(args) => args.run(&context).await,
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
-            Command::Export(args) => args.run(),
+            Command::Export(args) => args.run().await,
+            Command::Merge(args) => args.run().await,
+            Command::Retry(args) => args.run(&context).await,
+            Command::Work(args) => args.run(&context).await,
+            Command::Index(args) => args.run(&context).await,
+            Command::Completions(args) => args.run(Cli::command()),
+            Command::Verify(args) => args.run(&context).await,
             Command::Inspect(args) => args.run(&context).await,
             Command::Model(command) => command.run(&context).await,
         }
@@ -153,6 +196,15 @@ impl PreprocessingArgs {
 
 impl ModelArgs {
     async fn load(&self, context: &Context, towers: Towers) -> Result<LoadedModel, Error> {
+        Ok(self.load_files(context, towers).await?.0)
+    }
+
+    /// The model, and where it came from.
+    async fn load_files(
+        &self,
+        context: &Context,
+        towers: Towers,
+    ) -> Result<(LoadedModel, ModelFiles), Error> {
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.get())
@@ -163,7 +215,11 @@ impl ModelArgs {
         let files = crate::model::find(&spec, &context.environment.hub, &context.progress).await?;
         let (profile, limits) = (self.preprocessing.profile, self.preprocessing.limits());
         let options = LoadOptions { towers, profile, limits };
-        Ok(blocking(move || crate::model::load(&files, &options)).await??)
+        let load = move || {
+            let model = crate::model::load(&files, &options)?;
+            Ok::<_, Error>((model, files))
+        };
+        blocking(load).await?
     }
 }
 
@@ -172,19 +228,46 @@ fn spec(model: Option<&str>, context: &Context) -> Result<ModelSpec, Error> {
     Ok(ModelSpec::parse(model.unwrap_or(&context.environment.model))?)
 }
 
-/// Standard output, or the file that `--output` names.
-fn output(path: Option<&Path>) -> Result<Box<dyn Write>, Error> {
-    match path {
-        None => Ok(Box::new(BufWriter::new(io::stdout().lock()))),
-        Some(path) if path == Path::new("-") => Ok(Box::new(BufWriter::new(io::stdout().lock()))),
-        Some(path) => match File::create(path) {
-            Ok(file) => Ok(Box::new(BufWriter::new(file))),
-            Err(source) => Err(Error::Output { what: path.display().to_string(), source }),
-        },
+/// Where results go.
+#[derive(Debug, Args)]
+struct OutputArgs {
+    /// Where to write [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    /// The file, unless it is standard output.
+    fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
+    fn open(&self) -> Result<Box<dyn Write + Send>, Error> {
+        match self.file() {
+            Some(path) => create(path),
+            None => Ok(Box::new(BufWriter::new(io::stdout()))),
+        }
+    }
+
+    fn error(&self) -> impl Fn(io::Error) -> Error + use<> {
+        output_error(self.file())
     }
 }
 
-fn output_error(path: Option<&PathBuf>) -> impl Fn(io::Error) -> Error + use<> {
+fn create(path: &Path) -> Result<Box<dyn Write + Send>, Error> {
+    let file = File::create(path).map_err(output_error(Some(path)))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+fn output_error(path: Option<&Path>) -> impl Fn(io::Error) -> Error + use<> {
     let what = path.map_or_else(|| "standard output".into(), |path| path.display().to_string());
     move |source| Error::Output { what: what.clone(), source }
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// What holds the results: an SQLite file, or a Postgres database with pgvector.
+    #[arg(long, value_name = "FILE|postgres://…", default_value = "scraper.db")]
+    store: StoreTarget,
 }

@@ -1,18 +1,18 @@
 //! `scraper search`: the products closest to a text or an image.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use clip_core::Towers;
 
-use super::{Context, ModelArgs};
+use super::{Context, ModelArgs, StoreArgs};
 use crate::{
     Error,
-    embed::Embedder,
+    embed::{Embedder, blocking},
     report::EXIT_OK,
-    search::{Hit, search},
+    search::Hit,
     source::Location,
-    store::{SqliteStore, Store, StoreError},
+    store::{Filter, StoreError, View},
 };
 
 /// Finds products by a text or an image (exact cosine similarity).
@@ -20,6 +20,7 @@ use crate::{
 /// Examples:
 ///   scraper search "red floral dress"
 ///   scraper search --image photo.jpg --top 5 --format json
+///   scraper search "boots" --filter 'price<100' --filter availability=in_stock
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct SearchArgs {
@@ -32,9 +33,19 @@ pub(super) struct SearchArgs {
     /// Number of products.
     #[arg(long, value_name = "N", default_value_t = 12)]
     top: usize,
-    /// The store that `scraper run` filled.
-    #[arg(long, value_name = "FILE", default_value = "scraper.db")]
-    store: PathBuf,
+    /// Only products for which this holds; may be repeated. FIELD=VALUE, FIELD!=VALUE,
+    /// FIELD~PART, price<NUMBER, <=, >, >=; VALUE|VALUE is one of several. Fields are source, id,
+    /// title, description, brand, category, price, currency, availability, and attributes.
+    #[arg(long, value_name = "CONDITION")]
+    filter: Vec<String>,
+    /// Also products that have vanished from their source.
+    #[arg(long)]
+    vanished: bool,
+    /// Lets Postgres use its index (`scraper index`): faster in large stores, and may miss some.
+    #[arg(long)]
+    approximate: bool,
+    #[command(flatten)]
+    store: StoreArgs,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
@@ -50,9 +61,17 @@ enum Format {
 
 impl SearchArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let store = SqliteStore::open_existing(&self.store)?;
-        let Some(stored) = store.provenance()? else {
-            let store = self.store.display();
+        let filter = Filter::parse(&self.filter).map_err(|e| Error::Usage(e.to_string()))?;
+        let view = View { filter, vanished: self.vanished };
+        let target = self.store.store.clone();
+        let open = move || {
+            let store = target.open_existing()?;
+            let provenance = store.provenance()?;
+            Ok::<_, StoreError>((store, provenance))
+        };
+        let (store, stored) = blocking(open).await??;
+        let Some(stored) = stored else {
+            let store = &self.store.store;
             return Err(Error::Usage(format!(
                 "the store {store} is empty: run `scraper run` first"
             )));
@@ -70,7 +89,10 @@ impl SearchArgs {
             }
             (None, text) => embedder.embed_text(text.as_deref().unwrap_or_default()).await?,
         };
-        let hits = search(&store, &query.embedding.normalized(), self.top)?;
+        let (top, approximate) = (self.top, self.approximate);
+        let query = query.embedding.normalized();
+        let search = move || store.search(&query, top, &view, approximate);
+        let hits = blocking(search).await??;
         match self.format {
             Format::Json => {
                 let json = serde_json::to_string_pretty(&hits)
@@ -87,8 +109,8 @@ fn table(hits: &[Hit]) -> String {
     let width = |text: fn(&Hit) -> &str, head: usize| {
         hits.iter().map(|hit| text(hit).chars().count()).max().unwrap_or(0).clamp(head, 40)
     };
-    let title: fn(&Hit) -> &str = |hit| hit.title.as_deref().unwrap_or("-");
-    let id: fn(&Hit) -> &str = |hit| &hit.id;
+    let title: fn(&Hit) -> &str = |hit| hit.product.title.as_deref().unwrap_or("-");
+    let id: fn(&Hit) -> &str = |hit| &hit.product.id;
     let (id_width, title_width) = (width(id, 7), width(title, 5));
     let mut text =
         format!("  #  cosine  {:<id_width$}  {:<title_width$}  image\n", "product", "title");

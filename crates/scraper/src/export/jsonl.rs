@@ -5,18 +5,20 @@ use std::io::{self, Write};
 use clip_core::Provenance;
 use serde::Serialize;
 
-use super::{each, values};
+use super::{Facts, each, values};
 use crate::{
     Error,
     model::hex,
-    store::{Row, Store},
+    store::{Row, Store, View},
 };
 
 #[derive(Serialize)]
 struct Line<'a> {
-    id: &'a str,
-    title: Option<&'a str>,
-    url: Option<&'a str>,
+    #[serde(flatten)]
+    product: Facts<'a>,
+    /// Complete reads of its source that no longer told of the product.
+    #[serde(skip_serializing_if = "present")]
+    missed: u32,
     image: &'a str,
     position: u32,
     sha256: String,
@@ -29,13 +31,22 @@ struct Line<'a> {
     provenance: &'a Provenance,
 }
 
-/// All vectors, ordered by product and position. Returns their number.
+fn present(missed: &u32) -> bool {
+    *missed == 0
+}
+
+/// The vectors of `view`, ordered by source, product and position. Returns their number.
 ///
 /// # Errors
 /// The store cannot be read, or `out` cannot be written.
-pub fn jsonl(store: &dyn Store, raw: bool, out: &mut dyn Write) -> Result<usize, Error> {
+pub fn jsonl(
+    store: &dyn Store,
+    view: &View,
+    raw: bool,
+    out: &mut dyn Write,
+) -> Result<usize, Error> {
     let mut count = 0;
-    each(store, |mut row, provenance| {
+    each(store, view, |mut row, provenance| {
         count += 1;
         let values = values(&mut row, raw);
         write_line(out, &row, provenance, !raw, Some(&values))
@@ -51,9 +62,8 @@ pub(super) fn write_line(
     embedding: Option<&[f32]>,
 ) -> io::Result<()> {
     let line = Line {
-        id: &row.product,
-        title: row.title.as_deref(),
-        url: row.url.as_deref(),
+        product: Facts::of(&row.product),
+        missed: row.missed,
         image: &row.image,
         position: row.position,
         sha256: hex(&row.hash),

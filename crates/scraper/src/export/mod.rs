@@ -1,17 +1,21 @@
 //! The store's vectors in forms that other programs read.
 
+mod facts;
 mod jsonl;
 pub mod npy;
+mod parquet;
 
 use std::io::{self, Write};
 
 use clip_core::{Embedding, Provenance};
 
+pub(crate) use facts::Facts;
 pub use jsonl::jsonl;
+pub use parquet::parquet;
 
 use crate::{
     Error,
-    store::{Row, Store, StoreError},
+    store::{Row, Store, StoreError, View},
 };
 
 /// The values as they are exported: of unit length unless `raw`.
@@ -20,20 +24,21 @@ fn values(row: &mut Row, raw: bool) -> Vec<f32> {
     if raw { values } else { Embedding::from_raw(values).normalized().into_values() }
 }
 
-/// All vectors as one NumPy array `[rows, dim]`, and one JSON line per row into `rows`.
+/// The vectors of `view` as one NumPy array `[rows, dim]`, and one JSON line per row into `rows`.
 /// Returns the number of rows.
 ///
 /// # Errors
 /// The store cannot be read, or an output cannot be written.
 pub fn npy(
     store: &dyn Store,
+    view: &View,
     raw: bool,
     out: &mut dyn Write,
     rows: Option<&mut dyn Write>,
 ) -> Result<usize, Error> {
     // The header needs the number of rows; counting is cheaper than holding all of them.
     let (mut count, mut dim, mut even) = (0, 0, true);
-    store.rows(&mut |row| {
+    store.rows(view, &mut |row| {
         even &= count == 0 || dim == row.values.len();
         dim = row.values.len();
         count += 1;
@@ -45,7 +50,7 @@ pub fn npy(
     let fail = |source| Error::Output { what: "the export".into(), source };
     out.write_all(&npy::header(count, dim)).map_err(fail)?;
     let mut rows = rows;
-    each(store, |mut row, provenance| {
+    each(store, view, |mut row, provenance| {
         let values = values(&mut row, raw);
         npy::write_row(out, &values)?;
         match &mut rows {
@@ -59,11 +64,12 @@ pub fn npy(
 /// Visits every row until a write fails.
 fn each(
     store: &dyn Store,
+    view: &View,
     mut write: impl FnMut(Row, &Provenance) -> io::Result<()>,
 ) -> Result<(), Error> {
     let Some(provenance) = store.provenance()? else { return Ok(()) };
     let mut failure = None;
-    store.rows(&mut |row| match write(row, &provenance) {
+    store.rows(view, &mut |row| match write(row, &provenance) {
         Ok(()) => true,
         Err(e) => {
             failure = Some(e);

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::{sync::mpsc::Sender, task::JoinSet};
 
 use super::*;
+use crate::embed::blocking;
 
 /// How long a batch waits for more images before it is embedded as it is.
 const FILL: Duration = Duration::from_millis(50);
@@ -25,8 +26,7 @@ pub(super) struct Decoded {
 /// Starts a download for every image of every product.
 pub(super) async fn fetch(
     context: &Arc<Context>,
-    mut products: mpsc::Receiver<SourceItem>,
-    base: &Path,
+    mut inputs: mpsc::Receiver<Input>,
     jobs: &Sender<Job>,
     out: &Sender<Outcome>,
 ) {
@@ -34,22 +34,22 @@ pub(super) async fn fetch(
     let pending = Arc::new(Semaphore::new(context.options.pending.max(1)));
     let mut downloads = JoinSet::new();
     let all = async {
-        while let Some(item) = products.recv().await {
-            let product = match item {
-                Ok(product) => product,
-                Err(e) => match out.send(Outcome::BadRecord(e)).await {
-                    Ok(()) => continue,
-                    Err(_) => return, // the store failed; its error is the run's
-                },
+        while let Some(input) = inputs.recv().await {
+            let (keys, base, outcome) = match input {
+                Input::Note(write) => (Vec::new(), None, Outcome::Note(write)),
+                Input::BadRecord(e) => (Vec::new(), None, Outcome::BadRecord(e)),
+                Input::Image(key, base) => (vec![key], Some(base), Outcome::Image),
+                Input::Product(product, base) => {
+                    (keys(&product), Some(base), Outcome::Product(product))
+                }
             };
-            let Product { id, images, .. } = product.clone();
-            if out.send(Outcome::Product(product)).await.is_err() {
-                return;
+            if out.send(outcome).await.is_err() {
+                return; // the store failed; its error is the run's
             }
-            for (position, address) in (0..).zip(images) {
-                let key = ImageKey { product: id.clone(), position, address };
+            let Some(base) = base else { continue };
+            for key in keys {
                 let Ok(permit) = pending.clone().acquire_owned().await else { return };
-                let (context, base) = (context.clone(), base.to_owned());
+                let (context, base) = (context.clone(), base.clone());
                 let (jobs, out) = (jobs.clone(), out.clone());
                 downloads.spawn(async move {
                     let _permit = permit;
@@ -67,22 +67,43 @@ pub(super) async fn fetch(
     // Dropping the set drops the downloads that are still running.
 }
 
+fn keys(product: &Product) -> Vec<ImageKey> {
+    let Product { source, id, images, .. } = product;
+    (0..)
+        .zip(images)
+        .map(|(position, address)| ImageKey {
+            source: source.clone(),
+            product: id.clone(),
+            position,
+            address: address.clone(),
+        })
+        .collect()
+}
+
 /// Brings one image to the decoders. A send fails only when the run is ending.
 async fn fetch_one(
-    context: &Context,
+    context: &Arc<Context>,
     key: ImageKey,
     base: &Path,
     jobs: &Sender<Job>,
     out: &Sender<Outcome>,
 ) {
-    let known = {
-        let lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
-        lookup.validators(&key)
-    };
-    let known = match known {
-        Ok(known) => known,
+    // The answer may take a round trip to a database.
+    let asked = blocking({
+        let (context, key) = (context.clone(), key.clone());
+        move || {
+            let mut lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
+            lookup.validators(&key)
+        }
+    });
+    let known = match asked.await {
+        Ok(Ok(known)) => known,
+        Ok(Err(e)) => {
+            let _ = out.send(Outcome::Stop(e.into())).await;
+            return;
+        }
         Err(e) => {
-            let _ = out.send(Outcome::Store(e)).await;
+            let _ = out.send(Outcome::Stop(e)).await;
             return;
         }
     };
@@ -120,12 +141,12 @@ pub(super) fn decode(
         let image = Image { key, hash, bytes: bytes.len() as u64, validators };
         let Some(image) = context.in_flight.claim(image) else { continue };
         let known = {
-            let lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
             lookup.has_vector(&image.hash)
         };
         let outcome = match known {
             Ok(true) => Outcome::Known(image),
-            Err(e) => Outcome::Store(e),
+            Err(e) => Outcome::Stop(e.into()),
             // One bad image must not end the night, even if a decoder panics over it.
             Ok(false) => {
                 let processor = context.model.clip.processor();

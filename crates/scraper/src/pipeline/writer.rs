@@ -7,7 +7,7 @@ use crate::{
     Error,
     report::{FailureNote, Progress, Summary, Task},
     source::{Product, SourceError},
-    store::{ImageHash, ImageKey, Store, StoreError, Write},
+    store::{ImageHash, ImageKey, Store, Write},
 };
 
 /// Results per transaction at most.
@@ -15,7 +15,10 @@ const GROUP: usize = 256;
 
 /// What became of something.
 pub(super) enum Outcome {
+    Note(Write),
     Product(Product),
+    /// An image to come, of a product that is stored already.
+    Image,
     BadRecord(SourceError),
     NotFetched {
         key: ImageKey,
@@ -33,8 +36,8 @@ pub(super) enum Outcome {
         kind: String,
         message: String,
     },
-    /// A worker could not read the store: the run ends.
-    Store(StoreError),
+    /// A worker could not go on: the run ends.
+    Stop(Error),
 }
 
 /// Runs until all senders are gone.
@@ -44,7 +47,7 @@ pub(super) fn write(
     in_flight: &InFlight,
     task: &Task,
     progress: &Progress,
-) -> Result<Summary, Error> {
+) -> Result<(Summary, Box<dyn Store>), Error> {
     let mut summary = Summary::default();
     let mut group = Vec::with_capacity(GROUP);
     while outcomes.blocking_recv_many(&mut group, GROUP) > 0 {
@@ -75,7 +78,7 @@ pub(super) fn write(
         task.set(summary.embedded + summary.reused + summary.failed);
     }
     task.finish();
-    Ok(summary)
+    Ok((summary, store))
 }
 
 /// Whether bytes have a vector now; `Err` holds kind and message of the refusal.
@@ -91,6 +94,8 @@ struct Commit {
 impl Commit {
     fn add(&mut self, outcome: Outcome, summary: &mut Summary) -> Result<(), Error> {
         match outcome {
+            Outcome::Note(write) => self.writes.push(write),
+            Outcome::Image => summary.images += 1,
             Outcome::Product(product) => {
                 summary.products += 1;
                 summary.images += product.images.len() as u64;
@@ -126,7 +131,7 @@ impl Commit {
                 self.finished.push((image.hash, Err((kind.clone(), message.clone()))));
                 self.fail(image.key, kind, message, summary);
             }
-            Outcome::Store(e) => return Err(e.into()),
+            Outcome::Stop(e) => return Err(e),
         }
         Ok(())
     }

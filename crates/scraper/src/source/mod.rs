@@ -56,6 +56,26 @@ pub enum Availability {
     Discontinued,
 }
 
+impl Availability {
+    const NAMES: [(&str, Availability); 5] = [
+        ("in_stock", Availability::InStock),
+        ("out_of_stock", Availability::OutOfStock),
+        ("preorder", Availability::Preorder),
+        ("backorder", Availability::Backorder),
+        ("discontinued", Availability::Discontinued),
+    ];
+
+    /// `"in_stock"` …, as it is serialised.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, value)| *value == self).map_or("", |(name, _)| name)
+    }
+
+    /// The inverse of [`Availability::as_str`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+}
+
 /// What a source sends: a product, or a record that could not be read (the source goes on).
 pub type SourceItem = Result<Product, SourceError>;
 
@@ -66,6 +86,11 @@ pub type Running = Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>
 pub trait Source: Send {
     /// What it is, for messages ("folder ./images").
     fn describe(&self) -> String;
+
+    /// [`Product::source`] of all its products.
+    fn name(&self) -> String {
+        String::new()
+    }
 
     /// Against this folder relative image paths are read.
     fn base(&self) -> PathBuf;

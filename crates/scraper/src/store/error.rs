@@ -35,11 +35,39 @@ pub enum StoreError {
     Full,
     #[error("the store is damaged: {0}. Restore a copy, or start a new one with --store")]
     Damaged(String),
+    #[error(
+        "the store cannot be read or written: {0}. What was committed is safe. Look at the disk \
+         (space, quota, largest file), and run the command again"
+    )]
+    Io(String),
+    #[error("{} exists already: merge into a new file", .0.display())]
+    Exists(PathBuf),
+    #[error("{} does not fit the other stores: {reason}", .path.display())]
+    Unmergeable { path: PathBuf, reason: String },
+    #[error("the store {0} is empty: run `scraper run` first")]
+    Empty(String),
+    #[error(
+        "cannot connect to {url}: {reason}. Look whether the server runs, and at user, password and \
+         database in --store"
+    )]
+    Connect { url: String, reason: String },
+    #[error(
+        "the database lacks pgvector and this user may not add it: {0}. Have an administrator run \
+         `CREATE EXTENSION vector` there"
+    )]
+    NoPgvector(String),
+    #[error("the database: {0}. What was committed is safe; run the command again to go on")]
+    Postgres(String),
     #[error("store: {0}")]
     Sqlite(rusqlite::Error),
 }
 
 impl StoreError {
+    /// In which fields two provenances differ, in words.
+    pub(super) fn differences(stored: &Provenance, run: &Provenance) -> String {
+        differences(stored, run)
+    }
+
     /// A short stable name for programs.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -48,8 +76,13 @@ impl StoreError {
             StoreError::Foreign(_) | StoreError::Newer { .. } => "store.format",
             StoreError::InUse(_) | StoreError::Lock { .. } => "store.in_use",
             StoreError::Provenance { .. } => "store.provenance",
-            StoreError::Full => "store.full",
+            StoreError::Full | StoreError::Io(_) => "store.full",
+            StoreError::Exists(_) => "store.exists",
+            StoreError::Unmergeable { .. } => "store.unmergeable",
             StoreError::Damaged(_) => "store.damaged",
+            StoreError::Empty(_) => "store.empty",
+            StoreError::Connect { .. } | StoreError::NoPgvector(_) => "store.open",
+            StoreError::Postgres(_) => "store.postgres",
             StoreError::Sqlite(_) => "store",
         }
     }
@@ -59,10 +92,20 @@ impl From<rusqlite::Error> for StoreError {
     fn from(e: rusqlite::Error) -> Self {
         match e.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(ErrorCode::SystemIoFailure) => StoreError::Io(e.to_string()),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Damaged(e.to_string())
             }
             _ => StoreError::Sqlite(e),
+        }
+    }
+}
+
+impl From<postgres::Error> for StoreError {
+    fn from(e: postgres::Error) -> Self {
+        match e.code().map(|code| code.code()) {
+            Some("53100") => StoreError::Full, // disk_full
+            _ => StoreError::Postgres(super::postgres::causes(&e)),
         }
     }
 }

@@ -1,17 +1,30 @@
 //! Where products, vectors and failures are kept between runs.
 
 mod error;
+mod filter;
 mod lock;
-mod schema;
+mod postgres;
+mod shard;
 mod sqlite;
+mod target;
 
-use clip_core::Provenance;
+use std::path::PathBuf;
+
+use clip_core::{NormalizedEmbedding, Provenance};
 
 pub use error::StoreError;
+pub use filter::{Filter, FilterError};
 pub use lock::RunLock;
-pub use sqlite::{SqliteLookup, SqliteStore};
+pub use postgres::{Claim, Filler, PostgresStore, PostgresUrl, Queue, RunState};
+pub use shard::{Shard, ShardError};
+pub use sqlite::{Merged, SqliteLookup, SqliteStore, merge};
+pub use target::StoreTarget;
 
-use crate::{fetch::Validators, source::Product};
+use crate::{
+    fetch::Validators,
+    search::{Hit, scan},
+    source::Product,
+};
 
 /// SHA-256 of an image file: the same bytes are embedded once, under however many addresses.
 pub type ImageHash = [u8; 32];
@@ -19,6 +32,8 @@ pub type ImageHash = [u8; 32];
 /// One image of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ImageKey {
+    /// [`Product::source`]; two sources may use the same ids.
+    pub source: String,
     pub product: String,
     /// Place among the product's images, from 0.
     pub position: u32,
@@ -30,6 +45,8 @@ pub struct ImageKey {
 /// A change to be stored. A slice of them is one transaction.
 #[derive(Debug)]
 pub enum Write {
+    /// A source that the run reads, and the folder its relative image paths start from.
+    Source { name: String, base: PathBuf },
     /// The product and the addresses of its images, as the source now tells them. What was known
     /// of an image is kept where its address did not change.
     Product(Product),
@@ -43,12 +60,21 @@ pub enum Write {
     Failure { key: ImageKey, kind: String, message: String },
 }
 
+/// Which vectors to look at.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    pub filter: Filter,
+    /// Also products that the last complete read of their source did not tell of.
+    pub vanished: bool,
+}
+
 /// One stored vector with the product it belongs to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Row {
-    pub product: String,
-    pub title: Option<String>,
-    pub url: Option<String>,
+    /// Without its list of images.
+    pub product: Product,
+    /// Complete reads of its source that no longer told of the product.
+    pub missed: u32,
     /// Address of the image.
     pub image: String,
     pub position: u32,
@@ -63,15 +89,32 @@ pub struct Failure {
     pub key: ImageKey,
     pub kind: String,
     pub message: String,
+    /// The folder that a relative address starts from.
+    pub base: PathBuf,
+}
+
+/// What became of products that their sources no longer tell of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Missing for the first time: marked.
+    pub marked: u64,
+    /// Missing for too long: removed, with the vectors that only they used.
+    pub removed: u64,
 }
 
 /// A store of vectors of *one* provenance at a time.
 pub trait Store: Send {
-    /// Declares what this run computes. With `reembed` the store changes over to it.
+    /// Begins a run, and declares what it computes: vectors of `dim` values. With `reembed` the
+    /// store changes over to it.
     ///
     /// # Errors
     /// [`StoreError::Provenance`] if the store holds vectors of another provenance.
-    fn begin(&mut self, provenance: &Provenance, reembed: bool) -> Result<(), StoreError>;
+    fn begin(
+        &mut self,
+        provenance: &Provenance,
+        dim: usize,
+        reembed: bool,
+    ) -> Result<(), StoreError>;
 
     /// Stores all of `writes` or nothing. When it returns, a kill loses nothing of them.
     ///
@@ -79,19 +122,49 @@ pub trait Store: Send {
     /// Full disk, locked file, damaged file …
     fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
+    /// Marks what is left over of the sources `complete`, which this run read to their end, and
+    /// removes what has been missing for more than `keep` such runs.
+    ///
+    /// # Errors
+    /// Those of [`Store::apply`].
+    fn sweep(&mut self, complete: &[String], keep: u32) -> Result<Swept, StoreError>;
+
     /// The provenance of the vectors that [`Store::rows`] yields; `None` in an empty store.
     ///
     /// # Errors
     /// The store cannot be read.
     fn provenance(&self) -> Result<Option<Provenance>, StoreError>;
 
-    /// Calls `visit` with every vector, ordered by product and position, until it returns false.
+    /// Calls `visit` with every vector of `view`, ordered by source, product and position (by
+    /// their bytes), until it returns false.
     ///
     /// # Errors
     /// The store cannot be read.
-    fn rows(&self, visit: &mut dyn FnMut(Row) -> bool) -> Result<(), StoreError>;
+    fn rows(&self, view: &View, visit: &mut dyn FnMut(Row) -> bool) -> Result<(), StoreError>;
 
-    /// The quarantine, ordered by product and position.
+    /// The `top` products of `view` closest to `query`, best first; equal scores are ordered by
+    /// source and id. Exact, with the same scores to the last bit in every store, unless
+    /// `approximate` allows an index (where the store has one) to miss some.
+    ///
+    /// # Errors
+    /// The store cannot be read, or holds vectors of another length.
+    fn search(
+        &self,
+        query: &NormalizedEmbedding,
+        top: usize,
+        view: &View,
+        _approximate: bool,
+    ) -> Result<Vec<Hit>, StoreError> {
+        scan(query, top, &mut |visit| self.rows(view, visit))
+    }
+
+    /// The sources that were read, and the folders their relative image paths start from.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError>;
+
+    /// The quarantine, ordered by source, product and position.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -104,18 +177,19 @@ pub trait Store: Send {
     fn lookup(&self) -> Result<Box<dyn Lookup>, StoreError>;
 }
 
-/// Questions that the workers of a run ask, about what is committed.
+/// Questions that the workers of a run ask, about what is committed. They may take as long as a
+/// round trip to a database.
 pub trait Lookup: Send {
     /// Whether these bytes have a vector under the run's provenance.
     ///
     /// # Errors
     /// The store cannot be read.
-    fn has_vector(&self, hash: &ImageHash) -> Result<bool, StoreError>;
+    fn has_vector(&mut self, hash: &ImageHash) -> Result<bool, StoreError>;
 
     /// What the server said about the image when it was last fetched, if its vector is there
     /// (else it must be fetched anyway).
     ///
     /// # Errors
     /// The store cannot be read.
-    fn validators(&self, key: &ImageKey) -> Result<Option<Validators>, StoreError>;
+    fn validators(&mut self, key: &ImageKey) -> Result<Option<Validators>, StoreError>;
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -15,65 +14,10 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    server::{Reply, Request, Server},
-    support::{DIM, finished, png, ran, scraper, tiny_model},
+    server::{Reply, Server},
+    shop::{Shop, feed, number},
+    support::{DIM, finished, png, ran, scraper},
 };
-
-struct Shop {
-    dir: tempfile::TempDir,
-    model: PathBuf,
-}
-
-impl Shop {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let model = tiny_model(dir.path());
-        Shop { dir, model }
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = scraper(self.path());
-        command.args(args).arg("--model").arg(&self.model);
-        command
-    }
-
-    /// Runs `source` and gives the summary.
-    fn run(&self, source: &str, code: i32) -> Value {
-        let args = ["run", source, "--store", "s.db", "--summary-json", "summary.json"];
-        ran(&mut self.command(&args)).expect(code);
-        serde_json::from_slice(&fs::read(self.path().join("summary.json")).unwrap()).unwrap()
-    }
-
-    fn export(&self, store: &str) -> String {
-        ran(scraper(self.path()).args(["export", "--store", store])).expect(0).text()
-    }
-}
-
-/// `n` products whose images the server has under `/N.png`.
-fn feed(server: &Server, n: u32) -> String {
-    (0..n)
-        .map(|i| {
-            format!(
-                "{{\"id\":\"p{i:03}\",\"title\":\"T{i}\",\"image\":\"{}/{i}.png\"}}\n",
-                server.url
-            )
-        })
-        .collect()
-}
-
-fn number(request: &Request) -> u32 {
-    request.path.trim_start_matches('/').trim_end_matches(".png").parse().unwrap()
-}
 
 #[test]
 fn a_folder_is_embedded_once_and_failures_are_kept() {

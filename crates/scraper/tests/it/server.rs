@@ -1,7 +1,7 @@
 //! A local HTTP/1.1 server that answers as a test wants, rightly or wrongly.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -13,6 +13,7 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
@@ -44,6 +45,11 @@ impl Reply {
 
     pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
         Reply { body: body.into(), ..Reply::status(200) }
+    }
+
+    pub(crate) fn code(mut self, status: u16) -> Self {
+        self.status = status;
+        self
     }
 
     pub(crate) fn header(mut self, name: &str, value: impl ToString) -> Self {
@@ -109,18 +115,29 @@ impl Server {
 }
 
 fn read(stream: &TcpStream) -> Option<Request> {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    let first = lines.next()?;
+    let mut reader = BufReader::new(stream);
+    let mut line = || {
+        let mut text = String::new();
+        reader.read_line(&mut text).ok()?;
+        Some(text.trim_end().to_owned())
+    };
+    let first = line()?;
     let mut words = first.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let headers = lines
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
-        })
-        .collect();
-    Some(Request { method, path, headers })
+    let mut headers = Vec::new();
+    loop {
+        let text = line()?;
+        match text.split_once(':') {
+            Some((name, value)) => {
+                headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+            }
+            None => break,
+        }
+    }
+    let mut request = Request { method, path, headers, body: Vec::new() };
+    let length = request.header("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
+    reader.take(length).read_to_end(&mut request.body).ok()?;
+    Some(request)
 }
 
 fn write(mut stream: &TcpStream, request: &Request, reply: &Reply) -> std::io::Result<()> {

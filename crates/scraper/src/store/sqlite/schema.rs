@@ -10,7 +10,9 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [FIRST, SOURCES_AND_FACTS];
+
+const FIRST: &str = "
     CREATE TABLE provenances (
         id   INTEGER PRIMARY KEY,
         json TEXT NOT NULL UNIQUE
@@ -52,7 +54,66 @@ const MIGRATIONS: [&str; 1] = ["
         PRIMARY KEY (product, position),
         FOREIGN KEY (product, position) REFERENCES images ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
-"];
+";
+
+/// Several sources may use the same ids; products carry what shops tell of them, and the run that
+/// last saw them.
+const SOURCES_AND_FACTS: &str = "
+    ALTER TABLE current ADD COLUMN run INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE current ADD COLUMN shard TEXT;
+    CREATE TABLE sources (
+        name TEXT PRIMARY KEY,
+        base TEXT NOT NULL -- folder that relative image paths start from
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE products_2 (
+        source       TEXT NOT NULL,
+        id           TEXT NOT NULL,
+        title        TEXT,
+        description  TEXT,
+        url          TEXT,
+        brand        TEXT,
+        category     TEXT,
+        price        REAL,
+        currency     TEXT,
+        availability TEXT,
+        attributes   TEXT NOT NULL DEFAULT '{}', -- JSON object
+        seen         INTEGER NOT NULL DEFAULT 0, -- number of the run that last saw it
+        missed       INTEGER NOT NULL DEFAULT 0, -- complete runs since then
+        PRIMARY KEY (source, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE images_2 (
+        source        TEXT NOT NULL,
+        product       TEXT NOT NULL,
+        position      INTEGER NOT NULL,
+        address       TEXT NOT NULL,
+        sha256        BLOB,
+        bytes         INTEGER,
+        etag          TEXT,
+        last_modified TEXT,
+        PRIMARY KEY (source, product, position),
+        FOREIGN KEY (source, product) REFERENCES products_2 ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE quarantine_2 (
+        source   TEXT NOT NULL,
+        product  TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        kind     TEXT NOT NULL,
+        message  TEXT NOT NULL,
+        PRIMARY KEY (source, product, position),
+        FOREIGN KEY (source, product, position) REFERENCES images_2 ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO products_2 (source, id, title, url) SELECT '', id, title, url FROM products;
+    INSERT INTO images_2
+        SELECT '', product, position, address, sha256, bytes, etag, last_modified FROM images;
+    INSERT INTO quarantine_2 SELECT '', product, position, kind, message FROM quarantine;
+    DROP TABLE quarantine;
+    DROP TABLE images;
+    DROP TABLE products;
+    ALTER TABLE products_2 RENAME TO products;
+    ALTER TABLE images_2 RENAME TO images;
+    ALTER TABLE quarantine_2 RENAME TO quarantine;
+    CREATE INDEX images_by_sha256 ON images (sha256);
+";
 
 /// Brings a new or older file to the newest version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -61,6 +122,8 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     if version == known {
         return Ok(());
     }
+    // Tables that others refer to are replaced. Has no effect within a transaction.
+    connection.pragma_update(None, "foreign_keys", false)?;
     // Another process may migrate at the same time: look again under the write lock.
     let transaction =
         Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
@@ -87,4 +150,13 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
     Ok(found)
+}
+
+/// A file as version 1 of this program left it.
+#[cfg(test)]
+pub(super) fn first_version(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(FIRST).unwrap();
+    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
 }

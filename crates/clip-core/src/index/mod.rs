@@ -1,0 +1,203 @@
+//! A catalogue's vectors, searched exactly: a scan over int8 codes rules out what cannot be among
+//! the best, exact scores decide about the rest.
+//!
+//! Every code comes with a bound on how far its score can be from the exact one (Cauchy-Schwarz on
+//! what quantisation lost), so the result is that of an exact search, to the last bit of each
+//! score. Vectors are stored in two safetensors files:
+//!
+//! - **scan**: `mean` `[dim]` f32; for each row `codes` `[rows, dim]` i8, `scale` and `error`
+//!   `[rows]` f32, `group` `[rows]` u32. A row is about `mean + scale * codes`, and lies no farther
+//!   than `error` from it. Rows of a group (the images of a product) follow each other; groups
+//!   count from 0. The metadata hold `format`, `version` and `provenance` (JSON).
+//! - **exact**: `vectors` `[rows, dim]` f32, of unit length. Row i begins at
+//!   `8 + header + i * dim * 4`, so that single rows can be fetched.
+
+mod build;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use safetensors::{Dtype, SafeTensors};
+
+pub use build::{Builder, Mean, exact_header};
+pub use search::{Hit, Search};
+
+use crate::{NormalizedEmbedding, Provenance, kernel};
+
+/// What the metadata call a scan file.
+const FORMAT: &str = "clip-index";
+const VERSION: &str = "1";
+
+/// The scan file of a catalogue, ready to search.
+#[derive(Debug)]
+pub struct Index {
+    kernels: &'static kernel::Kernels,
+    provenance: Provenance,
+    dim: usize,
+    mean: Vec<f32>,
+    codes: Vec<i8>,
+    scale: Vec<f32>,
+    error: Vec<f32>,
+    group: Vec<u32>,
+}
+
+/// An index that cannot be used, or a query that does not fit it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    #[error("not a readable index: {0}. Export the catalogue again")]
+    Format(String),
+    #[error(
+        "the index holds vectors of {}, the query is of {}: export the catalogue with the same \
+         model, preprocessing and version", describe(.index), describe(.query)
+    )]
+    Provenance { index: Box<Provenance>, query: Box<Provenance> },
+    #[error("a vector of {found} values, the index has {expected}")]
+    Dimension { found: usize, expected: usize },
+    #[error("the vector of {0} is not of unit length: it holds NaN or is far from 1")]
+    NotUnit(String),
+    #[error(transparent)]
+    Kernel(#[from] kernel::KernelError),
+}
+
+impl IndexError {
+    /// A short stable name for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            IndexError::Format(_) => "index.format",
+            IndexError::Provenance { .. } => "index.provenance",
+            IndexError::Dimension { .. } => "index.dimension",
+            IndexError::NotUnit(_) => "index.not_unit",
+            IndexError::Kernel(_) => "kernel",
+        }
+    }
+}
+
+fn describe(p: &Provenance) -> String {
+    let weights = p.weights.get(..12).unwrap_or(&p.weights);
+    let Provenance { model, preprocessing, numerics, device, .. } = p;
+    format!("{model} (weights {weights}, {preprocessing}, numerics {numerics}, {device})")
+}
+
+impl Index {
+    /// Reads a scan file.
+    ///
+    /// # Errors
+    /// [`IndexError::Format`] says what is wrong with it.
+    pub fn parse(file: &[u8]) -> Result<Self, IndexError> {
+        let bad = |what: &str| IndexError::Format(what.into());
+        let tensors = SafeTensors::deserialize(file).map_err(|e| bad(&e.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(file).map_err(|e| bad(&e.to_string()))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let said = |key: &str| metadata.get(key).map(String::as_str).unwrap_or_default();
+        if said("format") != FORMAT {
+            return Err(bad("it does not say that it is an index"));
+        }
+        if said("version") != VERSION {
+            let found = said("version");
+            return Err(bad(&format!("version {found:?}, this program reads {VERSION:?}")));
+        }
+        let provenance = serde_json::from_str(said("provenance"))
+            .map_err(|e| bad(&format!("its provenance: {e}")))?;
+        let tensor = |name: &str, dtype: Dtype, shape: &[usize]| {
+            let view = tensors.tensor(name).map_err(|_| bad(&format!("it has no {name}")))?;
+            if view.dtype() != dtype || view.shape() != shape {
+                let (found, found_shape) = (view.dtype(), view.shape());
+                let text = format!("{name} is {found:?} {found_shape:?}, not {dtype:?} {shape:?}");
+                return Err(bad(&text));
+            }
+            Ok(view.data())
+        };
+        let codes = tensors.tensor("codes").map_err(|_| bad("it has no codes"))?;
+        let &[rows, dim] = codes.shape() else { return Err(bad("codes are not [rows, dim]")) };
+        if dim == 0 {
+            return Err(bad("vectors without values"));
+        }
+        let floats = |name, shape: &[usize]| -> Result<Vec<f32>, IndexError> {
+            let bytes = tensor(name, Dtype::F32, shape)?.as_chunks::<4>().0;
+            let values: Vec<f32> = bytes.iter().map(|&b| f32::from_le_bytes(b)).collect();
+            match values.iter().all(|x| x.is_finite()) {
+                true => Ok(values),
+                false => Err(bad(&format!("{name} holds NaN or infinity"))),
+            }
+        };
+        let codes = tensor("codes", Dtype::I8, &[rows, dim])?;
+        let group = tensor("group", Dtype::U32, &[rows])?.as_chunks::<4>().0;
+        let group: Vec<u32> = group.iter().map(|&b| u32::from_le_bytes(b)).collect();
+        let ordered = group.windows(2).all(|pair| pair[1] == pair[0] || pair[1] == pair[0] + 1);
+        if !ordered || group.first().is_some_and(|&first| first != 0) {
+            return Err(bad("its groups are not in order"));
+        }
+        Ok(Index {
+            kernels: kernel::Path::detect()?.kernels()?,
+            provenance,
+            dim,
+            mean: floats("mean", &[dim])?,
+            codes: codes.iter().map(|&code| code.cast_signed()).collect(),
+            scale: floats("scale", &[rows])?,
+            error: floats("error", &[rows])?,
+            group,
+        })
+    }
+
+    /// Vectors.
+    pub fn rows(&self) -> usize {
+        self.group.len()
+    }
+
+    /// Groups (products).
+    pub fn groups(&self) -> usize {
+        self.group.last().map_or(0, |&last| last as usize + 1)
+    }
+
+    /// Values of a vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// What made the vectors.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// Whether vectors of `query` may be compared with those of the index. Where two copies of the
+    /// same weights come from does not matter.
+    ///
+    /// # Errors
+    /// [`IndexError::Provenance`].
+    pub fn accepts(&self, query: &Provenance) -> Result<(), IndexError> {
+        let index = &self.provenance;
+        let same = index.weights == query.weights
+            && index.preprocessing == query.preprocessing
+            && index.numerics == query.numerics
+            && index.device == query.device;
+        if same {
+            return Ok(());
+        }
+        let (index, query) = (Box::new(index.clone()), Box::new(query.clone()));
+        Err(IndexError::Provenance { index, query })
+    }
+
+    /// Scans for the `top` groups among those that `allowed` lets through.
+    ///
+    /// # Errors
+    /// A query of another length, or not of unit length.
+    pub fn search(
+        &self,
+        query: &NormalizedEmbedding,
+        top: usize,
+        allowed: impl Fn(u32) -> bool,
+    ) -> Result<Search, IndexError> {
+        search::scan(self, query, top, allowed)
+    }
+}
+
+/// Refuses what is not of unit length.
+fn check(values: &[f32], dim: usize, what: &str) -> Result<(), IndexError> {
+    if values.len() != dim {
+        return Err(IndexError::Dimension { found: values.len(), expected: dim });
+    }
+    let norm: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    // Also false for NaN.
+    if (norm - 1.0).abs() < 1e-3 { Ok(()) } else { Err(IndexError::NotUnit(what.into())) }
+}

@@ -1,0 +1,37 @@
+//! `scraper index`: makes approximate search fast.
+
+use clap::Args;
+
+use super::{Context, StoreArgs};
+use crate::{
+    Error,
+    embed::blocking,
+    report::EXIT_OK,
+    store::{PostgresStore, StoreTarget},
+};
+
+/// Makes an HNSW index over the vectors of a Postgres store, for `scraper search --approximate`
+/// and for SQL of your own.
+///
+/// Exact search needs none. The store keeps the index up to date from then on.
+#[derive(Debug, Args)]
+pub(super) struct IndexArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl IndexArgs {
+    pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let StoreTarget::Postgres(url) = self.store.store else {
+            return Err(Error::Usage(
+                "only a Postgres store has an index; an SQLite file is searched exactly, without \
+                 one"
+                .into(),
+            ));
+        };
+        context.progress.note(&format!("Indexing {url}; this may take minutes."));
+        blocking(move || PostgresStore::open(&url)?.index()).await??;
+        println!("The index is there.");
+        Ok(EXIT_OK)
+    }
+}

@@ -1,0 +1,42 @@
+//! `scraper merge`: one store from those of a run's shards.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output_error;
+use crate::{Error, embed::blocking, report::EXIT_OK, store};
+
+/// Joins the stores that runs with --shard have written into a new one.
+///
+/// Of each store only the products of its shard count, so all may start as copies of one store.
+///
+/// Example:
+///   scraper merge shard-1.db shard-2.db --store shop.db
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct MergeArgs {
+    /// The stores of all shards.
+    #[arg(required = true)]
+    parts: Vec<PathBuf>,
+    /// The SQLite file to make.
+    #[arg(long, value_name = "FILE")]
+    store: PathBuf,
+}
+
+impl MergeArgs {
+    pub(super) async fn run(self) -> Result<u8, Error> {
+        if let Some(folder) = self.store.parent() {
+            std::fs::create_dir_all(folder).map_err(output_error(Some(&self.store)))?;
+        }
+        let out = self.store.clone();
+        let merged = blocking(move || store::merge(&self.parts, &self.store)).await??;
+        println!(
+            "{} products and {} vectors in {}",
+            merged.products,
+            merged.vectors,
+            out.display()
+        );
+        Ok(EXIT_OK)
+    }
+}

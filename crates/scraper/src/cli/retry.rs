@@ -1,0 +1,94 @@
+//! `scraper retry`: what failed, once more.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use clap::Args;
+use clip_core::Towers;
+
+use super::{
+    Context, ModelArgs, StoreArgs,
+    outcome::OutcomeArgs,
+    run::{NetworkArgs, interruption},
+};
+use crate::{
+    Error,
+    embed::blocking,
+    pipeline::{self, RunOptions, Setup},
+    report::EXIT_OK,
+    store::StoreError,
+};
+
+/// Fetches and embeds the images that failed, and only these. Sources are not read again.
+///
+/// Examples:
+///   scraper retry --failed --store shop.db
+///   scraper retry --failed --kind fetch.status --kind fetch.timeout
+///   scraper retry --list
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct RetryArgs {
+    /// All images in the quarantine.
+    #[arg(long, required_unless_present_any = ["kind", "list"])]
+    failed: bool,
+    /// Only failures of this kind (`--list` shows them); may be repeated.
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<String>,
+    /// Shows what failed and why, as JSON lines, and fetches nothing.
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Images per batch; changes the speed, no bit of any result.
+    #[arg(long, value_name = "N", default_value = "8")]
+    batch: NonZeroUsize,
+    #[command(flatten)]
+    outcome: OutcomeArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+impl RetryArgs {
+    pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let target = self.store.store.clone();
+        let failures = blocking(move || target.open_existing()?.failures());
+        let mut failures = failures.await??;
+        failures.retain(|failure| self.kind.is_empty() || self.kind.contains(&failure.kind));
+        if self.list {
+            for failure in failures {
+                let line = serde_json::json!({
+                    "source": failure.key.source,
+                    "id": failure.key.product,
+                    "position": failure.key.position,
+                    "image": failure.key.address,
+                    "kind": failure.kind,
+                    "message": failure.message,
+                });
+                println!("{line}");
+            }
+            return Ok(EXIT_OK);
+        }
+        if failures.is_empty() {
+            println!("Nothing to retry: no image of {} failed.", self.store.store);
+            return Ok(EXIT_OK);
+        }
+        let setup = Setup {
+            fetcher: self.network.fetcher(&self.model)?,
+            model: Arc::new(self.model.load(context, Towers::Vision).await?),
+            options: RunOptions { batch: self.batch.get(), ..RunOptions::default() },
+            progress: context.progress.clone(),
+            cancel: interruption(context),
+        };
+        let (target, provenance, dim) =
+            (self.store.store, setup.model.provenance.clone(), setup.dim());
+        let open = move || {
+            let (mut store, lock) = target.open(None)?;
+            store.begin(&provenance, dim, false)?;
+            Ok::<_, StoreError>((store, lock))
+        };
+        let (store, _lock) = blocking(open).await??;
+        let summary = pipeline::retry(failures, store, &setup).await?;
+        self.outcome.tell("scraper retry", &summary)
+    }
+}

@@ -1,0 +1,303 @@
+//! A run that several processes share through a queue in Postgres.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{self, error::TrySendError},
+    task::JoinHandle,
+};
+
+use super::{
+    Cancel, Input, Setup, join, process,
+    sources::{self, Read},
+};
+use crate::{
+    Error,
+    embed::blocking,
+    model::LoadedModel,
+    report::{FailureNote, Progress, Summary},
+    source::Source,
+    store::{Filler, PostgresStore, PostgresUrl, Queue, Store, StoreError, Swept, Write},
+};
+
+/// How often an idle process looks whether there is something to do.
+const POLL: Duration = Duration::from_millis(100);
+/// Changes per transaction while the queue is filled.
+const GROUP: usize = 256;
+
+/// How processes share a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Sharing {
+    /// Images of a process that does not answer for so long are given to others.
+    pub lease: Duration,
+    /// How long a process without sources waits for a run to begin.
+    pub wait: Duration,
+    /// Changes the store over to this run's model.
+    pub reembed: bool,
+}
+
+/// Takes part in a run. The first process with `sources` reads them; all embed. When the one that
+/// reads dies, another with sources reads them anew.
+///
+/// The summary counts what this process did.
+///
+/// # Errors
+/// What stops a run: the database cannot be reached, no source can be read, the store holds
+/// vectors of another provenance, no run begins in time.
+pub async fn share(
+    sources: Option<Vec<Box<dyn Source>>>,
+    url: &PostgresUrl,
+    setup: &Setup,
+    sharing: Sharing,
+) -> Result<Summary, Error> {
+    let worker = Worker {
+        sources,
+        begun: false,
+        model: setup.model.clone(),
+        keep: setup.options.keep_vanished,
+        batch: setup.options.batch.max(1),
+        sharing,
+        cancel: setup.cancel.clone(),
+        progress: setup.progress.clone(),
+        runtime: Handle::current(),
+    };
+    let (url, provenance) = (url.clone(), setup.model.provenance.clone());
+    let joined = blocking(move || {
+        let mut queue = Queue::open(&url, sharing.lease)?;
+        let mut worker = worker;
+        worker.join(&mut queue)?;
+        let mut store = PostgresStore::open(&url)?;
+        let dim = worker.model.clip.config().projection_dim;
+        store.begin(&provenance, dim, false)?;
+        Ok::<_, Error>((queue, worker, store))
+    });
+    let (queue, worker, store) = joined.await??;
+
+    // A process takes little more than it has at hand; the rest is for the others.
+    let (out, inputs) = mpsc::channel(1);
+    let claiming = tokio::task::spawn_blocking(move || worker.run(queue, out));
+    let (mut summary, _) = process(inputs, Box::new(store), setup).await?;
+    let Done { mut queue, swept, filled } = join(claiming).await??;
+    blocking(move || queue.release()).await??;
+    (summary.vanished, summary.removed) = (swept.marked, swept.removed);
+    if let Some(filled) = filled {
+        summary.products = filled.products;
+        for note in filled.bad_records {
+            summary.bad_records += 1;
+            summary.note(note);
+        }
+        sources::conclude(filled.reads, &mut summary, &setup.progress)?;
+    }
+    Ok(summary)
+}
+
+/// The part of a process that talks with the queue.
+struct Worker {
+    /// Until they are read.
+    sources: Option<Vec<Box<dyn Source>>>,
+    /// This process began the run.
+    begun: bool,
+    model: Arc<LoadedModel>,
+    keep: u32,
+    batch: usize,
+    sharing: Sharing,
+    cancel: Cancel,
+    progress: Progress,
+    runtime: Handle,
+}
+
+struct Done {
+    queue: Queue,
+    swept: Swept,
+    filled: Option<Filled>,
+}
+
+/// What reading the sources came to.
+#[derive(Default)]
+struct Filled {
+    products: u64,
+    bad_records: Vec<FailureNote>,
+    reads: Vec<Read>,
+}
+
+impl Worker {
+    /// Begins a run, or waits for one.
+    fn join(&mut self, queue: &mut Queue) -> Result<(), Error> {
+        let started = Instant::now();
+        let provenance = &self.model.provenance;
+        while !*self.cancel.borrow() {
+            if self.sources.is_some() && queue.try_read()? {
+                self.begin(queue)?;
+                break;
+            }
+            if let Some(state) = queue.state()?
+                && !state.finished
+            {
+                if state.provenance == *provenance {
+                    self.progress.note("Another process reads the sources; joining its run.");
+                    break;
+                }
+                if !self.sharing.reembed {
+                    let (stored, run) = (Box::new(state.provenance), Box::new(provenance.clone()));
+                    return Err(StoreError::Provenance { stored, run }.into());
+                }
+            }
+            if self.sources.is_none() && started.elapsed() > self.sharing.wait {
+                return Err(Error::Usage(format!(
+                    "no run began within {} s: start `scraper run` on this store, or wait longer \
+                     (--wait)",
+                    self.sharing.wait.as_secs()
+                )));
+            }
+            sleep(POLL);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, queue: &mut Queue) -> Result<(), Error> {
+        let dim = self.model.clip.config().projection_dim;
+        queue.begin(&self.model.provenance, dim, self.sharing.reembed)?;
+        self.begun = true;
+        Ok(())
+    }
+
+    /// Leases images and sends them into the pipeline until the run is over.
+    fn run(mut self, mut queue: Queue, out: mpsc::Sender<Input>) -> Result<Done, Error> {
+        let beat = self.sharing.lease / 3;
+        let mut beaten = Instant::now();
+        let mut claimed = VecDeque::new();
+        let mut reading: Option<JoinHandle<Result<Filled, Error>>> = None;
+        let (mut swept, mut filled) = (Swept::default(), None);
+        while !*self.cancel.borrow() && !out.is_closed() {
+            if beaten.elapsed() >= beat {
+                queue.heartbeat()?;
+                beaten = Instant::now();
+            }
+            if let Some(input) = claimed.pop_front() {
+                match out.try_send(input) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(input)) => {
+                        claimed.push_front(input);
+                        sleep(POLL / 10);
+                    }
+                    Err(TrySendError::Closed(_)) => break,
+                }
+                continue;
+            }
+            // First, so that a process that reads leaves nothing in the queue meanwhile.
+            if filled.is_none() && self.sources.is_some() && reading.is_none() && self.begun {
+                reading = self.read(&queue)?;
+            }
+            let claims = queue.claim(2 * self.batch)?;
+            if !claims.is_empty() {
+                claimed.extend(
+                    claims
+                        .into_iter()
+                        .map(|claim| Input::Image(claim.key, Arc::from(claim.base.as_path()))),
+                );
+                continue;
+            }
+            if let Some(task) = reading.take() {
+                if task.is_finished() {
+                    filled = Some(self.runtime.block_on(join(task))??);
+                } else {
+                    reading = Some(task);
+                    sleep(POLL / 5);
+                }
+                continue;
+            }
+            match queue.state()? {
+                Some(state) if !state.finished => {
+                    if queue.try_read()? {
+                        if !state.read {
+                            self.take_over(&mut queue)?;
+                        } else if !queue.is_open()? {
+                            swept = queue.finish(self.keep)?;
+                            break;
+                        }
+                    }
+                }
+                _ => break,
+            }
+            sleep(POLL);
+        }
+        Ok(Done { queue, swept, filled })
+    }
+
+    /// The process that read the sources ended before it was through.
+    fn take_over(&mut self, queue: &mut Queue) -> Result<(), Error> {
+        if self.sources.is_none() {
+            return Err(Error::Usage(
+                "the process that read the sources ended before it was through. What it had \
+                 found is done; start `scraper run` again for the rest"
+                    .into(),
+            ));
+        }
+        self.progress.note("The process that read the sources has ended; reading them here.");
+        self.begin(queue)
+    }
+
+    /// Starts to fill the queue.
+    fn read(&mut self, queue: &Queue) -> Result<Option<JoinHandle<Result<Filled, Error>>>, Error> {
+        let Some(sources) = self.sources.take() else { return Ok(None) };
+        let filler = queue.filler()?;
+        let (out, inputs) = mpsc::channel(GROUP);
+        let cancel = self.cancel.clone();
+        Ok(Some(self.runtime.spawn(async move {
+            let reading: Vec<_> = sources
+                .into_iter()
+                .map(|source| tokio::spawn(sources::read(source, None, out.clone())))
+                .collect();
+            drop(out);
+            let cancelled = cancel.clone();
+            let filling = blocking(move || fill(filler, inputs, &cancel));
+            let (mut filler, mut filled) = filling.await??;
+            if *cancelled.borrow() {
+                return Ok(filled);
+            }
+            for source in reading {
+                filled.reads.push(join(source).await?);
+            }
+            let complete = sources::complete(&filled.reads);
+            blocking(move || filler.read(&complete)).await??;
+            Ok(filled)
+        })))
+    }
+}
+
+/// Writes what the sources tell into the store and the queue.
+fn fill(
+    mut filler: Filler,
+    mut inputs: mpsc::Receiver<Input>,
+    cancel: &Cancel,
+) -> Result<(Filler, Filled), Error> {
+    let mut filled = Filled::default();
+    let mut group = Vec::with_capacity(GROUP);
+    while !*cancel.borrow() && inputs.blocking_recv_many(&mut group, GROUP) > 0 {
+        let mut writes = Vec::with_capacity(group.len());
+        for input in group.drain(..) {
+            match input {
+                Input::Note(write) => writes.push(write),
+                Input::Product(product, _) => {
+                    filled.products += 1;
+                    writes.push(Write::Product(product));
+                }
+                Input::BadRecord(e) => filled.bad_records.push(FailureNote {
+                    product: String::new(),
+                    image: String::new(),
+                    kind: "source".into(),
+                    message: e.to_string(),
+                }),
+                Input::Image(..) => {}
+            }
+        }
+        filler.add(&writes)?;
+    }
+    Ok((filler, filled))
+}

@@ -1,0 +1,210 @@
+//! What a run did: for people, for programs, for GitHub.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use super::{EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_OK, MaxFailures};
+
+/// At most so many failures are told one by one; the store's quarantine has them all.
+const TOLD: usize = 20;
+
+/// One failure, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailureNote {
+    pub product: String,
+    pub image: String,
+    pub kind: String,
+    pub message: String,
+}
+
+impl std::fmt::Display for FailureNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.product.is_empty() {
+            return write!(f, "{}", self.message);
+        }
+        if self.message.contains(&self.image) {
+            return write!(f, "product {}: {}", self.product, self.message);
+        }
+        write!(f, "product {}, {}: {}", self.product, self.image, self.message)
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Summary {
+    pub products: u64,
+    pub images: u64,
+    /// Vectors computed in this run.
+    pub embedded: u64,
+    /// Images whose bytes had a vector already.
+    pub reused: u64,
+    /// Of those, images that the server vouched for without sending them (304).
+    pub not_modified: u64,
+    /// Images that failed; they are in the quarantine with the reason.
+    pub failed: u64,
+    /// Records of the source that could not be read.
+    pub bad_records: u64,
+    /// Sources, of several, that could not be read to their end.
+    pub sources_failed: u64,
+    /// Products that their sources no longer tell of: hidden now, removed some runs later.
+    pub vanished: u64,
+    /// Products that were removed because they had been missing for too long.
+    pub removed: u64,
+    /// Failures and unreadable records by kind.
+    pub failures_by_kind: BTreeMap<String, u64>,
+    /// The first of them.
+    pub first_failures: Vec<FailureNote>,
+    /// Bytes of all images that were read or downloaded.
+    pub bytes: u64,
+    pub seconds: f64,
+    /// Ended early on request.
+    pub interrupted: bool,
+    #[serde(skip)]
+    announced: usize,
+}
+
+impl Summary {
+    pub(crate) fn note(&mut self, failure: FailureNote) {
+        *self.failures_by_kind.entry(failure.kind.clone()).or_default() += 1;
+        if self.first_failures.len() < TOLD {
+            self.first_failures.push(failure);
+        }
+    }
+
+    /// The failures noted since the last call.
+    pub(crate) fn new_failures(&mut self) -> &[FailureNote] {
+        let from = std::mem::replace(&mut self.announced, self.first_failures.len());
+        self.first_failures.get(from..).unwrap_or_default()
+    }
+
+    /// Images, records and sources that failed.
+    pub fn failures(&self) -> u64 {
+        self.failed + self.bad_records + self.sources_failed
+    }
+
+    /// The exit code of the run, if so many failures are fine.
+    pub fn exit_code(&self, allowed: MaxFailures) -> u8 {
+        match self {
+            Summary { interrupted: true, .. } => EXIT_INTERRUPTED,
+            _ if allowed.covers(self.failures(), self.images) => EXIT_OK,
+            _ => EXIT_FAILURES,
+        }
+    }
+
+    /// A section of Markdown, as GitHub shows it for a job.
+    pub fn markdown(&self, title: &str) -> String {
+        let mut text = format!("### {}\n\n", cell(title));
+        if self.interrupted {
+            text += "**Interrupted**: what is done is stored; the next run goes on from there.\n\n";
+        }
+        text += "| products | images | embedded | reused | failed | read | time |\n";
+        text += "|---:|---:|---:|---:|---:|---:|---:|\n";
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {:.1} s |",
+            self.products,
+            self.images,
+            self.embedded,
+            self.reused,
+            self.failed,
+            HumanBytes(self.bytes),
+            self.seconds
+        );
+        if self.vanished + self.removed > 0 {
+            let _ = writeln!(
+                text,
+                "\n{} products vanished from their source, {} were removed.",
+                self.vanished, self.removed
+            );
+        }
+        if self.failures() > 0 {
+            text += "\n| failures | kind |\n|---:|---|\n";
+            for (kind, count) in &self.failures_by_kind {
+                let _ = writeln!(text, "| {count} | `{}` |", cell(kind));
+            }
+            text += "\n<details><summary>The first of them</summary>\n\n";
+            text += "| product | image | reason |\n|---|---|---|\n";
+            for note in &self.first_failures {
+                let FailureNote { product, image, message, .. } = note;
+                let _ =
+                    writeln!(text, "| {} | {} | {} |", cell(product), cell(image), cell(message));
+            }
+            text += "\n</details>\n";
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// Text of a shop cannot leave its cell, and is no markup.
+fn cell(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '|' => "&#124;".into(),
+            '<' => "&lt;".into(),
+            '>' => "&gt;".into(),
+            '&' => "&amp;".into(),
+            '`' | '*' | '_' | '[' | ']' | '\\' | '!' | '#' | '@' => format!("&#{};", c as u32),
+            c if c.is_control() => " ".into(),
+            c => c.to_string(),
+        })
+        .collect()
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rate = self.embedded as f64 / self.seconds.max(1e-9);
+        writeln!(f, "{} products, {} images", self.products, self.images)?;
+        writeln!(f, "  embedded {:>8}   {rate:.1} per second", self.embedded)?;
+        writeln!(f, "  reused   {:>8}   {} of them not modified", self.reused, self.not_modified)?;
+        writeln!(f, "  failed   {:>8}", self.failed)?;
+        if self.vanished + self.removed > 0 {
+            writeln!(f, "  vanished {:>8}   {} removed", self.vanished, self.removed)?;
+        }
+        if self.bad_records > 0 {
+            writeln!(f, "  unreadable records: {}", self.bad_records)?;
+        }
+        for (kind, count) in &self.failures_by_kind {
+            writeln!(f, "    {count:>8} x {kind}")?;
+        }
+        write!(f, "{} read in {:.1} s", HumanBytes(self.bytes), self.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_holds_what_shops_write() {
+        let mut summary = Summary { images: 3, failed: 1, ..Summary::default() };
+        summary.note(FailureNote {
+            product: "a|b".into(),
+            image: "x.jpg".into(),
+            kind: "fetch.status".into(),
+            message: "<script>\n**404**".into(),
+        });
+        let text = summary.markdown("Run");
+        assert!(text.contains("| a&#124;b | x.jpg | &lt;script&gt; &#42;&#42;404"), "{text}");
+        assert!(text.contains("| 1 | `fetch.status` |"), "{text}");
+        for line in text.lines().filter(|line| line.starts_with("| a")) {
+            assert_eq!(line.matches('|').count(), 4, "{line}");
+        }
+    }
+
+    #[test]
+    fn exit_codes() {
+        let code = |failed, interrupted, allowed: &str| {
+            let summary = Summary { images: 200, failed, interrupted, ..Summary::default() };
+            summary.exit_code(allowed.parse().unwrap())
+        };
+        assert_eq!(code(0, false, "0"), 0);
+        assert_eq!(code(1, false, "0"), 2);
+        assert_eq!(code(3, false, "3"), 0);
+        assert_eq!(code(4, false, "2%"), 0);
+        assert_eq!(code(5, false, "2%"), 2);
+        assert_eq!(code(0, true, "0"), 130);
+    }
+}

@@ -1,0 +1,128 @@
+//! A connection that can be used from everywhere.
+
+use std::{fmt, str::FromStr, thread, time::Duration};
+
+use postgres::{Client, Config, config::Host};
+use rustls::ClientConfig;
+use rustls_platform_verifier::ConfigVerifierExt;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::StoreError;
+
+/// `postgres://user:password@host/database`, as libpq understands it (`sslmode` included).
+#[derive(Clone)]
+pub struct PostgresUrl(Config);
+
+impl PostgresUrl {
+    /// Whether `text` wants to be one.
+    pub fn is_meant(text: &str) -> bool {
+        ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
+    }
+}
+
+impl FromStr for PostgresUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Never with the text: it may hold a password.
+        let reason = |e: postgres::Error| format!("not a usable Postgres address: {}", causes(&e));
+        let mut config: Config = text.parse().map_err(reason)?;
+        config.application_name("clip-scraper");
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(15));
+        }
+        // Notices within a minute or so that the server is gone.
+        config.keepalives_idle(Duration::from_secs(30));
+        config.tcp_user_timeout(Duration::from_secs(60));
+        Ok(PostgresUrl(config))
+    }
+}
+
+/// Without the password.
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = match self.0.get_hosts().first() {
+            Some(Host::Tcp(host)) => host.clone(),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => "localhost".into(),
+        };
+        write!(f, "postgres://{host}/{}", self.0.get_dbname().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The client blocks, which is not allowed where async code runs; so it is only used from threads
+/// of its own. Starting one costs microseconds, a round trip to the server much more.
+pub(super) struct Connection(Option<Client>);
+
+impl Connection {
+    pub(super) fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let fail = |reason: String| StoreError::Connect { url: url.to_string(), reason };
+        let _ = rustls::crypto::ring::default_provider().install_default(); // may be set already
+        let tls = ClientConfig::with_platform_verifier().map_err(|e| fail(e.to_string()))?;
+        let client = outside(|| url.0.connect(MakeRustlsConnect::new(tls)))?
+            .map_err(|e| fail(causes(&e)))?;
+        let mut connection = Connection(Some(client));
+        connection.with(|client| {
+            // Names of others do not get in the way, and text is ordered by its bytes.
+            Ok(client.batch_execute("SET search_path = clip_scraper, public")?)
+        })?;
+        Ok(connection)
+    }
+
+    /// Runs `work` with the client.
+    pub(super) fn with<T: Send>(
+        &mut self,
+        work: impl FnOnce(&mut Client) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let Some(client) = &mut self.0 else {
+            return Err(StoreError::Postgres("the connection is closed".into()));
+        };
+        outside(|| work(client))?
+    }
+}
+
+/// Runs `work` on a thread where blocking is allowed.
+fn outside<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, StoreError> {
+    thread::scope(|scope| scope.spawn(work).join())
+        .map_err(|_| StoreError::Postgres("the client panicked; please report this".into()))
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            // Says good-bye to the server, which blocks too.
+            let _ = thread::spawn(move || drop(client)).join();
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+/// The error with what is behind it, which its own text leaves out.
+pub(in crate::store) fn causes(e: &postgres::Error) -> String {
+    if let Some(db) = e.as_db_error() {
+        let detail = db.detail().map_or_else(String::new, |detail| format!(" ({detail})"));
+        return format!("{}{detail}", db.message());
+    }
+    let mut text = e.to_string();
+    let mut source = std::error::Error::source(e);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text += &format!(": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

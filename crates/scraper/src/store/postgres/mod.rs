@@ -1,0 +1,141 @@
+//! The store in a Postgres database with pgvector: one for a team, and for many machines.
+//!
+//! The tables are in a schema of their own, `clip_scraper`; vectors of each provenance are in a
+//! table `vectors_<n>` with a column `vector(dim)`, so that they can have an index.
+
+mod connection;
+mod queue;
+mod read;
+mod schema;
+mod search;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use clip_core::{NormalizedEmbedding, Provenance};
+
+pub use connection::PostgresUrl;
+pub use queue::{Claim, Filler, Queue, RunState};
+
+use super::{Failure, ImageHash, ImageKey, Lookup, Row, Store, StoreError, Swept, View, Write};
+use crate::{fetch::Validators, search::Hit};
+use connection::Connection;
+pub(super) use connection::causes;
+
+/// See `schema.rs` for the tables.
+#[derive(Debug)]
+pub struct PostgresStore {
+    url: PostgresUrl,
+    connection: Mutex<Connection>,
+    /// Row of `provenances` that the run writes under.
+    provenance: Option<i32>,
+}
+
+impl PostgresStore {
+    /// Connects, making or migrating the tables.
+    ///
+    /// # Errors
+    /// [`StoreError`] says why the database cannot be used.
+    pub fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(url)?;
+        connection.with(|client| schema::migrate(client, url))?;
+        let provenance = connection.with(schema::current)?.map(|(id, _)| id);
+        Ok(PostgresStore { url: url.clone(), connection: Mutex::new(connection), provenance })
+    }
+
+    /// Makes the index for approximate search (HNSW over cosine distance), if it is not there.
+    /// May take minutes; others can go on working.
+    ///
+    /// # Errors
+    /// An empty store; vectors longer than pgvector indexes (2,000).
+    pub fn index(&mut self) -> Result<(), StoreError> {
+        let Some(id) = self.provenance else {
+            return Err(StoreError::Empty(self.url.to_string()));
+        };
+        self.lock().with(|client| search::index(client, id))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for PostgresStore {
+    fn begin(
+        &mut self,
+        provenance: &Provenance,
+        dim: usize,
+        reembed: bool,
+    ) -> Result<(), StoreError> {
+        let id = self.lock().with(|client| schema::declare(client, provenance, dim, reembed))?;
+        self.provenance = Some(id);
+        Ok(())
+    }
+
+    fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let batch = write::Batch::of(writes)?;
+        let provenance = self.provenance;
+        self.lock().with(|client| write::apply(client, &batch, provenance, false))
+    }
+
+    fn sweep(&mut self, complete: &[String], keep: u32) -> Result<Swept, StoreError> {
+        self.lock().with(|client| write::sweep(client, complete, keep))
+    }
+
+    fn provenance(&self) -> Result<Option<Provenance>, StoreError> {
+        Ok(self.lock().with(schema::current)?.map(|(_, provenance)| provenance))
+    }
+
+    fn rows(&self, view: &View, visit: &mut dyn FnMut(Row) -> bool) -> Result<(), StoreError> {
+        let Some(id) = self.provenance else { return Ok(()) };
+        read::rows(&mut self.lock(), id, view, visit)
+    }
+
+    fn search(
+        &self,
+        query: &NormalizedEmbedding,
+        top: usize,
+        view: &View,
+        approximate: bool,
+    ) -> Result<Vec<Hit>, StoreError> {
+        let Some(id) = self.provenance else { return Ok(Vec::new()) };
+        let question = search::Question { query, top, view, approximate };
+        self.lock().with(|client| search::search(client, id, &question))
+    }
+
+    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError> {
+        self.lock().with(|client| {
+            let rows = client.query("SELECT name, base FROM sources", &[])?;
+            Ok(rows.iter().map(|row| (row.get(0), row.get::<_, &str>(1).into())).collect())
+        })
+    }
+
+    fn failures(&self) -> Result<Vec<Failure>, StoreError> {
+        self.lock().with(read::failures)
+    }
+
+    fn lookup(&self) -> Result<Box<dyn Lookup>, StoreError> {
+        let connection = Connection::open(&self.url)?;
+        Ok(Box::new(PostgresLookup { connection, provenance: self.provenance }))
+    }
+}
+
+/// A connection for questions, beside the writer's.
+#[derive(Debug)]
+struct PostgresLookup {
+    connection: Connection,
+    provenance: Option<i32>,
+}
+
+impl Lookup for PostgresLookup {
+    fn has_vector(&mut self, hash: &ImageHash) -> Result<bool, StoreError> {
+        let Some(id) = self.provenance else { return Ok(false) };
+        self.connection.with(|client| read::has_vector(client, id, hash))
+    }
+
+    fn validators(&mut self, key: &ImageKey) -> Result<Option<Validators>, StoreError> {
+        let Some(id) = self.provenance else { return Ok(None) };
+        self.connection.with(|client| read::validators(client, id, key))
+    }
+}

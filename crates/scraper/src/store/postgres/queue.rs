@@ -1,0 +1,278 @@
+//! The work of a run, shared by several processes.
+//!
+//! One process reads the sources (it holds an advisory lock, which the database takes back when
+//! its connection ends); all lease images from the queue, a few at a time, and renew their leases
+//! while they work. What a process leaves behind when it dies is leased again by the others.
+
+use std::{path::PathBuf, time::Duration};
+
+use clip_core::Provenance;
+
+use super::{
+    Connection, ImageKey, PostgresStore, PostgresUrl, StoreError, Swept, Write, schema, write,
+};
+
+/// Held by the process that reads the sources and ends the run.
+const READER_LOCK: i64 = 0x434c_4950_0001;
+/// An image that so many workers took and none returned is given up.
+const TRIES: i32 = 5;
+
+/// One process's end of the queue.
+#[derive(Debug)]
+pub struct Queue {
+    url: PostgresUrl,
+    connection: Connection,
+    worker: i64,
+    lease: f64,
+    reader: bool,
+}
+
+/// An image to embed.
+#[derive(Debug)]
+pub struct Claim {
+    pub key: ImageKey,
+    /// The folder that a relative address starts from.
+    pub base: PathBuf,
+}
+
+/// Where the current run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunState {
+    pub provenance: Provenance,
+    /// The sources are read.
+    pub read: bool,
+    pub finished: bool,
+}
+
+impl Queue {
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn open(url: &PostgresUrl, lease: Duration) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(url)?;
+        connection.with(|client| schema::migrate(client, url))?;
+        let worker = connection
+            .with(|client| Ok(client.query_one("SELECT nextval('workers')", &[])?.try_get(0)?))?;
+        let lease = lease.as_secs_f64();
+        Ok(Queue { url: url.clone(), connection, worker, lease, reader: false })
+    }
+
+    /// Becomes the one process that reads the sources, if there is none.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn try_read(&mut self) -> Result<bool, StoreError> {
+        if !self.reader {
+            self.reader = self.connection.with(|client| {
+                let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&READER_LOCK])?;
+                Ok(row.try_get(0)?)
+            })?;
+        }
+        Ok(self.reader)
+    }
+
+    /// Lets another process read and finish.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn stop_reading(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.reader) {
+            self.connection.with(|client| {
+                client.execute("SELECT pg_advisory_unlock($1)", &[&READER_LOCK])?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Begins a run. Where others still work for a reader that died, theirs goes on.
+    ///
+    /// # Errors
+    /// [`StoreError::Provenance`] if the store holds vectors of another provenance.
+    pub fn begin(
+        &mut self,
+        provenance: &Provenance,
+        dim: usize,
+        reembed: bool,
+    ) -> Result<(), StoreError> {
+        self.connection.with(|client| {
+            schema::declare(client, provenance, dim, reembed)?;
+            let mut transaction = client.transaction()?;
+            let alive = transaction.query_one(
+                "SELECT NOT finished AND EXISTS (
+                     SELECT 1 FROM queue WHERE NOT done AND lease > now()
+                 ) FROM current",
+                &[],
+            )?;
+            if !alive.try_get::<_, bool>(0)? {
+                transaction.batch_execute("TRUNCATE queue")?;
+                transaction.execute("UPDATE current SET run = run + 1", &[])?;
+            }
+            transaction.execute("UPDATE current SET complete = NULL, finished = false", &[])?;
+            Ok(transaction.commit()?)
+        })
+    }
+
+    /// `None` before the first run.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn state(&mut self) -> Result<Option<RunState>, StoreError> {
+        self.connection.with(|client| {
+            let Some((_, provenance)) = schema::current(client)? else { return Ok(None) };
+            let row =
+                client.query_one("SELECT complete IS NOT NULL, finished FROM current", &[])?;
+            Ok(Some(RunState { provenance, read: row.try_get(0)?, finished: row.try_get(1)? }))
+        })
+    }
+
+    /// Leases up to `count` images.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn claim(&mut self, count: usize) -> Result<Vec<Claim>, StoreError> {
+        let (worker, lease) = (self.worker, self.lease);
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.connection.with(|client| {
+            give_up(client)?;
+            let rows = client.query(
+                "WITH next AS (
+                     SELECT source, product, position FROM queue
+                     WHERE NOT done AND lease < now()
+                     ORDER BY lease, source, product, position
+                     LIMIT $1 FOR UPDATE SKIP LOCKED
+                 )
+                 UPDATE queue q SET worker = $2, tries = tries + 1,
+                     lease = now() + make_interval(secs => $3)
+                 FROM next LEFT JOIN sources s ON s.name = next.source
+                 WHERE q.source = next.source AND q.product = next.product
+                 AND q.position = next.position
+                 RETURNING q.source, q.product, q.position, q.address, coalesce(s.base, '')",
+                &[&count, &worker, &lease],
+            )?;
+            rows.iter()
+                .map(|row| {
+                    let key = ImageKey {
+                        source: row.try_get(0)?,
+                        product: row.try_get(1)?,
+                        position: u32::try_from(row.try_get::<_, i32>(2)?).unwrap_or(0),
+                        address: row.try_get(3)?,
+                    };
+                    Ok(Claim { key, base: row.try_get::<_, &str>(4)?.into() })
+                })
+                .collect()
+        })
+    }
+
+    /// Renews this process's leases.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn heartbeat(&mut self) -> Result<(), StoreError> {
+        let (worker, lease) = (self.worker, self.lease);
+        self.connection.with(|client| {
+            client.execute(
+                "UPDATE queue SET lease = now() + make_interval(secs => $2)
+                 WHERE worker = $1 AND NOT done",
+                &[&worker, &lease],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Gives back what this process leased and did not do.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn release(&mut self) -> Result<(), StoreError> {
+        let worker = self.worker;
+        self.connection.with(|client| {
+            client.execute(
+                "UPDATE queue SET lease = '-infinity', worker = NULL, tries = tries - 1
+                 WHERE worker = $1 AND NOT done",
+                &[&worker],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Whether images are left, leased or not.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn is_open(&mut self) -> Result<bool, StoreError> {
+        self.connection.with(|client| {
+            let row =
+                client.query_one("SELECT EXISTS (SELECT 1 FROM queue WHERE NOT done)", &[])?;
+            Ok(row.try_get(0)?)
+        })
+    }
+
+    /// Ends the run: marks and removes what vanished from the sources that were read to their
+    /// end.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn finish(&mut self, keep: u32) -> Result<Swept, StoreError> {
+        self.connection.with(|client| {
+            let row = client.query_one("SELECT coalesce(complete, '{}') FROM current", &[])?;
+            let swept = write::sweep(client, &row.try_get::<_, Vec<String>>(0)?, keep)?;
+            client.batch_execute("UPDATE current SET finished = true; TRUNCATE queue")?;
+            Ok(swept)
+        })
+    }
+
+    /// A second connection, which fills the queue.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn filler(&self) -> Result<Filler, StoreError> {
+        Ok(Filler { store: PostgresStore::open(&self.url)? })
+    }
+}
+
+/// Fills the queue of the current run.
+#[derive(Debug)]
+pub struct Filler {
+    store: PostgresStore,
+}
+
+impl Filler {
+    /// Stores the products among `writes` and puts their images into the queue.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn add(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let batch = write::Batch::of(writes)?;
+        self.store.lock().with(|client| write::apply(client, &batch, None, true))
+    }
+
+    /// All sources are read; those in `complete` to their end.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn read(&mut self, complete: &[String]) -> Result<(), StoreError> {
+        self.store.lock().with(|client| {
+            client.execute("UPDATE current SET complete = $1", &[&complete])?;
+            Ok(())
+        })
+    }
+}
+
+/// Images that worker after worker took to its end are not given out again.
+fn give_up(client: &mut postgres::Client) -> Result<(), StoreError> {
+    let message =
+        format!("{TRIES} workers took this image and ended or stalled before they had a result");
+    client.execute(
+        "WITH lost AS (
+             UPDATE queue SET done = true WHERE NOT done AND lease < now() AND tries >= $1
+             RETURNING source, product, position, address
+         )
+         INSERT INTO quarantine (source, product, position, kind, message)
+         SELECT source, product, position, 'worker.lost', $2
+         FROM lost JOIN images USING (source, product, position, address)
+         ON CONFLICT (source, product, position) DO UPDATE
+         SET kind = excluded.kind, message = excluded.message",
+        &[&TRIES, &message],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Tables of the Postgres store and how older ones become newer ones.
+
+use clip_core::Provenance;
+use postgres::Client;
+
+use super::{PostgresUrl, StoreError};
+
+/// Only one process migrates or begins a run at a time: "CLIP".
+const MIGRATION_LOCK: i64 = 0x434c_4950;
+
+/// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
+/// its bytes, so that the order is that of the SQLite store.
+const MIGRATIONS: [&str; 1] = [r#"
+    CREATE TABLE provenances (
+        id   integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        json text NOT NULL UNIQUE,
+        dim  integer NOT NULL
+    );
+    -- One row: the provenance that reads and runs use, and the number of the run.
+    CREATE TABLE current (
+        one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+        provenance integer NOT NULL REFERENCES provenances,
+        run        bigint NOT NULL DEFAULT 0,
+        -- Sources that the run read to their end; null while it still reads.
+        complete   text[],
+        finished   boolean NOT NULL DEFAULT true
+    );
+    CREATE TABLE sources (
+        name text COLLATE "C" PRIMARY KEY,
+        base text NOT NULL
+    );
+    CREATE TABLE products (
+        source       text COLLATE "C" NOT NULL,
+        id           text COLLATE "C" NOT NULL,
+        title        text,
+        description  text,
+        url          text,
+        brand        text,
+        category     text,
+        price        double precision,
+        currency     text,
+        availability text,
+        attributes   text NOT NULL, -- JSON object
+        seen         bigint NOT NULL,
+        missed       integer NOT NULL DEFAULT 0,
+        PRIMARY KEY (source, id)
+    );
+    -- sha256 is null until the image was fetched and read.
+    CREATE TABLE images (
+        source        text COLLATE "C" NOT NULL,
+        product       text COLLATE "C" NOT NULL,
+        position      integer NOT NULL,
+        address       text NOT NULL,
+        sha256        bytea,
+        bytes         bigint,
+        etag          text,
+        last_modified text,
+        PRIMARY KEY (source, product, position),
+        FOREIGN KEY (source, product) REFERENCES products ON DELETE CASCADE
+    );
+    CREATE INDEX images_by_sha256 ON images (sha256);
+    CREATE TABLE quarantine (
+        source   text COLLATE "C" NOT NULL,
+        product  text COLLATE "C" NOT NULL,
+        position integer NOT NULL,
+        kind     text NOT NULL,
+        message  text NOT NULL,
+        PRIMARY KEY (source, product, position),
+        FOREIGN KEY (source, product, position) REFERENCES images ON DELETE CASCADE
+    );
+    -- The images of the current run. A worker leases some; when its lease ends without a result,
+    -- another one takes them.
+    CREATE TABLE queue (
+        source   text COLLATE "C" NOT NULL,
+        product  text COLLATE "C" NOT NULL,
+        position integer NOT NULL,
+        address  text NOT NULL,
+        worker   bigint,
+        lease    timestamptz NOT NULL DEFAULT '-infinity',
+        tries    integer NOT NULL DEFAULT 0,
+        done     boolean NOT NULL DEFAULT false,
+        PRIMARY KEY (source, product, position)
+    );
+    CREATE INDEX queue_open ON queue (lease, source, product, position) WHERE NOT done;
+    CREATE SEQUENCE workers;
+"#];
+
+pub(super) fn migrate(client: &mut Client, url: &PostgresUrl) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    if version(client)? == Some(known) {
+        return Ok(());
+    }
+    let mut transaction = client.transaction()?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])?;
+    transaction.batch_execute(
+        "CREATE SCHEMA IF NOT EXISTS clip_scraper;
+         CREATE TABLE IF NOT EXISTS clip_scraper.version (number bigint NOT NULL)",
+    )?;
+    let extension =
+        transaction.query_opt("SELECT 1 FROM pg_extension WHERE extname = 'vector'", &[])?;
+    if extension.is_none() {
+        transaction
+            .batch_execute("CREATE EXTENSION vector WITH SCHEMA public")
+            .map_err(|e| StoreError::NoPgvector(super::connection::causes(&e)))?;
+    }
+    let row = transaction.query_opt("SELECT number FROM clip_scraper.version", &[])?;
+    let found: i64 = row.map_or(0, |row| row.get(0));
+    if found > known {
+        return Err(StoreError::Newer { path: url.to_string().into(), found, known });
+    }
+    for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.batch_execute(step)?;
+    }
+    transaction.batch_execute("DELETE FROM clip_scraper.version")?;
+    transaction.execute("INSERT INTO clip_scraper.version VALUES ($1)", &[&known])?;
+    Ok(transaction.commit()?)
+}
+
+fn version(client: &mut Client) -> Result<Option<i64>, StoreError> {
+    let exists = client.query_one("SELECT to_regclass('clip_scraper.version') IS NOT NULL", &[])?;
+    if !exists.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let row = client.query_opt("SELECT number FROM clip_scraper.version", &[])?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// The provenance of the store, with its row.
+pub(super) fn current(client: &mut Client) -> Result<Option<(i32, Provenance)>, StoreError> {
+    let row = client.query_opt(
+        "SELECT p.id, p.json FROM provenances p JOIN current c ON c.provenance = p.id",
+        &[],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let id: i32 = row.get(0);
+    let provenance = serde_json::from_str(row.get(1))
+        .map_err(|e| StoreError::Damaged(format!("provenance {id}: {e}")))?;
+    Ok(Some((id, provenance)))
+}
+
+/// Makes `provenance` the store's, with a table for its vectors of `dim` values.
+pub(super) fn declare(
+    client: &mut Client,
+    provenance: &Provenance,
+    dim: usize,
+    reembed: bool,
+) -> Result<i32, StoreError> {
+    if let Some((id, stored)) = current(client)? {
+        if stored == *provenance {
+            return Ok(id);
+        }
+        if !reembed {
+            let (stored, run) = (Box::new(stored), Box::new(provenance.clone()));
+            return Err(StoreError::Provenance { stored, run });
+        }
+    }
+    let damaged = |e: &dyn std::fmt::Display| StoreError::Damaged(format!("provenance: {e}"));
+    let json = serde_json::to_string(provenance).map_err(|e| damaged(&e))?;
+    let dim = i32::try_from(dim).map_err(|e| damaged(&e))?;
+    let mut transaction = client.transaction()?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])?;
+    transaction.execute(
+        "INSERT INTO provenances (json, dim) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        &[&json, &dim],
+    )?;
+    let row = transaction.query_one("SELECT id FROM provenances WHERE json = $1", &[&json])?;
+    let id: i32 = row.get(0);
+    transaction.batch_execute(&format!(
+        "CREATE TABLE IF NOT EXISTS vectors_{id} (
+             sha256    bytea PRIMARY KEY,
+             embedding public.vector({dim}) NOT NULL -- as projected, not normalised
+         )"
+    ))?;
+    transaction.execute(
+        "INSERT INTO current (provenance) VALUES ($1)
+         ON CONFLICT (one) DO UPDATE SET provenance = excluded.provenance",
+        &[&id],
+    )?;
+    transaction.commit()?;
+    Ok(id)
+}

@@ -1,0 +1,154 @@
+//! What reads the tables.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::super::{Failure, ImageHash, ImageKey, Lookup, Row, StoreError, View};
+use crate::{
+    fetch::Validators,
+    source::{Availability, Product},
+};
+
+pub(super) fn rows(
+    connection: &Connection,
+    view: &View,
+    visit: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT p.source, p.id, p.title, p.description, p.url, p.brand, p.category, p.price,
+                p.currency, p.availability, p.attributes, p.missed,
+                i.address, i.position, i.sha256, v.vector
+         FROM products p
+         JOIN images i ON i.source = p.source AND i.product = p.id
+         JOIN vectors v ON v.sha256 = i.sha256
+         WHERE v.provenance = (SELECT provenance FROM current) AND (?1 OR p.missed = 0)
+         ORDER BY p.source, p.id, i.position",
+    )?;
+    let mut rows = statement.query([view.vanished])?;
+    while let Some(row) = rows.next()? {
+        let product = product(row)?;
+        if !view.filter.holds(&product) {
+            continue;
+        }
+        let vector = row.get_ref(15)?.as_blob().unwrap_or_default();
+        let (chunks, rest) = vector.as_chunks::<4>();
+        if chunks.is_empty() || !rest.is_empty() {
+            return Err(StoreError::Damaged(format!("the vector of {} is cut", product.id)));
+        }
+        let row = Row {
+            product,
+            missed: row.get(11)?,
+            image: row.get(12)?,
+            position: row.get(13)?,
+            hash: row.get(14)?,
+            values: chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+        };
+        if !visit(row) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {
+    let id: String = row.get(1)?;
+    let attributes = row.get_ref(10)?.as_str().unwrap_or_default();
+    let attributes: BTreeMap<String, String> = serde_json::from_str(attributes)
+        .map_err(|e| StoreError::Damaged(format!("the attributes of {id}: {e}")))?;
+    Ok(Product {
+        source: row.get(0)?,
+        id,
+        title: row.get(2)?,
+        description: row.get(3)?,
+        url: row.get(4)?,
+        brand: row.get(5)?,
+        category: row.get(6)?,
+        price: row.get(7)?,
+        currency: row.get(8)?,
+        availability: row
+            .get::<_, Option<String>>(9)?
+            .and_then(|name| Availability::from_name(&name)),
+        attributes,
+        images: Vec::new(),
+    })
+}
+
+pub(super) fn sources(connection: &Connection) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut statement = connection.prepare("SELECT name, base FROM sources")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?.into())))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn failures(connection: &Connection) -> Result<Vec<Failure>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT i.source, product, position, address, kind, message, coalesce(s.base, '')
+         FROM quarantine JOIN images i USING (source, product, position)
+         LEFT JOIN sources s ON s.name = i.source
+         ORDER BY i.source, product, position",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Failure {
+            key: ImageKey {
+                source: row.get(0)?,
+                product: row.get(1)?,
+                position: row.get(2)?,
+                address: row.get(3)?,
+            },
+            kind: row.get(4)?,
+            message: row.get(5)?,
+            base: row.get::<_, String>(6)?.into(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A read-only connection beside the writer's.
+#[derive(Debug)]
+pub struct SqliteLookup {
+    connection: Connection,
+    provenance: Option<i64>,
+}
+
+impl SqliteLookup {
+    pub(super) fn open(path: &Path, provenance: Option<i64>) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)
+            .and_then(|connection| {
+                connection.busy_timeout(Duration::from_secs(30))?;
+                Ok(connection)
+            })
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        Ok(SqliteLookup { connection, provenance })
+    }
+}
+
+impl Lookup for SqliteLookup {
+    fn has_vector(&mut self, hash: &ImageHash) -> Result<bool, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT 1 FROM vectors WHERE sha256 = ?1 AND provenance = ?2")?;
+        Ok(statement.exists(params![hash, self.provenance])?)
+    }
+
+    fn validators(&mut self, key: &ImageKey) -> Result<Option<Validators>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT etag, last_modified FROM images i
+             WHERE source = ?1 AND product = ?2 AND position = ?3 AND address = ?4
+             AND (etag IS NOT NULL OR last_modified IS NOT NULL)
+             AND EXISTS (SELECT 1 FROM vectors v
+                         WHERE v.sha256 = i.sha256 AND v.provenance = ?5)",
+        )?;
+        let found = statement
+            .query_row(
+                params![key.source, key.product, key.position, key.address, self.provenance],
+                |row| Ok(Validators { etag: row.get(0)?, last_modified: row.get(1)? }),
+            )
+            .optional()?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,75 @@
+//! What `--store` names.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use super::{PostgresStore, PostgresUrl, RunLock, Shard, SqliteStore, Store, StoreError};
+
+/// A file, or a database on a server.
+#[derive(Debug, Clone)]
+pub enum StoreTarget {
+    Sqlite(PathBuf),
+    Postgres(Box<PostgresUrl>),
+}
+
+impl StoreTarget {
+    /// Opens the store for reading results.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or why it cannot be used.
+    pub fn open_existing(&self) -> Result<Box<dyn Store>, StoreError> {
+        match self {
+            StoreTarget::Sqlite(path) => Ok(Box::new(SqliteStore::open_existing(path)?)),
+            StoreTarget::Postgres(url) => Ok(Box::new(PostgresStore::open(url)?)),
+        }
+    }
+}
+
+/// Keeps two runs from writing to one file at a time.
+#[derive(Debug)]
+pub struct Opened {
+    _lock: Option<RunLock>,
+}
+
+impl StoreTarget {
+    /// Opens the store for a run of this process alone; keep the second part as long as the
+    /// store.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], or why it cannot be used.
+    pub fn open(&self, shard: Option<Shard>) -> Result<(Box<dyn Store>, Opened), StoreError> {
+        match self {
+            StoreTarget::Sqlite(path) => {
+                let lock = RunLock::acquire(path)?;
+                let store = SqliteStore::open(path)?.with_shard(shard);
+                Ok((Box::new(store), Opened { _lock: Some(lock) }))
+            }
+            StoreTarget::Postgres(url) => {
+                Ok((Box::new(PostgresStore::open(url)?), Opened { _lock: None }))
+            }
+        }
+    }
+}
+
+impl FromStr for StoreTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if PostgresUrl::is_meant(text) {
+            return Ok(StoreTarget::Postgres(Box::new(text.parse()?)));
+        }
+        Ok(StoreTarget::Sqlite(Path::new(text).to_owned()))
+    }
+}
+
+impl fmt::Display for StoreTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreTarget::Sqlite(path) => write!(f, "{}", path.display()),
+            StoreTarget::Postgres(url) => write!(f, "{url}"),
+        }
+    }
+}

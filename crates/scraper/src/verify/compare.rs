@@ -1,0 +1,244 @@
+//! Our vectors against others' of the same image bytes.
+
+use std::fmt;
+
+use clip_core::{
+    Embedding, NormalizedEmbedding,
+    config::PreprocessConfig,
+    image::{Alpha, Exif, Limits, Normalize, PixelValues, Processor, Profile, Resize},
+};
+use serde::Serialize;
+
+use crate::{Error, model::LoadedModel};
+
+/// A vector of unit length has a norm this close to 1.
+const UNIT: f64 = 1e-3;
+
+/// By so much vectors of unit length differ between engines that add in another order.
+const NOISE: f64 = 1e-6;
+
+/// An image and the vector that someone else computed for it.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    pub image: String,
+    pub bytes: Vec<u8>,
+    pub values: Vec<f32>,
+}
+
+/// How close one preprocessing comes.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fit {
+    pub profile: Profile,
+    /// Largest absolute difference of any value.
+    pub max_delta: f64,
+    pub min_cosine: f64,
+    /// The image with the largest difference.
+    pub worst: String,
+}
+
+/// What came of a comparison.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    pub compared: usize,
+    pub tolerance: f64,
+    /// The other side's vectors are of unit length; so ours are compared in that form.
+    pub normalized: bool,
+    /// The model's own preprocessing.
+    pub own: Fit,
+    /// The preprocessing that comes closest: `own`, a preset, or a variant of parts.
+    pub best: Fit,
+    /// Images that could not be compared, and why.
+    pub skipped: Vec<String>,
+}
+
+impl Comparison {
+    /// Compares the vectors of `references` with those of `model`, under its own preprocessing
+    /// and all others.
+    ///
+    /// # Errors
+    /// Nothing to compare, vectors of another length, or of both forms.
+    pub fn of(
+        model: &LoadedModel,
+        preprocess: &PreprocessConfig,
+        limits: Limits,
+        references: &[Reference],
+        tolerance: f64,
+        mut skipped: Vec<String>,
+    ) -> Result<Self, Error> {
+        let own = model.clip.processor().profile();
+        let profiles = profiles(own);
+        let processors: Vec<Processor> =
+            profiles.iter().map(|&profile| Processor::new(preprocess, profile, limits)).collect();
+        let normalized = form(references)?;
+        let mut fits: Vec<Fit> = profiles
+            .iter()
+            .map(|&profile| Fit { profile, max_delta: 0.0, min_cosine: 1.0, worst: String::new() })
+            .collect();
+        let mut compared = 0;
+        for reference in references {
+            let vectors = match vectors(model, &processors, &reference.bytes) {
+                Ok(vectors) => vectors,
+                Err(e) => {
+                    skipped.push(format!("{}: {e}", reference.image));
+                    continue;
+                }
+            };
+            compared += 1;
+            for (fit, vector) in fits.iter_mut().zip(vectors) {
+                fit.add(reference, vector, normalized)?;
+            }
+        }
+        let Some(own) = fits.first().filter(|_| compared > 0).cloned() else {
+            return Err(Error::Usage(format!(
+                "no image could be compared{}",
+                skipped.first().map_or_else(String::new, |first| format!(": {first}"))
+            )));
+        };
+        let least = fits.iter().map(|fit| fit.max_delta).fold(f64::INFINITY, f64::min);
+        // The first of equals: the model's own, then presets. Last bits tell nothing.
+        let fits_too = |fit: &&Fit| fit.max_delta <= 4.0 * least + NOISE;
+        let best = fits.iter().find(fits_too).unwrap_or(&own).clone();
+        Ok(Comparison { compared, tolerance, normalized, own, best, skipped })
+    }
+
+    pub fn passed(&self) -> bool {
+        // Not `>`: NaN does not pass.
+        self.own.max_delta <= self.tolerance
+    }
+}
+
+impl Fit {
+    fn add(
+        &mut self,
+        reference: &Reference,
+        ours: Embedding,
+        normalized: bool,
+    ) -> Result<(), Error> {
+        if ours.values().len() != reference.values.len() {
+            return Err(Error::Usage(format!(
+                "{}: the other side's vector has {} values, this model's {}: another model, or \
+                 its hidden states instead of the projected embedding",
+                reference.image,
+                reference.values.len(),
+                ours.values().len()
+            )));
+        }
+        let unit = ours.normalized();
+        let theirs = Embedding::from_raw(reference.values.clone()).normalized();
+        let cosine = f64::from(unit.cosine(&theirs)).min(1.0);
+        let ours = match normalized {
+            true => NormalizedEmbedding::into_values(unit),
+            false => ours.into_values(),
+        };
+        let delta = ours
+            .iter()
+            .zip(&reference.values)
+            .map(|(a, b)| f64::from((a - b).abs()))
+            .fold(0.0, |max: f64, delta| if delta.is_nan() { f64::NAN } else { max.max(delta) });
+        // `!(<=)`: a NaN is worse than anything, and stays.
+        if !(delta <= self.max_delta) || self.worst.is_empty() {
+            self.worst.clone_from(&reference.image);
+            self.max_delta = if self.max_delta.is_nan() { f64::NAN } else { delta };
+        }
+        self.min_cosine = self.min_cosine.min(cosine);
+        Ok(())
+    }
+}
+
+/// Whether all vectors are of unit length, or none.
+fn form(references: &[Reference]) -> Result<bool, Error> {
+    let unit = |reference: &&Reference| {
+        let norm: f64 = reference.values.iter().map(|v| f64::from(*v).powi(2)).sum();
+        (norm.sqrt() - 1.0).abs() < UNIT
+    };
+    let count = references.iter().filter(unit).count();
+    if count != 0 && count != references.len() {
+        return Err(Error::Usage(format!(
+            "{count} of {} vectors of the other side are of unit length and the others are not",
+            references.len()
+        )));
+    }
+    Ok(count > 0)
+}
+
+/// `own`, the presets, then every combination of parts; none twice.
+fn profiles(own: Profile) -> Vec<Profile> {
+    let mut all = vec![own];
+    let mut add = |profile| {
+        if !all.contains(&profile) {
+            all.push(profile);
+        }
+    };
+    Profile::PRESETS.iter().for_each(|(_, preset)| add(*preset));
+    for resize in [Resize::Pillow, Resize::Pillow13, Resize::Torchvision] {
+        for exif in [Exif::Apply, Exif::Ignore] {
+            for alpha in [Alpha::Drop, Alpha::White] {
+                for normalize in [Normalize::Slow, Normalize::Fast] {
+                    add(Profile { resize, exif, alpha, normalize });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// One vector per processor; equal pixels are embedded once.
+fn vectors(
+    model: &LoadedModel,
+    processors: &[Processor],
+    bytes: &[u8],
+) -> Result<Vec<Embedding>, clip_core::Error> {
+    let mut different: Vec<PixelValues> = Vec::new();
+    let mut which = Vec::with_capacity(processors.len());
+    for processor in processors {
+        let pixels = processor.process(bytes)?;
+        let known = different.iter().position(|known| known.data == pixels.data);
+        which.push(known.unwrap_or(different.len()));
+        if known.is_none() {
+            different.push(pixels);
+        }
+    }
+    let embedded = model.clip.embed_pixels(&different)?;
+    Ok(which.into_iter().filter_map(|at| embedded.get(at).cloned()).collect())
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = match self.normalized {
+            true => "of unit length (normalised)",
+            false => "raw (not normalised)",
+        };
+        writeln!(f, "{} images compared; the other side's vectors are {form}", self.compared)?;
+        writeln!(
+            f,
+            "  max |difference|  {:.3e}   (tolerance {:.0e})",
+            self.own.max_delta, self.tolerance
+        )?;
+        writeln!(f, "  minimum cosine    {:.9}", self.own.min_cosine)?;
+        writeln!(f, "  worst image       {}", self.own.worst)?;
+        for reason in &self.skipped {
+            writeln!(f, "  not compared      {reason}")?;
+        }
+        let Fit { profile, max_delta, .. } = &self.best;
+        match (profile == &self.own.profile, *max_delta <= self.tolerance) {
+            (true, true) => writeln!(f, "  preprocessing     {profile} fits best")?,
+            (true, false) => {
+                writeln!(
+                    f,
+                    "  preprocessing     no other fits better than {profile}: other weights?"
+                )?;
+            }
+            (false, _) => writeln!(
+                f,
+                "  preprocessing     {profile} fits better (max |difference| {max_delta:.3e}) than \
+                 {}: --profile {profile}",
+                self.own.profile
+            )?,
+        }
+        let verdict = match self.passed() {
+            true => "The vectors are the same within the tolerance.",
+            false => "The vectors DIFFER.",
+        };
+        write!(f, "{verdict}")
+    }
+}

@@ -1,0 +1,11 @@
+//! Are our vectors those of an endpoint, or of a recording?
+
+mod compare;
+mod endpoint;
+mod golden;
+mod sample;
+
+pub use compare::{Comparison, Fit, Reference};
+pub use endpoint::{Endpoint, EndpointError, RequestForm};
+pub use golden::{Golden, GoldenError};
+pub use sample::{Candidate, Sample};
