@@ -39,8 +39,8 @@ impl Model {
         println!(
             "The weights of the configured model are not on this machine, and {why}. The demo \
              continues with the small model that comes with the scraper (`--model tiny`). It was \
-             trained on drawn garments like these, so searches make sense here; it is many times \
-             faster than a real CLIP and knows little else. `scraper model pull` gets real weights."
+             trained on drawn garments like these: it finds colours well and kinds of garment only \
+             roughly. `scraper model pull` gets real weights."
         );
         Model::Tiny
     }
