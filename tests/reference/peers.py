@@ -132,4 +132,5 @@ def main():
         print((time.perf_counter() - start) * 1e3, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

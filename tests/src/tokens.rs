@@ -45,6 +45,13 @@ fn digest(tokenizer: &Tokenizer, texts: impl Iterator<Item = String>) -> String 
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The tricky texts.
+pub fn texts() -> Vec<String> {
+    let golden: Texts =
+        serde_json::from_str(include_str!("../goldens/tokens.json")).expect("the golden is JSON");
+    golden.texts.into_iter().map(|case| case.text).collect()
+}
+
 /// Tricky texts with other ids than the golden; at least 400 are tried.
 pub fn wrong_texts() -> Vec<String> {
     let golden: Texts =

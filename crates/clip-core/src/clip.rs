@@ -5,10 +5,10 @@ use crate::{
     config::{ClipConfig, PreprocessConfig},
     image::{Limits, PixelValues, Processor, Profile},
     kernel::Path,
-    model::{TextTower, VisionTower},
+    model::{Loader, Parts, Source, TextTower, VisionTower},
     text::Tokenizer,
     trace::Trace,
-    weights::{Release, Weights},
+    weights::{Dtype, Release, Tensor, Weights},
 };
 
 /// Which towers to load.
@@ -78,28 +78,54 @@ impl Clip {
     /// # Errors
     /// Weights that are damaged, do not fit `config`, or hold NaN or infinity; a kernel path that
     /// this machine cannot run.
-    pub fn load(config: ClipConfig, safetensors: &[u8], options: Options) -> Result<Self, Error> {
+    pub fn load(
+        config: ClipConfig,
+        safetensors: &[u8],
+        mut options: Options,
+    ) -> Result<Self, Error> {
         let path = match options.path {
             Some(path) => path,
             None => Path::detect()?,
         };
         let kernels = path.kernels()?;
-        let weights = Weights::parse(safetensors)?.with_release(options.release);
+        let weights = Weights::parse(safetensors)?.with_release(options.release.take());
         weights.check(&config, options.towers)?;
         let digest = weights.digest()?;
+        let log_scale = weights.get("logit_scale").ok().and_then(|t| t.to_vec().first().copied());
+        let loader = Loader { kernels, source: Source::File(&weights) };
+        Clip::assemble(&loader, config, log_scale, digest, path, options)
+    }
+
+    /// From tensors that [`crate::Incoming`] has packed.
+    pub(crate) fn from_parts(
+        config: ClipConfig,
+        parts: &Parts,
+        log_scale: Option<f32>,
+        digest: String,
+        path: Path,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let loader = Loader { kernels: path.kernels()?, source: Source::Parts(parts) };
+        Clip::assemble(&loader, config, log_scale, digest, path, options)
+    }
+
+    fn assemble(
+        loader: &Loader,
+        config: ClipConfig,
+        log_scale: Option<f32>,
+        digest: String,
+        path: Path,
+        options: Options,
+    ) -> Result<Self, Error> {
         let vision = match options.towers {
             Towers::Text => None,
-            _ => Some(VisionTower::load(kernels, &config, &weights)?),
+            _ => Some(VisionTower::load(loader, &config)?),
         };
         let text = match options.towers {
             Towers::Vision => None,
-            _ => Some(TextTower::load(kernels, &config, &weights)?),
+            _ => Some(TextTower::load(loader, &config)?),
         };
-        let log_scale = weights.get("logit_scale").map(|t| t.to_vec());
-        let logit_scale = match log_scale.ok().and_then(|v| v.first().copied()) {
-            Some(log) => kernels.exp(log),
-            None => 1.0,
-        };
+        let logit_scale = log_scale.map_or(1.0, |log| loader.kernels.exp(log));
         let processor = Processor::new(&options.preprocess, options.profile, options.limits);
         let tokenizer = options.tokenizer;
         Ok(Clip { config, processor, tokenizer, vision, text, logit_scale, digest, path })
@@ -170,7 +196,7 @@ impl Clip {
     pub fn embed_tokens(&self, batch: &[Vec<u32>]) -> Result<Vec<Embedding>, Error> {
         let tower = self.text()?;
         let batch: Vec<_> =
-            batch.iter().map(|ids| self.check_ids(ids)).collect::<Result<_, _>>()?;
+            batch.iter().map(|ids| self.check_rows(ids)).collect::<Result<_, _>>()?;
         Ok(tower.forward(&batch, None).into_iter().map(Embedding::from_raw).collect())
     }
 
@@ -179,20 +205,45 @@ impl Clip {
     /// # Errors
     /// As for [`Clip::embed_image`].
     pub fn trace_image(&self, bytes: &[u8]) -> Result<(Embedding, Trace), Error> {
-        let mut trace = Trace::new();
         let stages = self.processor.stages(bytes)?;
-        let pictures = [
-            ("decoded", &stages.decoded.rgb),
-            ("resized", &stages.resized),
-            ("cropped", &stages.cropped),
-        ];
-        for (name, rgb) in pictures {
-            trace.u8(name, &[rgb.height as usize, rgb.width as usize, 3], &rgb.data);
-        }
-        let size = stages.pixels.size;
-        trace.f32("pixel_values", &[3, size, size], &stages.pixels.data);
+        let mut trace = stages.trace();
         let embedding = self.one_image(&stages.pixels, Some(&mut trace))?;
         Ok((embedding, trace))
+    }
+
+    /// The stages of the vision tower for an image that is preprocessed already.
+    ///
+    /// # Errors
+    /// As for [`Clip::embed_pixels`].
+    pub fn trace_pixels(&self, pixels: &PixelValues) -> Result<(Embedding, Trace), Error> {
+        let mut trace = Trace::new();
+        let embedding = self.one_image(pixels, Some(&mut trace))?;
+        Ok((embedding, trace))
+    }
+
+    /// Blocks of the token embedding that `ids` need and that have not been added; see
+    /// [`crate::Incoming::token_blocks`].
+    ///
+    /// # Errors
+    /// The text tower is not loaded, or an id is unknown.
+    pub fn missing_token_blocks(&self, ids: &[u32]) -> Result<Vec<usize>, Error> {
+        Ok(self.text()?.tokens().missing(self.check_ids(ids)?))
+    }
+
+    /// Adds block `index` of the token embedding, in the file's storage type (f32, f16 or bf16,
+    /// little-endian).
+    ///
+    /// # Errors
+    /// The text tower is not loaded, or the block does not fit.
+    pub fn add_token_block(
+        &mut self,
+        index: usize,
+        dtype: Dtype,
+        data: &[u8],
+    ) -> Result<(), Error> {
+        let text = self.text.as_mut().ok_or(Error::TowerNotLoaded("text"))?;
+        let name = format!("block {index} of the token embedding");
+        Ok(text.tokens_mut().add(index, &Tensor::new(name, Vec::new(), dtype, data))?)
     }
 
     /// [`Clip::embed_text`] with a digest per stage.
@@ -222,7 +273,7 @@ impl Clip {
     }
 
     fn one_text(&self, ids: &[u32], mut trace: Option<&mut Trace>) -> Result<Embedding, Error> {
-        let batch = [self.check_ids(ids)?];
+        let batch = [self.check_rows(ids)?];
         self.first(self.text()?.forward(&batch, trace.as_deref_mut()), trace)
     }
 
@@ -271,5 +322,14 @@ impl Clip {
             }
             None => Ok(ids),
         }
+    }
+
+    /// [`Clip::check_ids`], and all rows are here.
+    fn check_rows<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32], Error> {
+        let missing = self.missing_token_blocks(ids)?;
+        if missing.is_empty() {
+            return Ok(ids);
+        }
+        Err(Error::Input(format!("blocks {missing:?} of the token embedding have not been added")))
     }
 }

@@ -7,6 +7,7 @@ pub mod config;
 mod embedding;
 mod error;
 pub mod image;
+mod incoming;
 pub mod index;
 mod kernel;
 mod model;
@@ -19,6 +20,7 @@ pub mod weights;
 pub use clip::{Clip, Options, Towers};
 pub use embedding::{Embedding, NormalizedEmbedding, logits_per_image};
 pub use error::Error;
+pub use incoming::{Incoming, packed_bytes};
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub use kernel::bench;

@@ -70,6 +70,11 @@ pub fn sha256_f32(values: &[f32]) -> String {
     hex(&sha.finalize())
 }
 
+/// SHA-256 (hex) of any bytes.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-use safetensors::{Dtype, SafeTensors};
+pub use safetensors::Dtype;
+use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
 use crate::{Towers, config::ClipConfig, kernel};
@@ -180,7 +181,50 @@ fn mismatch(mut problems: Vec<String>) -> WeightsError {
     WeightsError::Mismatch(problems)
 }
 
+impl<'a> Tensor<'a> {
+    /// A tensor whose `data` holds as many values as `shape` says (the header was checked).
+    pub(crate) fn new(name: String, shape: Vec<usize>, dtype: Dtype, data: &'a [u8]) -> Self {
+        Tensor { name, shape, dtype, data }
+    }
+}
+
 impl Tensor<'_> {
+    /// How the values are stored.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The values in the smallest storage that loses nothing, f16 or f32, little-endian.
+    pub fn lossless(&self) -> (Dtype, Vec<u8>) {
+        let wide = self.to_vec();
+        let mut halves = vec![0u16; wide.len()];
+        if kernel::to_f16(&wide, &mut halves) {
+            (Dtype::F16, halves.iter().flat_map(|h| h.to_le_bytes()).collect())
+        } else {
+            (Dtype::F32, wide.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+    }
+
+    /// All values are finite. Looks only at the bits, so it is faster than reading them.
+    ///
+    /// # Errors
+    /// Names the first one that is not.
+    pub(crate) fn check_finite(&self) -> Result<(), WeightsError> {
+        // The exponent is all ones; its bits lie in the last two bytes.
+        let ones: u16 = if self.dtype == Dtype::F16 { 0x7c00 } else { 0x7f80 };
+        let size = self.size();
+        let high = |b: &[u8]| u16::from_le_bytes([b[size - 2], b[size - 1]]) & ones;
+        match self.data.chunks_exact(size).position(|b| high(b) == ones) {
+            None => Ok(()),
+            Some(index) => {
+                let mut value = [0.0];
+                self.read(index, &mut value);
+                let name = self.name.clone();
+                Err(WeightsError::NotFinite { name, index, value: value[0] })
+            }
+        }
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
         self.data.len() / self.size()
@@ -210,6 +254,12 @@ impl Tensor<'_> {
                     *x = f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16);
                 }
             }
+            // There is no instruction for it in wasm.
+            _ if cfg!(target_arch = "wasm32") => {
+                for (x, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+                    *x = widen(u16::from_le_bytes([b[0], b[1]]));
+                }
+            }
             _ => {
                 // In blocks, for the conversion instruction; the file may be unaligned.
                 let mut halves = [0u16; 512];
@@ -221,6 +271,14 @@ impl Tensor<'_> {
                     halves.convert_to_f32_slice(out);
                 }
             }
+        }
+    }
+
+    /// Bits of the values `start..start + out.len()` of an f16 tensor.
+    pub(crate) fn read_halves(&self, start: usize, out: &mut [u16]) {
+        let bytes = &self.data[start * 2..(start + out.len()) * 2];
+        for (h, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+            *h = u16::from_le_bytes([b[0], b[1]]);
         }
     }
 
@@ -262,6 +320,16 @@ impl Tensor<'_> {
     }
 }
 
+/// f16 to f32, exact, without branches, so that compilers make vectors of it.
+fn widen(half: u16) -> f32 {
+    const TWO_TO_112: f32 = f32::from_bits((127 + 112) << 23);
+    let magnitude = u32::from(half & 0x7fff);
+    // The exponents' biases differ by 112; a denormal half becomes a normal float.
+    let value = f32::from_bits(magnitude << 13) * TWO_TO_112;
+    let special = if magnitude >= 0x7c00 { 0x7f80_0000 } else { 0 };
+    f32::from_bits(value.to_bits() | special | (u32::from(half & 0x8000) << 16))
+}
+
 impl Towers {
     /// Whether the tensor belongs to a tower that is loaded.
     pub(crate) fn need(self, name: &str) -> bool {
@@ -271,6 +339,22 @@ impl Towers {
             Towers::Both => true,
             Towers::Vision => vision,
             Towers::Text => text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Every half: NaNs stay NaNs, all others have the bits of the conversion instruction.
+    #[test]
+    fn halves_are_widened_exactly() {
+        for bits in 0..=u16::MAX {
+            let expected = half::f16::from_bits(bits).to_f32();
+            let got = super::widen(bits);
+            assert!(
+                got.to_bits() == expected.to_bits() || (got.is_nan() && expected.is_nan()),
+                "{bits:#06x}: {got:e}, expected {expected:e}"
+            );
         }
     }
 }

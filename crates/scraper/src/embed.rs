@@ -7,7 +7,7 @@ use clip_core::{Embedding, Towers, trace::Trace};
 use crate::{
     Error,
     config::Environment,
-    fetch::{Caps, Fetched, Fetcher, Retry},
+    fetch::{Caps, Fetched, Fetcher},
     model::{self, LoadOptions, LoadedModel, ModelSpec},
     report::Progress,
     source::Location,
@@ -52,10 +52,13 @@ pub struct Embedded {
 }
 
 impl Embedder {
+    /// Fetches whatever address it is given: that is for people who name each of them. For
+    /// addresses from elsewhere, set a [`Fetcher`] with a guard.
+    ///
     /// # Errors
     /// HTTP cannot be set up.
     pub fn new(model: LoadedModel) -> Result<Self, Error> {
-        let fetcher = Fetcher::new(Caps::default(), Retry::default())?;
+        let fetcher = Fetcher::unguarded(Caps::default())?;
         Ok(Embedder { model: Arc::new(model), fetcher, trace: false })
     }
 

@@ -5,6 +5,7 @@
 //! spreads over the cores itself), and one thread writes. A result is reported only after it is
 //! committed: kill the process at any moment, and the next run goes on from the last commit.
 
+mod lanes;
 mod shared;
 mod sources;
 mod stages;
@@ -18,7 +19,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 
@@ -60,7 +61,7 @@ impl Default for RunOptions {
 pub type Cancel = watch::Receiver<bool>;
 
 /// What a run works with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     pub fetcher: Fetcher,
     pub model: Arc<LoadedModel>,

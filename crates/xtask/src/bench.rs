@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::process::cargo;
+use crate::{bench_scrape, process::cargo, web};
 
 /// One set of measurements.
 struct Bench {
@@ -34,6 +34,21 @@ const BENCHES: &[Bench] = &[
             }
         },
     },
+    Bench {
+        name: "scrape",
+        about: "a whole run over HTTP against decoding and embedding alone; memory of large shops",
+        run: bench_scrape::run,
+    },
+    Bench {
+        name: "web",
+        about: "in Chromium, with --python: side by side with ONNX Runtime Web and transformers.js",
+        run: |arguments| web::bench(arguments.python.as_deref(), arguments.rounds),
+    },
+    Bench {
+        name: "search",
+        about: "<clip-search> in Chromium: key press to painted results, and the scan",
+        run: |_| web::bench_search(),
+    },
 ];
 
 /// Measures; without a name, everything.
@@ -50,6 +65,18 @@ pub(crate) struct Arguments {
     /// Counted rounds of the peers, after one to warm up.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
+    /// Products of the scraped shop.
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) products: usize,
+    /// A smaller shop, for its memory; 0 for none.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) small: usize,
+    /// A larger shop, for its memory; 0 for none.
+    #[arg(long, default_value_t = 5000)]
+    pub(crate) large: usize,
+    /// Threads of the scrape [default: all cores].
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
     /// Lists the sets.
     #[arg(long)]
     list: bool,

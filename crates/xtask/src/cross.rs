@@ -23,6 +23,12 @@ pub(crate) fn find(target: &str) -> Option<Std> {
     if libdir.is_some_and(|dir| Path::new(&dir).is_dir()) {
         return Some(Std::Ready);
     }
+    source()
+}
+
+/// A compiler with the library's source: libraries with other target features than the ready one
+/// (wasm32 with atomics) can be built from it.
+pub(crate) fn source() -> Option<Std> {
     // The system's compiler, then the toolchain's own (rustup component rust-src).
     ["/usr/bin/rustc", "rustc"].into_iter().find_map(|rustc| {
         let version = Cmd::new(rustc).arg("-V").probe()?;

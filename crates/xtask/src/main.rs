@@ -1,6 +1,7 @@
 //! The project's chores. `cargo xtask help` lists them; each has a file here.
 
 mod bench;
+mod bench_scrape;
 mod cross;
 mod demo;
 mod draw_shop;
@@ -10,7 +11,9 @@ mod process;
 mod setup;
 mod test;
 mod tools;
-mod wasm;
+mod web;
+mod web_shop;
+mod www;
 
 use std::process::ExitCode;
 
@@ -30,7 +33,8 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
-    Wasm(wasm::Arguments),
+    Web(web::Arguments),
+    Www(www::Arguments),
     Goldens(goldens::Arguments),
     DrawShop(draw_shop::Arguments),
 }
@@ -41,7 +45,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Wasm(arguments) => wasm::run(&arguments),
+        Command::Web(arguments) => web::run(&arguments),
+        Command::Www(arguments) => www::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
     };

@@ -1,12 +1,16 @@
 //! Which weights the demo runs with.
 
 use std::{
+    fs,
     net::{TcpStream, ToSocketAddrs},
     path::Path,
     sync::mpsc,
     thread,
     time::Duration,
 };
+
+use anyhow::Result;
+use clip_core::synthetic::{self, Dtype};
 
 use crate::process::Cmd;
 
@@ -39,8 +43,7 @@ impl Model {
         println!(
             "The weights of the configured model are not on this machine, and {why}. The demo \
              continues with the small model that comes with the scraper (`--model tiny`). It was \
-             trained on drawn garments like these: it finds colours well and kinds of garment only \
-             roughly. `scraper model pull` gets real weights."
+             trained on drawn garments like these, and knows little else. `scraper model pull` gets real weights."
         );
         Model::Tiny
     }
@@ -52,6 +55,17 @@ impl Model {
             Model::Tiny => cmd.args("--model tiny"),
         }
     }
+}
+
+/// The synthetic ViT-B/32 as `save_pretrained` would lay it out. Written anew each time (a second
+/// or two), so that it always is what this version of the code makes.
+pub(crate) fn write(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let config = synthetic::vit_b_32();
+    fs::write(folder.join("config.json"), config.to_json())?;
+    let weights = synthetic::safetensors(&config, 1, Dtype::F16)?;
+    fs::write(folder.join("model.safetensors"), weights)?;
+    Ok(())
 }
 
 /// Whether the hub accepts connections, or why not.

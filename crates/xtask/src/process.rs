@@ -67,6 +67,12 @@ impl Cmd {
         self
     }
 
+    /// Runs it in another folder than the repository's root.
+    pub(crate) fn folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// Runs it, its output going to ours. An exit code other than 0 is an error.
     pub(crate) fn run(self) -> Result<()> {
         let (status, _) = self.run_with_code()?;

@@ -5,20 +5,24 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 13] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
     Need::Cc,
-    Need::Std(cross::WASM),
+    Need::StdSource(cross::WASM),
     Need::Std(cross::AARCH64),
     Need::Aarch64Gcc,
     Need::Qemu,
     Need::Node,
+    Need::Npm,
+    Need::Chromium,
+    Need::Firefox,
     Need::Python,
 ];
 
-/// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu).
+/// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu,
+/// browsers).
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// For automatic runs: anything that stays missing is a failure.

@@ -6,10 +6,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::{
-    cross::{self, AARCH64, WASM},
+    cross::{self, AARCH64},
     process::{cargo, seconds},
     tools::Need,
-    wasm,
+    web, www,
 };
 
 /// One check. What it returns is a note for the summary.
@@ -19,6 +19,16 @@ struct Stage {
     needs: &'static [Need],
     run: fn() -> Result<String>,
 }
+
+const WEB_NEEDS: [Need; 5] = {
+    let [source, node, npm] = web::BUILD_NEEDS;
+    [source, node, npm, Need::Chromium, Need::Firefox]
+};
+
+const WWW_NEEDS: [Need; 4] = {
+    let [source, node, npm] = web::BUILD_NEEDS;
+    [source, node, npm, Need::Chromium]
+};
 
 const STAGES: &[Stage] = &[
     Stage {
@@ -46,10 +56,16 @@ const STAGES: &[Stage] = &[
         run: || Ok(cargo().args("test --workspace").run_tests()?.to_string()),
     },
     Stage {
-        name: "wasm",
-        about: "pixels, tokens and embeddings of two wasm32 builds, in Node",
-        needs: &[Need::Std(WASM), Need::Node],
-        run: || Ok(wasm::check()?.to_string()),
+        name: "web",
+        about: "the browser package: the same bits in Node, Chromium and Firefox, sizes, faults",
+        needs: &WEB_NEEDS,
+        run: || Ok(web::check()?.to_string()),
+    },
+    Stage {
+        name: "www",
+        about: "the demo page in Chromium: all its tools, accessibility, planted differences",
+        needs: &WWW_NEEDS,
+        run: || Ok(www::check()?.to_string()),
     },
     Stage {
         name: "aarch64",

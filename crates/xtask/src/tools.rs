@@ -19,12 +19,18 @@ pub(crate) enum Need {
     Cc,
     /// A standard library for a target.
     Std(&'static str),
+    /// The standard library's source, to build it for a target with other features.
+    StdSource(&'static str),
     /// Linker and C library for aarch64 Linux.
     Aarch64Gcc,
     /// qemu-user: runs aarch64 programs.
     Qemu,
     /// Runs wasm.
     Node,
+    /// Gets the browser package's tools.
+    Npm,
+    Chromium,
+    Firefox,
     /// Makes environments for PyPI's Postgres server and readers of exports.
     Python,
 }
@@ -37,9 +43,13 @@ impl Need {
             Need::Clippy => "clippy".to_owned(),
             Need::Cc => "C compiler".to_owned(),
             Need::Std(target) => format!("Rust for {target}"),
+            Need::StdSource(target) => format!("Rust's source for {target}"),
             Need::Aarch64Gcc => "aarch64 C library and linker".to_owned(),
             Need::Qemu => "qemu-user for aarch64".to_owned(),
             Need::Node => "Node 20 or newer".to_owned(),
+            Need::Npm => "npm".to_owned(),
+            Need::Chromium => "Chromium".to_owned(),
+            Need::Firefox => "Firefox".to_owned(),
             Need::Python => "Python 3.10 or newer, with venv".to_owned(),
         }
     }
@@ -56,6 +66,7 @@ impl Need {
             Need::Clippy => cargo().args("clippy --version").probe(),
             Need::Cc => Cmd::new("cc").arg("--version").probe().map(first_line),
             Need::Std(target) => cross::find(target).map(|std| std.describe()),
+            Need::StdSource(_) => cross::source().map(|std| std.describe()),
             Need::Aarch64Gcc => {
                 let gcc = Cmd::new("aarch64-linux-gnu-gcc").arg("--version").probe()?;
                 // Debian's gcc only recommends the C library's development files.
@@ -68,6 +79,13 @@ impl Need {
                 let number = cross::version(version.trim_start_matches('v'))?;
                 (number >= (20, 0)).then_some(version)
             }
+            Need::Npm => Cmd::new("npm").arg("--version").probe(),
+            Need::Chromium => ["chromium", "google-chrome", "chromium-browser"]
+                .into_iter()
+                .find_map(|name| Cmd::new(name).arg("--version").probe()),
+            Need::Firefox => ["firefox-esr", "firefox"]
+                .into_iter()
+                .find_map(|name| Cmd::new(name).arg("--version").probe()),
             Need::Python => {
                 let version = "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')";
                 let version = Cmd::new("python3").arg("-c").arg(version).probe()?;
@@ -94,16 +112,21 @@ impl Need {
                 if by_rustup.is_ok() && self.found().is_some() {
                     return Ok(());
                 }
-                let by_apt = apt(&["rustc-web", "rust-web-src", "lld-19"]);
-                match (by_rustup, by_apt) {
-                    (_, Ok(())) => Ok(()),
-                    (Err(rustup), Err(apt)) => bail!("{rustup:#}; {apt:#}"),
-                    (Ok(()), Err(apt)) => Err(apt),
+                either(by_rustup, apt(&WEB_RUSTC))
+            }
+            Need::StdSource(_) => {
+                let by_rustup = rustup("component add rust-src");
+                if by_rustup.is_ok() && self.found().is_some() {
+                    return Ok(());
                 }
+                either(by_rustup, apt(&WEB_RUSTC))
             }
             Need::Aarch64Gcc => apt(&["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
             Need::Qemu => apt(&["qemu-user"]),
             Need::Node => apt(&["nodejs"]),
+            Need::Npm => apt(&["npm"]),
+            Need::Chromium => apt(&["chromium"]),
+            Need::Firefox => apt(&["firefox-esr"]).or_else(|_| apt(&["firefox"])),
             Need::Python => apt(&["python3", "python3-venv"]),
         }
     }
@@ -119,6 +142,18 @@ impl Need {
             Some(found) => Ok(found),
             None => bail!("{} is still not usable after its installation", self.name()),
         }
+    }
+}
+
+/// Debian's compiler for the web, with source.
+const WEB_RUSTC: [&str; 3] = ["rustc-web", "rust-web-src", "lld-19"];
+
+/// What a second try made of a failure.
+fn either(first: Result<()>, second: Result<()>) -> Result<()> {
+    match (first, second) {
+        (_, Ok(())) => Ok(()),
+        (Err(first), Err(second)) => bail!("{first:#}; {second:#}"),
+        (Ok(()), Err(second)) => Err(second),
     }
 }
 

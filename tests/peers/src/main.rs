@@ -27,6 +27,7 @@ const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32)
 /// Between two turns: OpenMP runtimes keep their threads spinning for 200 ms after their work,
 /// on the cores that the next peer needs.
 const PAUSE: Duration = Duration::from_millis(300);
+const USAGE: &str = "usage: peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]";
 const PYTHON_PEERS: [&str; 3] = ["onnxruntime", "openvino", "torch"];
 
 fn main() -> ExitCode {
@@ -66,11 +67,14 @@ fn parse(args: &[String]) -> Result<Arguments, String> {
             "--python" => parsed.python = Some(value()?),
             "--rounds" => parsed.rounds = value()?.parse().map_err(|e| format!("{arg}: {e}"))?,
             "--threads" => parsed.threads = value()?.split(',').map(str::to_string).collect(),
+            unknown if unknown.starts_with('-') => {
+                return Err(format!("{unknown} is unknown; {USAGE}"));
+            }
             dir => parsed.dir = dir.into(),
         }
     }
     if parsed.dir.as_os_str().is_empty() || parsed.rounds == 0 {
-        return Err("usage: peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]".into());
+        return Err(USAGE.into());
     }
     Ok(parsed)
 }

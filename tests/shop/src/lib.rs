@@ -21,6 +21,7 @@ mod image;
 mod paint;
 mod rng;
 pub mod serve;
+mod storefront;
 pub mod style;
 mod words;
 
@@ -29,6 +30,7 @@ pub use encode::{Format, Jpeg};
 pub use export::{Written, file_name, write};
 pub use image::{ImageSpec, Picture};
 pub use rng::Rng;
+pub use storefront::{redraw, storefront};
 pub use style::{Background, Color, Cut, Garment, Length, Neck, Pattern, Sleeve, Style};
 
 /// Seed of the shop that the demo shows. It is one that sells what [`SAMPLE_QUERIES`] look for; the

@@ -1,12 +1,13 @@
 //! A folder over HTTP on localhost, with what image hosts do: ETag, Last-Modified, conditional
-//! requests and byte ranges (RFC 9110).
+//! requests and byte ranges (RFC 9110); and, where there is a shop front in it, what shops do:
+//! `/products/ID` is a page, `/products.json?limit=L&page=P` is a part of the list.
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     path::{Component, Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::SystemTime,
@@ -39,6 +40,17 @@ struct Counts {
     partial: AtomicU64,
     not_modified: AtomicU64,
     failed: AtomicU64,
+    log: Mutex<Vec<Logged>>,
+}
+
+/// A request and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Path and query.
+    pub target: String,
+    /// Whether it asked for changes only.
+    pub conditional: bool,
+    pub status: u16,
 }
 
 /// How many requests were answered how, since the start.
@@ -96,6 +108,11 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// What was asked and answered since the last call.
+    pub fn take_log(&self) -> Vec<Logged> {
+        std::mem::take(&mut *self.counts.log.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub fn answered(&self) -> Answered {
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         Answered {
@@ -131,6 +148,13 @@ async fn answer(
         _ => &folder.counts.failed,
     };
     counter.fetch_add(1, Ordering::Relaxed);
+    let logged = Logged {
+        target: uri.to_string(),
+        conditional: headers.contains_key(header::IF_NONE_MATCH)
+            || headers.contains_key(header::IF_MODIFIED_SINCE),
+        status: response.status().as_u16(),
+    };
+    folder.counts.log.lock().unwrap_or_else(PoisonError::into_inner).push(logged);
     response
 }
 
@@ -143,12 +167,37 @@ async fn file(root: &Path, method: &Method, uri: &Uri, headers: &HeaderMap) -> R
     if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let path = root.join(relative);
-    let Ok(bytes) = tokio::fs::read(&path).await else {
+    let mut path = root.join(relative);
+    let mut read = tokio::fs::read(&path).await;
+    if read.is_err() && path.extension().is_none() {
+        path.set_extension("html");
+        read = tokio::fs::read(&path).await;
+    }
+    let Ok(mut bytes) = read else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    if relative == Path::new("products.json") {
+        bytes = part(&bytes, uri.query().unwrap_or_default());
+    }
     let modified = tokio::fs::metadata(&path).await.and_then(|m| m.modified()).ok();
     respond(headers, bytes, modified, content_type(&path))
+}
+
+/// A page of a product list, as Shopify's shops count: 30 products unless more are asked for, 250
+/// at most.
+fn part(list: &[u8], query: &str) -> Vec<u8> {
+    let number = |name: &str, usual: usize| {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(n, _)| *n == name).find_map(|(_, v)| v.parse().ok()).unwrap_or(usual)
+    };
+    let (limit, page) = (number("limit", 30).min(250), number("page", 1).max(1));
+    let mut list: serde_json::Value = serde_json::from_slice(list).unwrap_or_default();
+    if let Some(products) = list["products"].as_array_mut() {
+        let from = limit.saturating_mul(page - 1).min(products.len());
+        let to = from.saturating_add(limit).min(products.len());
+        *products = products.drain(from..to).collect();
+    }
+    list.to_string().into_bytes()
 }
 
 /// The answer to a request for a file that exists.
@@ -220,6 +269,10 @@ fn content_type(path: &Path) -> &'static str {
         Some("webp") => "image/webp",
         Some("jsonl") => "application/jsonl",
         Some("json") => "application/json",
+        Some("xml") => "application/xml",
+        Some("gz") => "application/gzip",
+        Some("txt") => "text/plain; charset=utf-8",
+        Some("tsv") => "text/tab-separated-values",
         Some("html") => "text/html; charset=utf-8",
         Some("wasm") => "application/wasm",
         _ => "application/octet-stream",

@@ -19,7 +19,7 @@ pub use limits::Limits;
 pub use profile::{Alpha, Exif, Normalize, Profile, ProfileError, Resize};
 pub use sniff::Format;
 
-use crate::config::PreprocessConfig;
+use crate::{config::PreprocessConfig, trace::Trace};
 
 /// 8-bit RGB, rows top to bottom, no padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,38 @@ pub struct Stages {
     pub pixels: PixelValues,
 }
 
+impl Stages {
+    /// A digest per stage.
+    pub fn trace(&self) -> Trace {
+        trace([&self.decoded.rgb, &self.resized, &self.cropped], &self.pixels)
+    }
+}
+
+/// What [`Processor::prepare`] makes of a picture that is decoded already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// As in [`Stages`].
+    pub resized: RgbImage,
+    pub cropped: RgbImage,
+    pub pixels: PixelValues,
+}
+
+impl Prepared {
+    /// A digest per stage, that of the decoded picture first.
+    pub fn trace(&self, decoded: &RgbImage) -> Trace {
+        trace([decoded, &self.resized, &self.cropped], &self.pixels)
+    }
+}
+
+fn trace(pictures: [&RgbImage; 3], pixels: &PixelValues) -> Trace {
+    let mut trace = Trace::new();
+    for (name, rgb) in ["decoded", "resized", "cropped"].into_iter().zip(pictures) {
+        trace.u8(name, &[rgb.height as usize, rgb.width as usize, 3], &rgb.data);
+    }
+    trace.f32("pixel_values", &[3, pixels.size, pixels.size], &pixels.data);
+    trace
+}
+
 /// Bytes to pixel values under one profile. Cheap to share between threads.
 #[derive(Debug, Clone)]
 pub struct Processor {
@@ -105,10 +137,17 @@ impl Processor {
     /// # Errors
     /// Not a picture, not a supported one, damaged or cut short, or over a limit.
     pub fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
-        let rgb = self.decode(bytes)?.rgb;
-        let size = self.target(&rgb)?;
+        self.process_rgb(&self.decode(bytes)?.rgb)
+    }
+
+    /// Resize, crop, normalise a picture that is decoded already.
+    ///
+    /// # Errors
+    /// `data` does not fit the size, a side is 0, or the picture is over a limit.
+    pub fn process_rgb(&self, rgb: &RgbImage) -> Result<PixelValues, ImageError> {
+        let size = self.target(rgb)?;
         let window = resize::Window::center(size, self.crop);
-        let cropped = resize::resize(&rgb, size, &window, self.profile.resize);
+        let cropped = resize::resize(rgb, size, &window, self.profile.resize);
         Ok(self.normalize(&cropped))
     }
 
@@ -141,17 +180,33 @@ impl Processor {
     /// As [`Processor::process`].
     pub fn stages(&self, bytes: &[u8]) -> Result<Stages, ImageError> {
         let decoded = self.decode(bytes)?;
-        let size = self.target(&decoded.rgb)?;
+        let Prepared { resized, cropped, pixels } = self.prepare(&decoded.rgb)?;
+        Ok(Stages { decoded, resized, cropped, pixels })
+    }
+
+    /// [`Processor::process_rgb`] with everything in between.
+    ///
+    /// # Errors
+    /// As [`Processor::process_rgb`].
+    pub fn prepare(&self, rgb: &RgbImage) -> Result<Prepared, ImageError> {
+        let size = self.target(rgb)?;
         let full = resize::Window::full(size);
-        let resized = resize::resize(&decoded.rgb, size, &full, self.profile.resize);
+        let resized = resize::resize(rgb, size, &full, self.profile.resize);
         // Cropping is resizing to the same size and keeping the window.
         let window = resize::Window::center(size, self.crop);
         let cropped = resize::resize(&resized, size, &window, self.profile.resize);
         let pixels = self.normalize(&cropped);
-        Ok(Stages { decoded, resized, cropped, pixels })
+        Ok(Prepared { resized, cropped, pixels })
     }
 
+    /// Width and height after resizing.
     fn target(&self, rgb: &RgbImage) -> Result<(usize, usize), ImageError> {
+        let bytes = u64::from(rgb.width) * u64::from(rgb.height) * 3;
+        if bytes == 0 || bytes != rgb.data.len() as u64 {
+            let (width, height, found) = (rgb.width, rgb.height, rgb.data.len());
+            let detail = format!("{width} x {height} pixels in {found} bytes");
+            return Err(ImageError::Unsupported { found: detail });
+        }
         let (width, height) = resize::target(rgb.width, rgb.height, self.edge);
         self.limits.check_resized(width, height)?;
         Ok((width as usize, height as usize))

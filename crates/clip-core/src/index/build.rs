@@ -2,7 +2,7 @@
 
 use safetensors::{Dtype, tensor::TensorView};
 
-use super::{FORMAT, IndexError, VERSION, check};
+use super::{About, DIGEST, FORMAT, IndexError, VERSION, check, digest};
 use crate::Provenance;
 
 /// The mean of all vectors. CLIP's lie in a narrow cone, so what remains after taking it away is
@@ -34,7 +34,8 @@ impl Mean {
     pub fn builder(self) -> Builder {
         let rows = self.rows.max(1) as f64;
         let mean: Vec<f32> = self.sums.iter().map(|sum| (sum / rows) as f32).collect();
-        Builder { mean, codes: Vec::new(), scale: Vec::new(), error: Vec::new(), group: Vec::new() }
+        let (codes, digest) = (Vec::new(), Vec::new());
+        Builder { mean, codes, scale: Vec::new(), error: Vec::new(), group: Vec::new(), digest }
     }
 }
 
@@ -46,6 +47,7 @@ pub struct Builder {
     scale: Vec<f32>,
     error: Vec<f32>,
     group: Vec<u32>,
+    digest: Vec<u8>,
 }
 
 impl Builder {
@@ -78,6 +80,7 @@ impl Builder {
         // Rounded up: it is a bound.
         self.error.push((lost.sqrt() * 1.000_001) as f32);
         self.group.push(group);
+        self.digest.extend(digest(values));
         Ok(())
     }
 
@@ -98,21 +101,23 @@ impl Builder {
         let group: Vec<u8> = self.group.iter().flat_map(|x| x.to_le_bytes()).collect();
         let (mean, scale) = (floats(&self.mean), floats(&self.scale));
         let error = floats(&self.error);
-        let parts: [(&str, Dtype, Vec<usize>, &[u8]); 5] = [
+        let parts: [(&str, Dtype, Vec<usize>, &[u8]); 6] = [
             ("codes", Dtype::I8, vec![rows, dim], &self.codes),
             ("mean", Dtype::F32, vec![dim], &mean),
             ("scale", Dtype::F32, vec![rows], &scale),
             ("error", Dtype::F32, vec![rows], &error),
             ("group", Dtype::U32, vec![rows], &group),
+            ("digest", Dtype::U8, vec![rows, DIGEST], &self.digest),
         ];
         let mut views = Vec::new();
         for (name, dtype, shape, data) in parts {
             let view = TensorView::new(dtype, shape, data).map_err(|e| bad(e.to_string()))?;
             views.push((name, view));
         }
-        let provenance = serde_json::to_string(provenance).map_err(|e| bad(e.to_string()))?;
-        let metadata = [("format", FORMAT), ("version", VERSION), ("provenance", &provenance)]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        // One key: the order of several would differ from file to file.
+        let about = serde_json::to_string(&About { version: VERSION, provenance })
+            .map_err(|e| bad(e.to_string()))?;
+        let metadata = [(FORMAT.to_owned(), about)];
         safetensors::serialize(views, Some(metadata.into())).map_err(|e| bad(e.to_string()))
     }
 }

@@ -8,7 +8,8 @@
 //! - **scan**: `mean` `[dim]` f32; for each row `codes` `[rows, dim]` i8, `scale` and `error`
 //!   `[rows]` f32, `group` `[rows]` u32. A row is about `mean + scale * codes`, and lies no farther
 //!   than `error` from it. Rows of a group (the images of a product) follow each other; groups
-//!   count from 0. The metadata hold `format`, `version` and `provenance` (JSON).
+//!   count from 0. `digest` `[rows, 8]` u8 is the beginning of the SHA-256 of the row in the exact
+//!   file. The metadata hold `clip-index`, JSON of `version` and `provenance`.
 //! - **exact**: `vectors` `[rows, dim]` f32, of unit length. Row i begins at
 //!   `8 + header + i * dim * 4`, so that single rows can be fetched.
 
@@ -18,15 +19,26 @@ mod search;
 mod tests;
 
 use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use build::{Builder, Mean, exact_header};
 pub use search::{Hit, Search};
 
 use crate::{NormalizedEmbedding, Provenance, kernel};
 
-/// What the metadata call a scan file.
+/// The key in a scan file's metadata.
 const FORMAT: &str = "clip-index";
-const VERSION: &str = "1";
+const VERSION: u32 = 1;
+/// Bytes of a row's digest. It guards against mistakes and mixed versions.
+const DIGEST: usize = 8;
+
+/// What the metadata tell.
+#[derive(Serialize, Deserialize)]
+struct About<P> {
+    version: u32,
+    provenance: P,
+}
 
 /// The scan file of a catalogue, ready to search.
 #[derive(Debug)]
@@ -39,6 +51,7 @@ pub struct Index {
     scale: Vec<f32>,
     error: Vec<f32>,
     group: Vec<u32>,
+    digest: Vec<[u8; DIGEST]>,
 }
 
 /// An index that cannot be used, or a query that does not fit it.
@@ -88,16 +101,16 @@ impl Index {
         let bad = |what: &str| IndexError::Format(what.into());
         let tensors = SafeTensors::deserialize(file).map_err(|e| bad(&e.to_string()))?;
         let (_, header) = SafeTensors::read_metadata(file).map_err(|e| bad(&e.to_string()))?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let said = |key: &str| metadata.get(key).map(String::as_str).unwrap_or_default();
-        if said("format") != FORMAT {
+        let Some(about) = header.metadata().as_ref().and_then(|said| said.get(FORMAT)) else {
             return Err(bad("it does not say that it is an index"));
+        };
+        let about: About<serde_json::Value> =
+            serde_json::from_str(about).map_err(|e| bad(&format!("its metadata: {e}")))?;
+        if about.version != VERSION {
+            let found = about.version;
+            return Err(bad(&format!("version {found}, this program reads {VERSION}")));
         }
-        if said("version") != VERSION {
-            let found = said("version");
-            return Err(bad(&format!("version {found:?}, this program reads {VERSION:?}")));
-        }
-        let provenance = serde_json::from_str(said("provenance"))
+        let provenance = serde_json::from_value(about.provenance)
             .map_err(|e| bad(&format!("its provenance: {e}")))?;
         let tensor = |name: &str, dtype: Dtype, shape: &[usize]| {
             let view = tensors.tensor(name).map_err(|_| bad(&format!("it has no {name}")))?;
@@ -128,6 +141,7 @@ impl Index {
         if !ordered || group.first().is_some_and(|&first| first != 0) {
             return Err(bad("its groups are not in order"));
         }
+        let digest = tensor("digest", Dtype::U8, &[rows, DIGEST])?.as_chunks::<DIGEST>().0;
         Ok(Index {
             kernels: kernel::Path::detect()?.kernels()?,
             provenance,
@@ -137,6 +151,7 @@ impl Index {
             scale: floats("scale", &[rows])?,
             error: floats("error", &[rows])?,
             group,
+            digest: digest.to_vec(),
         })
     }
 
@@ -178,6 +193,11 @@ impl Index {
         Err(IndexError::Provenance { index, query })
     }
 
+    /// Whether `values` is row `row` of the exact file.
+    pub fn is_row(&self, row: usize, values: &[f32]) -> bool {
+        values.len() == self.dim && self.digest.get(row) == Some(&digest(values))
+    }
+
     /// Scans for the `top` groups among those that `allowed` lets through.
     ///
     /// # Errors
@@ -190,6 +210,14 @@ impl Index {
     ) -> Result<Search, IndexError> {
         search::scan(self, query, top, allowed)
     }
+}
+
+/// Of the little-endian bytes.
+fn digest(values: &[f32]) -> [u8; DIGEST] {
+    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut digest = [0; DIGEST];
+    digest.iter_mut().zip(Sha256::digest(bytes)).for_each(|(to, byte)| *to = byte);
+    digest
 }
 
 /// Refuses what is not of unit length.

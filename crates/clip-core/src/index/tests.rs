@@ -168,6 +168,9 @@ fn what_does_not_fit_is_refused() {
     let first = search.wanted(1).next().unwrap();
     let mut wrong = vectors[first as usize].clone();
     wrong.iter_mut().for_each(|x| *x = -*x);
+    assert!(index.is_row(first as usize, &vectors[first as usize]));
+    assert!(!index.is_row(first as usize, &wrong) && !index.is_row(20, &wrong));
+    assert!(!index.is_row(first as usize, &wrong[1..]));
     // A vector of another row may score less; more than the bound shows that it is wrong.
     search.rescore(&wrong).unwrap();
     let stranger = vec![vectors[3].clone(); search.candidates() - 1].concat();

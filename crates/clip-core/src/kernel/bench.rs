@@ -20,9 +20,10 @@ impl LinearBench {
     pub fn new(path: Path, m: usize, n: usize, k: usize) -> Result<Self, KernelError> {
         let kernels = path.kernels()?;
         let value = |i: usize| ((i * 37) % 64) as f32 / 64.0 - 0.5;
-        let layer = Linear::pack(kernels, n, k, None, |row, out| {
-            out.iter_mut().enumerate().for_each(|(i, w)| *w = value(row + i));
-        });
+        let layer =
+            Linear::pack(kernels, kernels.keeps_halves("visual_"), n, k, None, |row, out| {
+                out.iter_mut().enumerate().for_each(|(i, w)| *w = value(row + i));
+            });
         let x = (0..m * k).map(|i| value(i * 3)).collect();
         Ok(LinearBench { kernels, layer, x, rows: Rows::empty(), out: vec![0.0; m * n] })
     }

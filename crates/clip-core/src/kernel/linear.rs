@@ -51,9 +51,11 @@ enum Panels {
 }
 
 impl Linear {
-    /// Packs row-major `[n, k]` weights; `row(i, out)` writes row i as f32.
+    /// Packs row-major `[n, k]` weights, as f16 if `halves` and none loses a bit by it; `row(i, out)`
+    /// writes row i as f32.
     pub(crate) fn pack(
         kernels: &Kernels,
+        halves: bool,
         n: usize,
         k: usize,
         bias: Option<&[f32]>,
@@ -64,7 +66,7 @@ impl Linear {
         if let Some(bias) = bias {
             padded[..n].copy_from_slice(bias);
         }
-        let halves = if kernels.f16_panels { pack_f16(n, k, nr, &row) } else { None };
+        let halves = if halves { pack_f16(n, k, nr, &row) } else { None };
         let panels = match halves {
             Some(halves) => Panels::F16(halves),
             None => Panels::F32(pack_panels(n, k, nr, |i, out: &mut [f32], _| {
@@ -73,6 +75,28 @@ impl Linear {
             })),
         };
         Linear { n, k, panels, bias: padded }
+    }
+
+    /// Packs row-major `[n, k]` weights that are f16, as such; `row(i, out)` writes row i.
+    pub(crate) fn pack_halves(
+        kernels: &Kernels,
+        n: usize,
+        k: usize,
+        row: impl Fn(usize, &mut [u16]) + Sync,
+    ) -> Self {
+        let nr = kernels.columns;
+        let panels = pack_panels(n, k, nr, |i, out: &mut [u16], _| {
+            row(i, out);
+            true
+        });
+        let bias = Aligned::zeroed(n.next_multiple_of(nr));
+        Linear { n, k, panels: Panels::F16(panels), bias }
+    }
+
+    /// Sets the bias, `n` values.
+    pub(crate) fn with_bias(mut self, bias: &[f32]) -> Self {
+        self.bias[..self.n].copy_from_slice(bias);
+        self
     }
 
     /// `out[m][n] = epilogue(bias[n] + sum_k rows[m][k] * w[n][k])`, `out` of `rows.m * self.n`.

@@ -28,6 +28,7 @@ mod isa;
 mod linear;
 mod norm;
 mod par;
+#[cfg_attr(not(test), allow(dead_code))] // only for machines without a fused instruction
 mod soft_fma;
 #[cfg(test)]
 mod tests;
@@ -115,9 +116,13 @@ impl Path {
             Path::Avx512 => Path::Avx2.is_available() && is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "aarch64")]
             Path::Neon => true,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                not(feature = "relaxed-simd")
+            ))]
             Path::WasmEmulated => true,
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => wasm::fuses(),
             #[allow(unreachable_patterns)]
             _ => false,
@@ -159,9 +164,13 @@ impl Path {
             Path::Avx512 => &AVX512,
             #[cfg(target_arch = "aarch64")]
             Path::Neon => &NEON,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                not(feature = "relaxed-simd")
+            ))]
             Path::WasmEmulated => &WASM_EMULATED,
-            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => &WASM_RELAXED,
             _ => &SCALAR,
         })
@@ -179,6 +188,18 @@ pub struct KernelError {
     available: Vec<Path>,
 }
 
+/// Which panels are stored as f16, where no weight loses a bit by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code)] // no target has all three
+enum Halves {
+    Never,
+    /// Widening takes some instructions, which pay over the many rows of a picture: the text tower,
+    /// with its few rows, keeps f32.
+    Vision,
+    /// There is an instruction that widens.
+    Always,
+}
+
 /// The operations of one path. A value exists only behind [`Path::kernels`], which checks that
 /// the CPU has the instruction set; that is what makes calling the functions sound.
 #[derive(Debug)]
@@ -189,8 +210,7 @@ pub(crate) struct Kernels {
     rows: usize,
     /// Columns of the register tile, the width of a weight panel.
     columns: usize,
-    /// Whether panels may be stored as f16 (there is an instruction to widen them).
-    f16_panels: bool,
+    halves: Halves,
     panel: unsafe fn(&PanelTask, &mut Scratch),
     head: unsafe fn(&HeadTask, &mut Scratch),
     transpose: unsafe fn(&[f32], usize, usize, &mut [f32], usize),
@@ -260,6 +280,15 @@ impl LayerNorm {
 }
 
 impl Kernels {
+    /// Whether this tensor's panels may be f16. Changes the speed and the memory, no bit of a result.
+    pub(crate) fn keeps_halves(&self, tensor: &str) -> bool {
+        match self.halves {
+            Halves::Never => false,
+            Halves::Vision => !tensor.starts_with("text_"),
+            Halves::Always => true,
+        }
+    }
+
     /// `out[k][r] = x[r * stride + k]` for `height` rows, as many k as `out` holds.
     fn transpose(&self, x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
         // SAFETY: `self` exists only where the CPU has the instruction set.
@@ -313,7 +342,7 @@ unsafe fn functions<I: isa::Isa>(x: &mut [f32], function: Function) {
 /// Monomorphic entry points of one instruction set, compiled with its features, and their table.
 macro_rules! path {
     ($table:ident, $module:ident, $path:expr, $isa:ty, rows $rows:literal, vectors $vectors:literal,
-     f16 $f16:literal $(, features $features:literal)?) => {
+     f16 $f16:ident $(, features $features:literal)?) => {
         mod $module {
             use super::*;
 
@@ -369,7 +398,7 @@ macro_rules! path {
             path: $path,
             rows: $rows,
             columns: $vectors * <$isa as isa::Isa>::LANES,
-            f16_panels: $f16,
+            halves: Halves::$f16,
             panel: $module::panel,
             head: $module::head,
             transpose: $module::transpose,
@@ -385,20 +414,20 @@ macro_rules! path {
     };
 }
 
-path!(SCALAR, scalar_entry, Path::Scalar, isa::Scalar, rows 4, vectors 4, f16 false);
+path!(SCALAR, scalar_entry, Path::Scalar, isa::Scalar, rows 4, vectors 4, f16 Never);
 #[cfg(target_arch = "x86_64")]
-path!(SSE2, sse2_entry, Path::Sse2, x86::Sse2, rows 4, vectors 2, f16 false);
+path!(SSE2, sse2_entry, Path::Sse2, x86::Sse2, rows 4, vectors 2, f16 Never);
 #[cfg(target_arch = "x86_64")]
-path!(AVX2, avx2_entry, Path::Avx2, x86::Avx2, rows 6, vectors 2, f16 true,
+path!(AVX2, avx2_entry, Path::Avx2, x86::Avx2, rows 6, vectors 2, f16 Always,
       features "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
-path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 true,
+path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 Always,
       features "avx2,fma,f16c,avx512f");
 #[cfg(target_arch = "aarch64")]
-path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 false);
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 Never);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(feature = "relaxed-simd")))]
 path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, vectors 2,
-      f16 false);
-#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+      f16 Vision);
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 4, vectors 2,
-      f16 false);
+      f16 Vision, features "relaxed-simd");

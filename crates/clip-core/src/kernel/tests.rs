@@ -158,7 +158,7 @@ proptest! {
         let n = bias.len();
         let plain = reference::linear(&x, &w, &bias, k);
         bits_equal_over_paths(|kernels| {
-            let layer = Linear::pack(kernels, n, k, Some(&bias), |i, out| {
+            let layer = Linear::pack(kernels, kernels.keeps_halves("visual_"), n, k, Some(&bias), |i, out| {
                 out.copy_from_slice(&w[i * k..][..k]);
             });
             let mut rows = Rows::empty();

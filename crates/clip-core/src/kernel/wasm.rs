@@ -22,6 +22,16 @@ macro_rules! shared_operations {
             // SAFETY: the caller guarantees 4 writable floats; wasm stores need no alignment.
             unsafe { v128_store(p.cast(), v) }
         }
+        /// No instruction for it: mantissa and exponent move into place, and a factor makes good for
+        /// the other bias. Exact for all that is finite, as weights are (checked when loaded).
+        #[inline(always)]
+        unsafe fn load_f16(p: *const u16) -> v128 {
+            // SAFETY: the caller guarantees 4 readable halves; wasm loads need no alignment.
+            let halves = i32x4_extend_low_i16x8(unsafe { v128_load64_zero(p.cast()) });
+            // The sign was extended: it is in the top bit already.
+            let bits = v128_and(i32x4_shl(halves, 13), i32x4_splat(0x8fff_e000_u32 as i32));
+            f32x4_mul(bits, f32x4_splat(f32::from_bits((127 + 112) << 23)))
+        }
         #[inline(always)]
         unsafe fn splat(x: f32) -> v128 {
             f32x4_splat(x)
@@ -94,11 +104,11 @@ macro_rules! shared_operations {
 }
 
 /// Fused by the engine; see [`fuses`].
-#[cfg(target_feature = "relaxed-simd")]
+#[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Relaxed;
 
-#[cfg(target_feature = "relaxed-simd")]
+#[cfg(feature = "relaxed-simd")]
 impl Isa for Relaxed {
     shared_operations!();
 
@@ -113,7 +123,8 @@ impl Isa for Relaxed {
 ///
 /// `(1 + e)(1 - e) - 1` is `-e^2` fused and 0 rounded twice; `black_box` keeps the compiler from
 /// answering itself.
-#[cfg(target_feature = "relaxed-simd")]
+#[cfg(feature = "relaxed-simd")]
+#[target_feature(enable = "relaxed-simd")]
 pub(super) fn fuses() -> bool {
     let e = f32::EPSILON;
     // Another power of two in each lane, so that no lane can stand in for another.
@@ -125,10 +136,12 @@ pub(super) fn fuses() -> bool {
 }
 
 /// The fused operation emulated in f64 pairs, as `x86::Sse2` does it.
+#[cfg(not(feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Emulated;
 
 /// Lane by lane, for sums that may lie on a midpoint between two f32.
+#[cfg(not(feature = "relaxed-simd"))]
 #[cold]
 #[inline(never)]
 fn exact(a: v128, b: v128, c: v128) -> v128 {
@@ -145,6 +158,7 @@ fn exact(a: v128, b: v128, c: v128) -> v128 {
     f32x4(lane!(0), lane!(1), lane!(2), lane!(3))
 }
 
+#[cfg(not(feature = "relaxed-simd"))]
 impl Isa for Emulated {
     shared_operations!();
 

@@ -1,16 +1,20 @@
 //! The two towers of CLIP (Radford et al. 2021), as `transformers.CLIPModel` computes them.
 
 mod block;
+mod parts;
+mod table;
 mod text;
 mod vision;
 
+pub(crate) use parts::{Parts, Source, is_table};
+pub(crate) use table::Table;
 pub(crate) use text::TextTower;
 pub(crate) use vision::VisionTower;
 
 use crate::{
     kernel::{Kernels, LayerNorm, Linear},
     trace::Trace,
-    weights::{Weights, WeightsError},
+    weights::WeightsError,
 };
 
 /// Rows (tokens) that go through a tower at once: enough to use the weights many times, few
@@ -21,16 +25,20 @@ const CHUNK_ROWS: usize = 448;
 type Tracer<'a> = Option<&'a mut Trace>;
 
 /// Reads and packs one tower's tensors.
-struct Loader<'a> {
-    kernels: &'static Kernels,
-    weights: &'a Weights<'a>,
+pub(crate) struct Loader<'a> {
+    pub(crate) kernels: &'static Kernels,
+    pub(crate) source: Source<'a>,
 }
 
 impl Loader<'_> {
     fn vector(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
-        let tensor = self.weights.get(name)?;
+        let weights = match &self.source {
+            Source::File(weights) => weights,
+            Source::Parts(parts) => return parts.vector(name),
+        };
+        let tensor = weights.get(name)?;
         let values = tensor.to_vec();
-        self.weights.done(tensor);
+        weights.done(tensor);
         Ok(values)
     }
 
@@ -47,10 +55,31 @@ impl Loader<'_> {
         k: usize,
         bias: Option<&[f32]>,
     ) -> Result<Linear, WeightsError> {
-        let tensor = self.weights.get(name)?;
-        let linear = Linear::pack(self.kernels, n, k, bias, |i, out| tensor.read(i * k, out));
-        self.weights.done(tensor);
+        let weights = match &self.source {
+            Source::File(weights) => weights,
+            Source::Parts(parts) => {
+                let linear = parts.matrix(name)?;
+                return Ok(if let Some(bias) = bias { linear.with_bias(bias) } else { linear });
+            }
+        };
+        let tensor = weights.get(name)?;
+        let halves = self.kernels.keeps_halves(name);
+        let row = |i, out: &mut [f32]| tensor.read(i * k, out);
+        let linear = Linear::pack(self.kernels, halves, n, k, bias, row);
+        weights.done(tensor);
         Ok(linear)
+    }
+
+    /// The encoder layers of a tower.
+    fn blocks(
+        &self,
+        tower: &str,
+        layers: usize,
+        shape: &block::Shape,
+    ) -> Result<Vec<block::Block>, WeightsError> {
+        (0..layers)
+            .map(|i| block::Block::load(self, &format!("{tower}.encoder.layers.{i}"), shape))
+            .collect()
     }
 
     fn layer_norm(&self, name: &str, eps: f32) -> Result<LayerNorm, WeightsError> {

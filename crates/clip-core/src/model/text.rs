@@ -1,14 +1,15 @@
 //! `CLIPTextModelWithProjection`: token ids to the projected end-of-text state.
 
 use super::{
-    CHUNK_ROWS, Loader, Tracer,
+    CHUNK_ROWS, Loader, Source, Tracer,
     block::{Block, Sequence, Shape, Workspace},
+    table::Table,
     vision::project,
 };
 use crate::{
     config::ClipConfig,
-    kernel::{Kernels, LayerNorm, Linear, in_pool, to_f16},
-    weights::{Tensor, Weights, WeightsError},
+    kernel::{Kernels, LayerNorm, Linear, in_pool},
+    weights::WeightsError,
 };
 
 #[derive(Debug)]
@@ -22,65 +23,42 @@ pub(crate) struct TextTower {
     projection: Linear,
 }
 
-/// The token embedding `[vocab, d]`, at half the memory where that loses nothing.
-#[derive(Debug)]
-enum Table {
-    F16(Vec<u16>),
-    F32(Vec<f32>),
-}
-
-impl Table {
-    fn load(tensor: &Tensor, d: usize) -> Self {
-        let mut halves = vec![0u16; tensor.len()];
-        let mut row = vec![0.0; d];
-        for (i, out) in halves.chunks_exact_mut(d).enumerate() {
-            tensor.read(i * d, &mut row);
-            if !to_f16(&row, out) {
-                return Table::F32(tensor.to_vec());
-            }
-        }
-        Table::F16(halves)
-    }
-
-    /// Adds row `id` to `out`.
-    fn add_row(&self, id: usize, out: &mut [f32]) {
-        let start = id * out.len();
-        match self {
-            Table::F16(t) => {
-                let halves = t[start..].iter().map(|&h| half::f16::from_bits(h).to_f32());
-                out.iter_mut().zip(halves).for_each(|(x, h)| *x += h);
-            }
-            Table::F32(t) => out.iter_mut().zip(&t[start..]).for_each(|(x, v)| *x += v),
-        }
-    }
-}
-
 impl TextTower {
-    pub(crate) fn load(
-        kernels: &'static Kernels,
-        config: &ClipConfig,
-        weights: &Weights,
-    ) -> Result<Self, WeightsError> {
-        let loader = Loader { kernels, weights };
+    pub(crate) fn load(loader: &Loader, config: &ClipConfig) -> Result<Self, WeightsError> {
         let t = &config.text;
         let d = t.hidden_size;
         let shape = shape(config);
         let name = |part: &str| format!("text_model.{part}");
-        let blocks = (0..t.layers)
-            .map(|i| Block::load(&loader, &name(&format!("encoder.layers.{i}")), &shape))
-            .collect::<Result<_, _>>()?;
-        let tokens = weights.get(&name("embeddings.token_embedding.weight"))?;
-        let table = Table::load(tokens, d);
-        weights.done(tokens);
+        let blocks = loader.blocks("text_model", t.layers, &shape)?;
+        let tokens = name("embeddings.token_embedding.weight");
+        let tokens = match &loader.source {
+            Source::File(weights) => {
+                let tensor = weights.get(&tokens)?;
+                let table = Table::load(tensor, d);
+                weights.done(tensor);
+                table
+            }
+            Source::Parts(parts) => parts.table(&tokens)?,
+        };
         Ok(TextTower {
-            kernels,
-            tokens: table,
+            kernels: loader.kernels,
+            tokens,
             positions: loader.vector(&name("embeddings.position_embedding.weight"))?,
             blocks,
             final_norm: loader.layer_norm(&name("final_layer_norm"), t.layer_norm_eps)?,
             projection: loader.matrix("text_projection.weight", config.projection_dim, d, None)?,
             config: config.clone(),
         })
+    }
+
+    /// The token embedding.
+    pub(crate) fn tokens(&self) -> &Table {
+        &self.tokens
+    }
+
+    /// The token embedding, to add rows to it.
+    pub(crate) fn tokens_mut(&mut self) -> &mut Table {
+        &mut self.tokens
     }
 
     /// One projected vector per text. Ids are non-empty, at most `max_positions` long and inside

@@ -8,7 +8,7 @@ use crate::{
     config::ClipConfig,
     image::PixelValues,
     kernel::{Epilogue, Kernels, LayerNorm, Linear, Rows, in_pool},
-    weights::{Weights, WeightsError},
+    weights::WeightsError,
 };
 
 #[derive(Debug)]
@@ -25,21 +25,14 @@ pub(crate) struct VisionTower {
 }
 
 impl VisionTower {
-    pub(crate) fn load(
-        kernels: &'static Kernels,
-        config: &ClipConfig,
-        weights: &Weights,
-    ) -> Result<Self, WeightsError> {
-        let loader = Loader { kernels, weights };
+    pub(crate) fn load(loader: &Loader, config: &ClipConfig) -> Result<Self, WeightsError> {
         let v = &config.vision;
         let d = v.hidden_size;
         let shape = shape(config);
         let name = |part: &str| format!("vision_model.{part}");
-        let blocks = (0..v.layers)
-            .map(|i| Block::load(&loader, &name(&format!("encoder.layers.{i}")), &shape))
-            .collect::<Result<_, _>>()?;
+        let blocks = loader.blocks("vision_model", v.layers, &shape)?;
         Ok(VisionTower {
-            kernels,
+            kernels: loader.kernels,
             class: loader.vector(&name("embeddings.class_embedding"))?,
             // The convolution [d, 3, p, p] has stride p: a matrix product over flattened patches.
             patches: loader.matrix(

@@ -14,7 +14,7 @@ use crate::{
     Error,
     embed::{Embedded, Embedder, blocking},
     export::npy,
-    fetch::{Caps, FetchError, Fetcher, Retry},
+    fetch::{Caps, FetchError, Fetcher},
     report::{EXIT_FAILURES, EXIT_OK},
     source::{Location, image_files},
 };
@@ -81,7 +81,7 @@ impl EmbedArgs {
         };
         let mut embedder = Embedder::new(self.model.load(context, towers).await?)?;
         let bytes = self.model.preprocessing.bytes();
-        embedder.fetcher = Fetcher::new(Caps { bytes, ..Caps::default() }, Retry::default())?;
+        embedder.fetcher = Fetcher::unguarded(Caps { bytes, ..Caps::default() })?;
         embedder.trace = self.trace;
         let provenance = embedder.model.provenance.clone();
         let fail = self.output.error();

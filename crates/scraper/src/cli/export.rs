@@ -19,6 +19,7 @@ use crate::{
 ///   scraper export --output vectors.jsonl
 ///   scraper export --format parquet --output vectors.parquet
 ///   scraper export --format npy --output vectors.npy --filter source=shop
+///   scraper export --format web --output public/catalogue
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ExportArgs {
@@ -49,6 +50,8 @@ enum Format {
     Npy,
     /// An Apache Parquet table: columns of the product, and the vector as a list of fixed size.
     Parquet,
+    /// A folder for a static host, which the storefront searches.
+    Web,
 }
 
 impl ExportArgs {
@@ -61,23 +64,44 @@ impl ExportArgs {
         let view = View { filter, vanished: self.vanished };
         let store = self.store.store.open_existing()?;
         let store = store.as_ref();
-        let mut out = self.output.open()?;
         let count = match (self.format, self.output.file()) {
-            (Format::Jsonl, _) => export::jsonl(store, &view, self.raw, &mut out)?,
-            (Format::Parquet, _) => export::parquet(store, &view, self.raw, &mut out)?,
-            (Format::Npy, None) => export::npy(store, &view, self.raw, &mut out, None)?,
+            (Format::Web, None) => {
+                return Err(Error::Usage("--format web needs --output FOLDER".into()));
+            }
+            (Format::Web, Some(_)) if self.raw => {
+                return Err(Error::Usage("--format web holds normalised vectors: no --raw".into()));
+            }
+            (Format::Web, Some(folder)) => export::web(store, &view, folder)?,
+            (Format::Jsonl, _) => self.filling(|out| export::jsonl(store, &view, self.raw, out))?,
+            (Format::Parquet, _) => {
+                self.filling(|out| export::parquet(store, &view, self.raw, out))?
+            }
+            (Format::Npy, None) => {
+                self.filling(|out| export::npy(store, &view, self.raw, out, None))?
+            }
             (Format::Npy, Some(path)) => {
                 let beside = path.with_extension("rows.jsonl");
                 let mut rows = create(&beside)?;
-                let count = export::npy(store, &view, self.raw, &mut out, Some(&mut rows))?;
+                let count =
+                    self.filling(|out| export::npy(store, &view, self.raw, out, Some(&mut rows)))?;
                 rows.flush().map_err(output_error(Some(&beside)))?;
                 count
             }
         };
-        out.flush().map_err(self.output.error())?;
         if let Some(path) = self.output.file() {
             eprintln!("{count} vectors in {}", path.display());
         }
         Ok(EXIT_OK)
+    }
+
+    /// Opens the output, lets `write` fill it, and sees it written.
+    fn filling<T>(
+        &self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut out = self.output.open()?;
+        let value = write(&mut out)?;
+        out.flush().map_err(self.output.error())?;
+        Ok(value)
     }
 }

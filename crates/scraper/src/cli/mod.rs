@@ -1,16 +1,21 @@
 //! The command line: one file per subcommand.
 
 mod completions;
+mod dry_run;
 mod embed;
+mod engine;
 mod export;
 mod index;
+mod init;
 mod inspect;
 mod merge;
 mod model;
+mod network;
 mod outcome;
 mod retry;
 mod run;
 mod search;
+mod settings;
 mod verify;
 mod work;
 
@@ -37,6 +42,7 @@ use crate::{
     report::{EXIT_ERROR, EXIT_OK, Progress},
     store::StoreTarget,
 };
+use settings::{default_store, settings};
 
 /// CLIP embeddings of every product image of a fashion shop.
 ///
@@ -55,6 +61,9 @@ struct Cli {
     /// How messages of the log look.
     #[arg(long, global = true, value_enum, default_value_t)]
     log_format: LogFormat,
+    /// The settings to use. [default: scraper.toml, if it is in this folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,6 +79,7 @@ enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Embed(embed::EmbedArgs),
+    Init(init::InitArgs),
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Export(export::ExportArgs),
@@ -113,10 +123,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(EXIT_ERROR);
         }
     };
+    if let (true, Err(e)) = (reads_settings(&cli.command), settings()) {
+        eprintln!("error: {e}");
+        return ExitCode::from(EXIT_ERROR);
+    }
     let context = Context { environment: Environment::load(), progress: Progress::new(cli.quiet) };
     let result = runtime.block_on(async {
         match cli.command {
             Command::Embed(args) => args.run(&context).await,
+            Command::Init(args) => args.run(),
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
             Command::Export(args) => args.run().await,
@@ -143,6 +158,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(EXIT_ERROR)
         }
     }
+}
+
+/// Whether what `scraper.toml` says matters to the command.
+fn reads_settings(command: &Command) -> bool {
+    !matches!(command, Command::Init(_) | Command::Completions(_) | Command::Inspect(_))
 }
 
 /// What every subcommand needs.
@@ -225,13 +245,15 @@ impl ModelArgs {
 
 /// The model that a flag or the environment names.
 fn spec(model: Option<&str>, context: &Context) -> Result<ModelSpec, Error> {
-    Ok(ModelSpec::parse(model.unwrap_or(&context.environment.model))?)
+    let environment = &context.environment;
+    let set = if environment.model_is_set { None } else { settings()?.model() };
+    Ok(ModelSpec::parse(model.or(set.as_deref()).unwrap_or(&environment.model))?)
 }
 
 /// Where results go.
 #[derive(Debug, Args)]
 struct OutputArgs {
-    /// Where to write [default: standard output].
+    /// Where to write; a folder where the format is one. [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -268,6 +290,12 @@ fn output_error(path: Option<&Path>) -> impl Fn(io::Error) -> Error + use<> {
 #[derive(Debug, Args)]
 struct StoreArgs {
     /// What holds the results: an SQLite file, or a Postgres database with pgvector.
-    #[arg(long, value_name = "FILE|postgres://…", default_value = "scraper.db")]
+    /// [default: that of scraper.toml, else scraper.db]
+    #[arg(
+        long,
+        value_name = "FILE|postgres://…",
+        default_value = default_store(),
+        hide_default_value = true
+    )]
     store: StoreTarget,
 }

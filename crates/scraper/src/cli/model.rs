@@ -1,5 +1,7 @@
 //! `scraper model`: weights on this machine.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 
@@ -20,6 +22,8 @@ pub(super) enum ModelCommand {
     Info(InfoArgs),
     /// Lists the models in the Hugging Face cache.
     List,
+    /// Writes a model as files for a static host, from which browsers load it.
+    Pack(PackArgs),
 }
 
 #[derive(Debug, Args)]
@@ -37,12 +41,22 @@ pub(super) struct InfoArgs {
     verify: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct PackArgs {
+    #[command(flatten)]
+    which: Which,
+    /// The folder to write; it is created.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
 impl ModelCommand {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
         match self {
             ModelCommand::Pull(which) => pull(which, context).await,
             ModelCommand::Info(args) => info(args, context).await,
             ModelCommand::List => list(context),
+            ModelCommand::Pack(args) => pack(args, context).await,
         }
     }
 }
@@ -79,6 +93,17 @@ async fn info(args: InfoArgs, context: &Context) -> Result<u8, Error> {
         let (checked, unknown) = blocking(move || model::verify(&files)).await??;
         println!("SHA-256 of {checked} files is right; {unknown} files have no known SHA-256");
     }
+    Ok(EXIT_OK)
+}
+
+async fn pack(args: PackArgs, context: &Context) -> Result<u8, Error> {
+    let spec = spec(args.which.model.as_deref(), context)?;
+    let files = model::find(&spec, &context.environment.hub, &context.progress).await?;
+    let packed = blocking(move || model::pack(&files, &args.out)).await??;
+    for (path, size) in &packed.files {
+        println!("{} ({})", path.display(), HumanBytes(*size));
+    }
+    println!("{} tensors stay f32, since f16 would round them", packed.kept_f32.len());
     Ok(EXIT_OK)
 }
 

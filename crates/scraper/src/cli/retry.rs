@@ -1,19 +1,12 @@
 //! `scraper retry`: what failed, once more.
 
-use std::{num::NonZeroUsize, sync::Arc};
-
 use clap::Args;
-use clip_core::Towers;
 
-use super::{
-    Context, ModelArgs, StoreArgs,
-    outcome::OutcomeArgs,
-    run::{NetworkArgs, interruption},
-};
+use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs};
 use crate::{
     Error,
     embed::blocking,
-    pipeline::{self, RunOptions, Setup},
+    pipeline::{self, RunOptions},
     report::EXIT_OK,
     store::StoreError,
 };
@@ -38,15 +31,10 @@ pub(super) struct RetryArgs {
     list: bool,
     #[command(flatten)]
     store: StoreArgs,
-    /// Images per batch; changes the speed, no bit of any result.
-    #[arg(long, value_name = "N", default_value = "8")]
-    batch: NonZeroUsize,
     #[command(flatten)]
     outcome: OutcomeArgs,
     #[command(flatten)]
-    network: NetworkArgs,
-    #[command(flatten)]
-    model: ModelArgs,
+    engine: EngineArgs,
 }
 
 impl RetryArgs {
@@ -73,13 +61,8 @@ impl RetryArgs {
             println!("Nothing to retry: no image of {} failed.", self.store.store);
             return Ok(EXIT_OK);
         }
-        let setup = Setup {
-            fetcher: self.network.fetcher(&self.model)?,
-            model: Arc::new(self.model.load(context, Towers::Vision).await?),
-            options: RunOptions { batch: self.batch.get(), ..RunOptions::default() },
-            progress: context.progress.clone(),
-            cancel: interruption(context),
-        };
+        let fetcher = self.engine.fetcher()?;
+        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default()).await?;
         let (target, provenance, dim) =
             (self.store.store, setup.model.provenance.clone(), setup.dim());
         let open = move || {

@@ -1,31 +1,37 @@
 //! `scraper run`: embeds what a source holds into a store.
 
 use std::{
-    num::{NonZeroU32, NonZeroUsize},
-    path::PathBuf,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use clap::Args;
-use clip_core::Towers;
+use reqwest::Url;
 use tokio::sync::watch;
 
-use reqwest::Url;
-
 use super::{
-    Context, ModelArgs, StoreArgs,
+    Context, StoreArgs,
+    dry_run::dry_run,
+    engine::EngineArgs,
     outcome::OutcomeArgs,
+    settings::settings,
     verify::{self, EndpointArgs},
 };
 use crate::{
     Error,
-    fetch::{Caps, Fetcher, Retry},
-    pipeline::{self, RunOptions, Setup, Sharing},
+    config::SETTINGS_FILE,
+    fetch::Fetcher,
+    pipeline::{self, RunOptions, Sharing},
     report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED},
-    source,
+    source::{Distinct, Kind, Pages, Source, SourceSpec, Web},
     store::{Shard, StoreTarget},
 };
+
+/// Images that may wait for their hosts where no other process could take them; some hundred
+/// bytes each.
+const ALONE_PENDING: usize = 16_384;
 
 /// Embeds every image of a source into a store; what is there already is not embedded again.
 ///
@@ -35,13 +41,27 @@ use crate::{
 /// Examples:
 ///   scraper run photos/
 ///   scraper run feed.csv --store shop.db --summary-json summary.json
+///   scraper run https://shop.example --kind shopify --dry-run
+///   scraper init && $EDITOR scraper.toml && scraper run
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct RunArgs {
-    /// A folder of images, or a feed (.csv, .jsonl) with id, image and optionally title, url.
-    source: PathBuf,
+    /// A folder of images, a feed (.csv, .tsv, .jsonl, .xml, also .gz) or a list of addresses
+    /// (.txt), as a path or an address; or a shop's address with --kind. Without it, the sources
+    /// of scraper.toml.
+    source: Option<String>,
+    /// What SOURCE is, where its name does not tell.
+    #[arg(long, value_enum, requires = "source")]
+    kind: Option<Kind>,
+    /// Reads the sources and says what would be fetched; downloads no image, stores nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     store: StoreArgs,
+    /// What pages and feeds said last time, so that only what changed is downloaded; may be
+    /// removed at any time. [default: beside the store, as NAME.pages.db]
+    #[arg(long, value_name = "FILE")]
+    pages: Option<PathBuf>,
     /// Only this share of the products: 2/4 is the second of four. `scraper merge` joins the
     /// stores of all shards.
     #[arg(long, value_name = "I/N")]
@@ -50,11 +70,8 @@ pub(super) struct RunArgs {
     /// are hidden from search and export.
     #[arg(long, value_name = "N", default_value_t = 3)]
     keep_vanished: u32,
-    /// Images per batch; changes the speed, no bit of any result.
-    #[arg(long, value_name = "N", default_value = "8")]
-    batch: NonZeroUsize,
     #[command(flatten)]
-    network: NetworkArgs,
+    engine: EngineArgs,
     #[command(flatten)]
     sharing: SharingArgs,
     /// Changes the store over to this run's model and embeds everything anew.
@@ -68,31 +85,6 @@ pub(super) struct RunArgs {
     verify_endpoint: Option<Url>,
     #[command(flatten, next_help_heading = "Verification before publishing")]
     verify: EndpointArgs,
-    #[command(flatten)]
-    model: ModelArgs,
-}
-
-/// How hard servers may be asked.
-#[derive(Debug, Args)]
-pub(super) struct NetworkArgs {
-    /// Downloads at once.
-    #[arg(long, value_name = "N", default_value = "16")]
-    connections: NonZeroUsize,
-    /// Downloads at once from one host.
-    #[arg(long, value_name = "N", default_value = "4")]
-    per_host: NonZeroUsize,
-}
-
-impl NetworkArgs {
-    pub(super) fn fetcher(&self, model: &ModelArgs) -> Result<Fetcher, Error> {
-        let caps = Caps {
-            bytes: model.preprocessing.bytes(),
-            connections: self.connections.get(),
-            per_host: self.per_host.get(),
-            ..Caps::default()
-        };
-        Ok(Fetcher::new(caps, Retry::default())?)
-    }
 }
 
 /// How processes share a run.
@@ -112,7 +104,11 @@ impl SharingArgs {
 
 impl RunArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let source = source::open(&self.source)?;
+        let fetcher = self.engine.fetcher()?;
+        let sources = self.sources(&fetcher)?;
+        if self.dry_run {
+            return dry_run(sources, context).await;
+        }
         let target = self.store.store.clone();
         if self.shard.is_some() && matches!(target, StoreTarget::Postgres(_)) {
             return Err(Error::Usage(
@@ -121,48 +117,91 @@ impl RunArgs {
                     .into(),
             ));
         }
-        let (model, files) = self.model.load_files(context, Towers::Vision).await?;
-        let setup = Setup {
-            fetcher: self.network.fetcher(&self.model)?,
-            model: Arc::new(model),
-            options: RunOptions {
-                batch: self.batch.get(),
-                keep_vanished: self.keep_vanished,
-                shard: self.shard,
-                ..RunOptions::default()
-            },
-            progress: context.progress.clone(),
-            cancel: interruption(context),
+        let pending = match target {
+            // What one process has taken, no other does.
+            StoreTarget::Postgres(_) => RunOptions::default().pending,
+            StoreTarget::Sqlite(_) => ALONE_PENDING,
         };
+        let options = RunOptions {
+            keep_vanished: self.keep_vanished,
+            shard: self.shard,
+            pending,
+            ..RunOptions::default()
+        };
+        let (setup, files) = self.engine.setup(context, fetcher, options).await?;
         context.progress.note(&format!(
             "{} into {target} with {}",
-            source.describe(),
+            sources.iter().map(|source| source.describe()).collect::<Vec<_>>().join(", "),
             setup.model.provenance.model
         ));
         let summary = match &target {
             StoreTarget::Postgres(url) => {
                 let sharing = self.sharing.with(Duration::ZERO, self.reembed);
-                pipeline::share(Some(vec![source]), url, &setup, sharing).await?
+                pipeline::share(Some(sources), url, &setup, sharing).await?
             }
             StoreTarget::Sqlite(_) => {
                 let (mut store, _lock) = target.open(self.shard)?;
                 store.begin(&setup.model.provenance, setup.dim(), self.reembed)?;
-                pipeline::run(vec![source], store, &setup).await?
+                pipeline::run(sources, store, &setup).await?
             }
         };
         let code = self.outcome.tell("scraper run", &summary)?;
-        let Some(endpoint) = self.verify_endpoint.filter(|_| !summary.interrupted) else {
-            return Ok(code);
+        let (endpoint, how) = match (self.verify_endpoint, &settings()?.verify_before_publish) {
+            _ if summary.interrupted => return Ok(code),
+            (None, None) => return Ok(code),
+            (Some(endpoint), None) => (endpoint, self.verify),
+            (Some(endpoint), Some(settings)) => (endpoint, self.verify.or(settings)),
+            (None, Some(settings)) => {
+                (settings.url().map_err(Error::Usage)?, self.verify.or(settings))
+            }
         };
-        let limits = self.model.preprocessing.limits();
-        let comparison =
-            verify::gate(&endpoint, &self.verify, &target, &setup, &files, limits).await?;
+        let limits = self.engine.model.preprocessing.limits();
+        let comparison = verify::gate(&endpoint, &how, &target, &setup, &files, limits).await?;
         println!("{comparison}");
         if !comparison.passed() {
             println!("Do not publish the vectors of {target}.");
             return Ok(EXIT_UNVERIFIED);
         }
         Ok(code)
+    }
+}
+
+impl RunArgs {
+    /// The source of the command line, else those of the settings.
+    fn sources(&self, fetcher: &Fetcher) -> Result<Vec<Box<dyn Source>>, Error> {
+        let settings = settings()?;
+        let (folder, specs): (&Path, Vec<(&str, SourceSpec)>) = match &self.source {
+            Some(place) => (Path::new(""), vec![("", SourceSpec::of(place, self.kind))]),
+            None => (&settings.folder, settings.sources().collect()),
+        };
+        if specs.is_empty() {
+            return Err(Error::Usage(format!(
+                "no source: name one (scraper run photos/), or write one into {SETTINGS_FILE} \
+                 (scraper init)"
+            )));
+        }
+        let pages = specs.iter().any(|(_, spec)| spec.reads_pages()).then(|| self.open_pages());
+        let web = Web::new(fetcher.clone(), pages.flatten());
+        specs
+            .into_iter()
+            .map(|(name, spec)| {
+                let source = spec.open(folder, &web)?;
+                Ok(Box::new(Distinct::new(name, source)) as Box<dyn Source>)
+            })
+            .collect()
+    }
+
+    /// Kept pages only save work: without them the run goes on.
+    fn open_pages(&self) -> Option<Arc<Pages>> {
+        let usual = || match &self.store.store {
+            StoreTarget::Sqlite(path) => path.with_extension("pages.db"),
+            StoreTarget::Postgres(_) => "scraper.pages.db".into(),
+        };
+        let path = self.pages.clone().unwrap_or_else(usual);
+        Pages::open(&path)
+            .inspect_err(|e| tracing::warn!("{} cannot be used: {e}", path.display()))
+            .ok()
+            .map(Arc::new)
     }
 }
 

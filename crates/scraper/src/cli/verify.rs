@@ -12,15 +12,16 @@ use reqwest::Url;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::{Context, ModelArgs, StoreArgs, run::NetworkArgs};
+use super::{Context, ModelArgs, StoreArgs, network::NetworkArgs};
 use crate::{
     Error,
+    config::VerifySettings,
     embed::blocking,
     fetch::{Fetched, Fetcher},
     model::{LoadedModel, ModelFiles, configs, hex},
     pipeline::Setup,
     report::{EXIT_OK, EXIT_UNVERIFIED, Progress, Unit},
-    source::{self, Location},
+    source::{Location, SourceSpec, Web},
     store::StoreTarget,
     verify::{Candidate, Comparison, Endpoint, Golden, Reference, RequestForm, Sample},
 };
@@ -65,11 +66,12 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
     /// Images to compare: the same ones each time, as long as they are there.
-    #[arg(long, value_name = "N", default_value = "64")]
-    sample: NonZeroUsize,
-    /// Largest difference of any value.
-    #[arg(long, value_name = "DELTA", default_value_t = 1e-3)]
-    tolerance: f64,
+    /// [default: 64]
+    #[arg(long, value_name = "N")]
+    sample: Option<NonZeroUsize>,
+    /// Largest difference of any value. [default: 0.001]
+    #[arg(long, value_name = "DELTA")]
+    tolerance: Option<f64>,
     /// How images are sent to the endpoint.
     #[arg(long, value_enum, default_value_t)]
     request: RequestForm,
@@ -102,18 +104,18 @@ impl VerifyArgs {
         let fetcher = self.network.fetcher(&self.model)?;
         let mut check = Check::new(&fetcher, &context.progress);
         match (&self.golden, &self.endpoint) {
-            (Some(path), _) => check.recorded(path, self.how.sample.get()).await?,
+            (Some(path), _) => check.recorded(path, self.how.sample()).await?,
             (None, Some(url)) => {
                 let sample = match &self.source {
-                    Some(path) => from_source(path, self.how.sample.get()).await?,
-                    None => from_store(&self.store.store, self.how.sample.get()).await?,
+                    Some(path) => from_source(path, &fetcher, self.how.sample()).await?,
+                    None => from_store(&self.store.store, self.how.sample()).await?,
                 };
                 check.ask(url, &self.how, sample, &model).await?;
             }
             (None, None) => return Err(Error::Usage("--endpoint or --golden is needed".into())),
         }
         let (_, preprocess) = configs(&files)?;
-        let (limits, tolerance) = (self.model.preprocessing.limits(), self.how.tolerance);
+        let (limits, tolerance) = (self.model.preprocessing.limits(), self.how.tolerance());
         let Check { references, skipped, .. } = check;
         let comparison = blocking(move || {
             Comparison::of(&model, &preprocess, limits, &references, tolerance, skipped)
@@ -202,6 +204,24 @@ impl<'a> Check<'a> {
 }
 
 impl EndpointArgs {
+    /// Takes from the settings what no flag says.
+    pub(super) fn or(self, settings: &VerifySettings) -> Self {
+        EndpointArgs {
+            token_env: self.token_env.or_else(|| settings.token_env.clone()),
+            sample: self.sample.or(settings.sample),
+            tolerance: self.tolerance.or(settings.tolerance),
+            ..self
+        }
+    }
+
+    fn sample(&self) -> usize {
+        self.sample.map_or(64, NonZeroUsize::get)
+    }
+
+    fn tolerance(&self) -> f64 {
+        self.tolerance.unwrap_or(1e-3)
+    }
+
     fn token(&self) -> Result<Option<String>, Error> {
         let Some(name) = &self.token_env else { return Ok(None) };
         match std::env::var(name) {
@@ -211,8 +231,13 @@ impl EndpointArgs {
     }
 }
 
-async fn from_source(path: &Path, size: usize) -> Result<Vec<Candidate>, Error> {
-    let source = source::open(path)?;
+async fn from_source(
+    place: &Path,
+    fetcher: &Fetcher,
+    size: usize,
+) -> Result<Vec<Candidate>, Error> {
+    let web = Web::new(fetcher.clone(), None);
+    let source = SourceSpec::of(&place.to_string_lossy(), None).open(Path::new(""), &web)?;
     let base = source.base();
     let (out, mut items) = mpsc::channel(64);
     let mut sample = Sample::new(size);
@@ -247,11 +272,11 @@ pub(super) async fn gate(
     files: &ModelFiles,
     limits: Limits,
 ) -> Result<Comparison, Error> {
-    let sample = from_store(target, how.sample.get()).await?;
+    let sample = from_store(target, how.sample()).await?;
     let mut check = Check::new(&setup.fetcher, &setup.progress);
     check.ask(url, how, sample, &setup.model).await?;
     let (_, preprocess) = configs(files)?;
-    let (model, tolerance) = (setup.model.clone(), how.tolerance);
+    let (model, tolerance) = (setup.model.clone(), how.tolerance());
     let Check { references, skipped, .. } = check;
     blocking(move || Comparison::of(&model, &preprocess, limits, &references, tolerance, skipped))
         .await?

@@ -1,18 +1,13 @@
 //! `scraper work`: takes part in a run of another process.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
-use clip_core::Towers;
 
-use super::{
-    Context, ModelArgs, StoreArgs,
-    outcome::OutcomeArgs,
-    run::{NetworkArgs, SharingArgs, interruption},
-};
+use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs, run::SharingArgs};
 use crate::{
     Error,
-    pipeline::{self, RunOptions, Setup},
+    pipeline::{self, RunOptions},
     store::StoreTarget,
 };
 
@@ -29,17 +24,12 @@ pub(super) struct WorkArgs {
     /// How long to wait for a run to begin, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     wait: u32,
-    /// Images per batch; changes the speed, no bit of any result.
-    #[arg(long, value_name = "N", default_value = "8")]
-    batch: NonZeroUsize,
     #[command(flatten)]
     outcome: OutcomeArgs,
     #[command(flatten)]
-    network: NetworkArgs,
-    #[command(flatten)]
     sharing: SharingArgs,
     #[command(flatten)]
-    model: ModelArgs,
+    engine: EngineArgs,
 }
 
 impl WorkArgs {
@@ -51,13 +41,8 @@ impl WorkArgs {
                     .into(),
             ));
         };
-        let setup = Setup {
-            fetcher: self.network.fetcher(&self.model)?,
-            model: Arc::new(self.model.load(context, Towers::Vision).await?),
-            options: RunOptions { batch: self.batch.get(), ..RunOptions::default() },
-            progress: context.progress.clone(),
-            cancel: interruption(context),
-        };
+        let fetcher = self.engine.fetcher()?;
+        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default()).await?;
         let sharing = self.sharing.with(Duration::from_secs(self.wait.into()), false);
         let summary = pipeline::share(None, url, &setup, sharing).await?;
         self.outcome.tell("scraper work", &summary)

@@ -4,6 +4,7 @@ mod facts;
 mod jsonl;
 pub mod npy;
 mod parquet;
+mod web;
 
 use std::io::{self, Write};
 
@@ -12,6 +13,7 @@ use clip_core::{Embedding, Provenance};
 pub(crate) use facts::Facts;
 pub use jsonl::jsonl;
 pub use parquet::parquet;
+pub use web::web;
 
 use crate::{
     Error,

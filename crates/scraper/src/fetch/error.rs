@@ -1,10 +1,10 @@
 //! Why bytes could not be had, in words.
 
-use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use std::{error::Error as _, io, net::IpAddr, path::PathBuf, time::Duration};
 
 use reqwest::Url;
 
-use super::Caps;
+use super::{Caps, guard::Refused};
 
 /// A download or a file read that failed.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +22,28 @@ pub enum FetchError {
     Status { url: String, status: u16 },
     #[error("{url} redirects more than {limit} times or in a circle")]
     Redirects { url: String, limit: usize },
+    #[error("{url} redirects to {target:?}, which is not an address on the web")]
+    RedirectTarget { url: String, target: String },
+    #[error(
+        "{url} leads to {address}, which is not on the public internet; --allow-private permits \
+         such addresses"
+    )]
+    Private { url: String, address: IpAddr },
+    #[error(
+        "the robots.txt of {host} does not let programs fetch {url}; where the shop is yours, \
+         --ignore-robots fetches it all the same"
+    )]
+    Robots { url: String, host: String },
+    #[error(
+        "{url} was not fetched, because the robots.txt of {host} cannot be read ({reason}) and \
+         may forbid it (RFC 9309); try again later"
+    )]
+    NoRobots { url: String, host: String, reason: String },
+    #[error("{url} was not fetched: {host} has stopped answering; it is asked again in {again:?}")]
+    Down { url: String, host: String, again: Duration },
     #[error("the download of {url} was cut: {reason}")]
     Cut { url: String, reason: String },
-    #[error("{what} is larger than the limit of {} MiB (--max-bytes raises it)", *.limit >> 20)]
+    #[error("{what} is larger than the limit of {} MiB (--max-bytes raises it for pictures)", *.limit >> 20)]
     TooLarge { what: String, limit: u64 },
     #[error("cannot read {}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
@@ -41,7 +60,11 @@ impl FetchError {
             FetchError::Connect { .. } => "fetch.connect",
             FetchError::Timeout { .. } => "fetch.timeout",
             FetchError::Status { .. } => "fetch.status",
-            FetchError::Redirects { .. } => "fetch.redirects",
+            FetchError::Redirects { .. } | FetchError::RedirectTarget { .. } => "fetch.redirects",
+            FetchError::Private { .. } => "fetch.private",
+            FetchError::Robots { .. } => "fetch.robots",
+            FetchError::NoRobots { .. } => "fetch.no_robots",
+            FetchError::Down { .. } => "fetch.down",
             FetchError::Cut { .. } => "fetch.cut",
             FetchError::TooLarge { .. } => "fetch.too_large",
             FetchError::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -66,11 +89,12 @@ impl FetchError {
 
     pub(super) fn from_reqwest(url: &Url, e: &reqwest::Error, caps: &Caps) -> Self {
         let url = url.to_string();
+        if let Some(Refused { address }) = refused(e) {
+            return FetchError::Private { url, address: *address };
+        }
         if e.is_timeout() {
             let idle = if e.is_connect() { caps.connect } else { caps.idle };
             FetchError::Timeout { url, idle, total: caps.total }
-        } else if e.is_redirect() {
-            FetchError::Redirects { url, limit: caps.redirects }
         } else if e.is_builder() {
             FetchError::Address { text: url, reason: describe(e) }
         } else if e.is_body() || e.is_decode() {
@@ -79,6 +103,18 @@ impl FetchError {
             FetchError::Connect { url, reason: describe(e) }
         }
     }
+}
+
+/// The guard's refusal, if that is the cause.
+fn refused(e: &reqwest::Error) -> Option<&Refused> {
+    let mut cause = e.source();
+    while let Some(found) = cause {
+        if let Some(refused) = found.downcast_ref() {
+            return Some(refused);
+        }
+        cause = found.source();
+    }
+    None
 }
 
 /// The innermost cause: reqwest's own message only repeats the URL.

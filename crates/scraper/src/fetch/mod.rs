@@ -1,13 +1,19 @@
-//! Bytes of one image from a URL or a file, under caps on size, time, redirects and connections.
+//! Bytes from a URL or a file, politely and under caps: on size, time, redirects, requests per
+//! host, and on the addresses that may be connected to.
 
 mod error;
+mod guard;
+mod options;
+mod pace;
 mod retry;
+mod robots;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::Path,
+    pin::Pin,
     sync::{Arc, Mutex, Once, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{
@@ -21,48 +27,31 @@ use tokio::{
 };
 
 pub use error::FetchError;
+pub use guard::{Guard, is_public};
+pub use options::{Caps, FetchOptions};
 pub use retry::Retry;
+pub use robots::Robots;
 pub(crate) use {error::describe, retry::retry_after};
 
 use crate::{config::USER_AGENT, source::Location};
+use guard::GuardedResolver;
+use pace::{Ended, Pace, Running};
 
-/// What one download may cost.
-#[derive(Debug, Clone, Copy)]
-pub struct Caps {
-    /// Largest body or file, in bytes.
-    pub bytes: u64,
-    /// Longest wait for a connection.
-    pub connect: Duration,
-    /// Longest silence in mid-body.
-    pub idle: Duration,
-    /// Longest whole request, redirects and body included.
-    pub total: Duration,
-    pub redirects: usize,
-    /// Downloads at once.
-    pub connections: usize,
-    /// Downloads at once from one host.
-    pub per_host: usize,
-}
-
-impl Default for Caps {
-    fn default() -> Self {
-        Caps {
-            bytes: 64 << 20,
-            connect: Duration::from_secs(10),
-            idle: Duration::from_secs(20),
-            total: Duration::from_secs(120),
-            redirects: 5,
-            connections: 16,
-            per_host: 4,
-        }
-    }
-}
+/// A `robots.txt` that could not be read is asked for again after this time.
+const ROBOTS_AGAIN: Duration = Duration::from_secs(60);
 
 /// What a server said about a version of a body (RFC 9110, section 8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Validators {
     pub etag: Option<String>,
     pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Whether there is nothing to ask with.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
 }
 
 /// What a fetch brought.
@@ -77,42 +66,126 @@ pub enum Fetched {
     NotModified,
 }
 
+/// A page, a feed, a sitemap …
+#[derive(Debug)]
+pub enum Document {
+    Body {
+        bytes: Vec<u8>,
+        validators: Validators,
+        /// As the server says, which need not be true.
+        content_type: Option<String>,
+        /// Where it was, after redirects.
+        url: Url,
+    },
+    NotModified,
+}
+
 /// One of [`Caps::connections`], held until dropped: keep it as long as the bytes, and the bodies
 /// in memory are bounded by their number.
 #[derive(Debug)]
 pub struct Slot(#[expect(dead_code, reason = "held, not read")] Option<OwnedSemaphorePermit>);
 
-/// Downloads with retries. Cheap to clone; clones share connections and limits.
+/// Downloads with retries. Cheap to clone; clones share connections, limits, and what they know
+/// of hosts.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     client: Client,
-    caps: Caps,
-    retry: Retry,
+    options: Arc<FetchOptions>,
     connections: Arc<Semaphore>,
-    hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    hosts: Arc<Mutex<HashMap<String, Arc<Pace>>>>,
+    robots: Arc<Mutex<HashMap<String, Arc<RobotsCell>>>>,
+}
+
+/// What is known of the `robots.txt` of a host, and since when.
+type RobotsCell = tokio::sync::Mutex<Option<(Result<Arc<Robots>, Arc<FetchError>>, Instant)>>;
+
+/// What a request is for.
+struct Ask<'a> {
+    known: Option<&'a Validators>,
+    accept: Option<&'static str>,
+    /// Largest body, in bytes; `cut` ends it there without an error.
+    limit: u64,
+    cut: bool,
+    robots: bool,
+}
+
+struct Answer {
+    /// `None`: not modified.
+    body: Option<Vec<u8>>,
+    headers: HeaderMap,
+    url: Url,
+    slot: Slot,
+}
+
+/// A failed attempt.
+struct Failed {
+    error: FetchError,
+    /// Whether another attempt may help.
+    again: bool,
+    /// Whether the host's pace makes the next attempt wait long enough.
+    paced: bool,
+}
+
+impl From<FetchError> for Failed {
+    fn from(error: FetchError) -> Self {
+        Failed { again: error.is_retryable(), error, paced: false }
+    }
+}
+
+impl Failed {
+    fn for_good(error: FetchError) -> Self {
+        Failed { error, again: false, paced: false }
+    }
 }
 
 impl Fetcher {
+    /// Fetches from public addresses only, and obeys `robots.txt`.
+    ///
     /// # Errors
     /// [`FetchError::Client`] if TLS or the proxy settings cannot be set up.
     pub fn new(caps: Caps, retry: Retry) -> Result<Self, FetchError> {
+        Self::with(FetchOptions { caps, retry, ..FetchOptions::default() })
+    }
+
+    /// Fetches whatever it is asked for: where people name each address themselves.
+    ///
+    /// # Errors
+    /// Those of [`Fetcher::new`].
+    pub fn unguarded(caps: Caps) -> Result<Self, FetchError> {
+        let (guard, robots) = (Guard::any(), false);
+        Self::with(FetchOptions { caps, guard, robots, ..FetchOptions::default() })
+    }
+
+    /// # Errors
+    /// [`FetchError::Client`] if TLS or the proxy settings cannot be set up, or the User-Agent
+    /// cannot be sent.
+    pub fn with(options: FetchOptions) -> Result<Self, FetchError> {
+        let caps = &options.caps;
+        let resolver = GuardedResolver::new(options.guard.clone(), options.resolver.clone());
         let client = client_builder()
+            .user_agent(&options.user_agent)
             .connect_timeout(caps.connect)
             .read_timeout(caps.idle)
             .timeout(caps.total)
-            .redirect(redirect::Policy::limited(caps.redirects))
+            // Each hop is a request of its own here: to the guard, to robots.txt, to its host.
+            .redirect(redirect::Policy::none())
+            .dns_resolver(Arc::new(resolver))
             .build()
             .map_err(|e| FetchError::Client(describe(&e)))?;
         Ok(Fetcher {
             client,
-            caps,
-            retry,
             connections: Arc::new(Semaphore::new(caps.connections.max(1))),
+            options: Arc::new(options),
             hosts: Arc::default(),
+            robots: Arc::default(),
         })
     }
 
-    /// Fetches `location`. With `known`, a server may answer [`Fetched::NotModified`].
+    fn caps(&self) -> &Caps {
+        &self.options.caps
+    }
+
+    /// Fetches an image. With `known`, a server may answer [`Fetched::NotModified`].
     ///
     /// # Errors
     /// What went wrong at the last attempt, with the URL or path in the message.
@@ -121,49 +194,176 @@ impl Fetcher {
         location: &Location,
         known: Option<&Validators>,
     ) -> Result<Fetched, FetchError> {
+        let limit = self.caps().bytes;
         match location {
             Location::File(path) => {
                 let slot = self.slot().await;
-                let bytes = read_file(path, self.caps.bytes).await?;
+                let bytes = read_file(path, limit).await?;
                 Ok(Fetched::Bytes { bytes, validators: Validators::default(), slot })
             }
-            Location::Url(url) => self.download(url, known).await,
+            Location::Url(url) => {
+                let robots = self.options.robots;
+                let ask = Ask { known, accept: None, limit, cut: false, robots };
+                let Answer { body, headers, slot, .. } = self.ask(url, &ask).await?;
+                Ok(body.map_or(Fetched::NotModified, |bytes| {
+                    let validators = validators(&headers);
+                    Fetched::Bytes { bytes, validators, slot }
+                }))
+            }
         }
     }
 
-    async fn download(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, FetchError> {
-        // Waiting for a retry keeps the host's slot (politeness) but not a connection slot, so
-        // that a slow host never stalls the others.
-        let host = self.host(url);
-        let _polite = host.acquire().await;
-        let mut attempt = 0;
-        loop {
-            let (error, wait) = {
-                let slot = self.slot().await;
-                match self.attempt(url, known, slot).await {
-                    Ok(fetched) => return Ok(fetched),
-                    Err(failed) => failed,
+    /// Fetches a page, feed or sitemap of at most `limit` bytes; `accept` is what to ask for.
+    ///
+    /// # Errors
+    /// Those of [`Fetcher::fetch`].
+    pub async fn document(
+        &self,
+        url: &Url,
+        known: Option<&Validators>,
+        accept: &'static str,
+        limit: u64,
+    ) -> Result<Document, FetchError> {
+        let robots = self.options.robots;
+        let ask = Ask { known, accept: Some(accept), limit, cut: false, robots };
+        let Answer { body, headers, url, .. } = self.ask(url, &ask).await?;
+        Ok(body.map_or(Document::NotModified, |bytes| {
+            let content_type = headers.get(header::CONTENT_TYPE);
+            let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
+            Document::Body { bytes, validators: validators(&headers), content_type, url }
+        }))
+    }
+
+    /// What `robots.txt` of the host of `url` says; empty rules where it has none.
+    ///
+    /// # Errors
+    /// It may exist but cannot be read: then nothing may be fetched (RFC 9309, 2.3.1.4).
+    pub async fn robots(&self, url: &Url) -> Result<Arc<Robots>, FetchError> {
+        let key = url.origin().ascii_serialization();
+        let cell = {
+            let mut known = self.robots.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(key).or_default().clone()
+        };
+        let mut cell = cell.lock().await;
+        let fresh =
+            cell.as_ref().filter(|(found, at)| found.is_ok() || at.elapsed() < ROBOTS_AGAIN);
+        let found = match fresh {
+            Some((found, _)) => found.clone(),
+            None => {
+                let found = self.read_robots(url).await.map(Arc::new).map_err(Arc::new);
+                cell.insert((found, Instant::now())).0.clone()
+            }
+        };
+        found.map_err(|e| no_robots(url, &e))
+    }
+
+    /// Boxed: it is a fetch inside a fetch.
+    fn read_robots(
+        &self,
+        url: &Url,
+    ) -> Pin<Box<dyn Future<Output = Result<Robots, FetchError>> + Send + '_>> {
+        let mut place = url.clone();
+        place.set_path("/robots.txt");
+        place.set_query(None);
+        place.set_fragment(None);
+        Box::pin(async move {
+            let (known, accept) = (None, Some("text/plain,*/*;q=0.1"));
+            let ask = Ask { known, accept, limit: robots::LIMIT, cut: true, robots: false };
+            let token = self.options.user_agent.split('/').next().unwrap_or_default();
+            let rules = match self.ask(&place, &ask).await {
+                Ok(answer) => Robots::parse(&answer.body.unwrap_or_default(), token),
+                // "Unavailable": everything may be fetched (RFC 9309, 2.3.1.3). 429 is a plea.
+                Err(FetchError::Status { status: 400..=428 | 430..=499, .. }) => Robots::default(),
+                // A circle of redirects is as unavailable (2.3.1.2).
+                Err(FetchError::Redirects { .. } | FetchError::RedirectTarget { .. }) => {
+                    Robots::default()
                 }
+                Err(e) => return Err(e),
             };
-            attempt += 1;
-            if !error.is_retryable() || attempt >= self.retry.attempts {
+            if let Some(delay) = rules.crawl_delay {
+                tracing::info!("{} asks for {delay:?} between requests", host(&place));
+                self.pace(&place).crawl_delay(delay);
+            }
+            Ok(rules)
+        })
+    }
+
+    /// Asks until there is an answer or no hope.
+    async fn ask(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, FetchError> {
+        let retry = &self.options.retry;
+        let mut attempt = 1;
+        loop {
+            let Failed { error, again, paced } = match self.follow(url, ask, attempt).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            if !again || attempt >= retry.attempts {
                 return Err(error);
             }
-            let wait = self.retry.wait(attempt, wait);
+            let wait = if paced { Duration::ZERO } else { retry.wait(attempt, None) };
             tracing::debug!("{error}; attempt {} in {wait:?}", attempt + 1);
+            attempt += 1;
+            // No slot is held meanwhile: a slow host never stalls the others.
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// One request. An error comes with the wait that the server asked for.
-    async fn attempt(
+    /// One request, and those that it is redirected to.
+    async fn follow(&self, url: &Url, ask: &Ask<'_>, attempt: u32) -> Result<Answer, Failed> {
+        let mut at = url.clone();
+        let mut seen = HashSet::new();
+        let limit = self.caps().redirects;
+        while seen.len() <= limit && seen.insert(at.clone()) {
+            self.permit(&at, ask).await?;
+            let running = self.pace(&at).acquire().await.map_err(|again| {
+                Failed::for_good(FetchError::Down { url: at.to_string(), host: host(&at), again })
+            })?;
+            let slot = self.slot().await;
+            match self.exchange(&at, ask, running, attempt).await? {
+                Exchange::Done { body, headers } => {
+                    return Ok(Answer { body, headers, url: at, slot });
+                }
+                Exchange::Redirect(target) => {
+                    let next = at.join(&target).ok();
+                    let next = next.filter(|url| matches!(url.scheme(), "http" | "https"));
+                    at = next.ok_or_else(|| {
+                        Failed::for_good(FetchError::RedirectTarget { url: at.to_string(), target })
+                    })?;
+                }
+            }
+        }
+        Err(Failed::for_good(FetchError::Redirects { url: url.to_string(), limit }))
+    }
+
+    /// Whether the guard and `robots.txt` let `url` be fetched.
+    async fn permit(&self, url: &Url, ask: &Ask<'_>) -> Result<(), Failed> {
+        if let Some(refused) = self.options.guard.refused(url) {
+            let (url, address) = (url.to_string(), refused.address);
+            return Err(Failed::for_good(FetchError::Private { url, address }));
+        }
+        if !ask.robots {
+            return Ok(());
+        }
+        let robots = self.robots(url).await.map_err(Failed::for_good)?;
+        let path = url.query().map_or_else(|| url.path().into(), |q| format!("{}?{q}", url.path()));
+        if robots.allows(&path) {
+            return Ok(());
+        }
+        Err(Failed::for_good(FetchError::Robots { url: url.to_string(), host: host(url) }))
+    }
+
+    async fn exchange(
         &self,
         url: &Url,
-        known: Option<&Validators>,
-        slot: Slot,
-    ) -> Result<Fetched, (FetchError, Option<Duration>)> {
+        ask: &Ask<'_>,
+        running: Running,
+        attempt: u32,
+    ) -> Result<Exchange, Failed> {
         let mut request = self.client.get(url.clone());
-        if let Some(known) = known {
+        if let Some(accept) = ask.accept {
+            request = request.header(header::ACCEPT, accept);
+        }
+        if let Some(known) = ask.known {
             for (name, value) in [
                 (header::IF_NONE_MATCH, &known.etag),
                 (header::IF_MODIFIED_SINCE, &known.last_modified),
@@ -173,34 +373,77 @@ impl Fetcher {
                 }
             }
         }
-        let fail = |e: reqwest::Error| (FetchError::from_reqwest(url, &e, &self.caps), None);
-        let response = request.send().await.map_err(fail)?;
-        match response.status() {
-            StatusCode::NOT_MODIFIED if known.is_some() => Ok(Fetched::NotModified),
-            status if status.is_success() => {
-                let validators = validators(response.headers());
-                let bytes = self.body(url, response).await.map_err(|e| (e, None))?;
-                Ok(Fetched::Bytes { bytes, validators, slot })
+        let started = Instant::now();
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(e) => {
+                let error = FetchError::from_reqwest(url, &e, self.caps());
+                running.ended(match error {
+                    FetchError::Connect { .. } | FetchError::Timeout { .. } => Ended::Failed,
+                    _ => Ended::Unsent,
+                });
+                return Err(error.into());
             }
-            status => {
-                let wait = retry_after(response.headers());
-                Err((FetchError::Status { url: url.to_string(), status: status.as_u16() }, wait))
+        };
+        let answered = Ended::Answered(started.elapsed());
+        let (status, headers) = (response.status(), response.headers().clone());
+        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        match (status, location) {
+            (StatusCode::NOT_MODIFIED, _) if ask.known.is_some() => {
+                running.ended(answered);
+                Ok(Exchange::Done { body: None, headers })
+            }
+            (status, _) if status.is_success() => match self.body(url, response, ask).await {
+                Ok(body) => {
+                    running.ended(answered);
+                    Ok(Exchange::Done { body: Some(body), headers })
+                }
+                Err(error) => {
+                    running.ended(if error.is_retryable() { Ended::Broken } else { answered });
+                    Err(error.into())
+                }
+            },
+            (status, Some(target)) if status.is_redirection() => {
+                running.ended(answered);
+                Ok(Exchange::Redirect(target.to_owned()))
+            }
+            (status, _) => {
+                let busy = matches!(status.as_u16(), 429 | 503);
+                running.ended(match status {
+                    _ if busy => {
+                        Ended::Busy(self.options.retry.wait(attempt, retry_after(&headers)))
+                    }
+                    status if status.is_server_error() => Ended::Broken,
+                    _ => answered,
+                });
+                let error = FetchError::Status { url: url.to_string(), status: status.as_u16() };
+                Err(Failed { paced: busy, ..error.into() })
             }
         }
     }
 
-    async fn body(&self, url: &Url, mut response: Response) -> Result<Vec<u8>, FetchError> {
-        let too_large = || FetchError::TooLarge { what: url.to_string(), limit: self.caps.bytes };
-        if response.content_length().is_some_and(|n| n > self.caps.bytes) {
+    async fn body(
+        &self,
+        url: &Url,
+        mut response: Response,
+        ask: &Ask<'_>,
+    ) -> Result<Vec<u8>, FetchError> {
+        let too_large = || FetchError::TooLarge { what: url.to_string(), limit: ask.limit };
+        if !ask.cut && response.content_length().is_some_and(|n| n > ask.limit) {
             return Err(too_large());
         }
         // The announced length is a claim: start small, grow with what really arrives.
         let mut bytes = Vec::new();
         while let Some(chunk) =
-            response.chunk().await.map_err(|e| FetchError::from_reqwest(url, &e, &self.caps))?
+            response.chunk().await.map_err(|e| FetchError::from_reqwest(url, &e, self.caps()))?
         {
-            if (bytes.len() + chunk.len()) as u64 > self.caps.bytes {
-                return Err(too_large());
+            if (bytes.len() + chunk.len()) as u64 > ask.limit {
+                if !ask.cut {
+                    return Err(too_large());
+                }
+                let room = usize::try_from(ask.limit).unwrap_or(usize::MAX) - bytes.len();
+                bytes.extend_from_slice(chunk.get(..room).unwrap_or_default());
+                break;
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -211,12 +454,37 @@ impl Fetcher {
         Slot(self.connections.clone().acquire_owned().await.ok()) // never closed
     }
 
-    fn host(&self, url: &Url) -> Arc<Semaphore> {
+    fn pace(&self, url: &Url) -> Arc<Pace> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts
-            .entry(url.authority().to_ascii_lowercase())
-            .or_insert_with(|| Arc::new(Semaphore::new(self.caps.per_host.max(1))))
-            .clone()
+        let caps = self.caps();
+        let new = || Arc::new(Pace::new(caps.rate, caps.per_host));
+        hosts.entry(host(url)).or_insert_with(new).clone()
+    }
+}
+
+enum Exchange {
+    Done { body: Option<Vec<u8>>, headers: HeaderMap },
+    Redirect(String),
+}
+
+/// Host, and the port where it is not the usual one.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Why nothing may be fetched from a host whose `robots.txt` could not be read. Where the host
+/// cannot be reached at all, that is what people want to know.
+fn no_robots(url: &Url, e: &FetchError) -> FetchError {
+    let (url, host) = (url.to_string(), host(url));
+    match e {
+        FetchError::Private { address, .. } => FetchError::Private { url, address: *address },
+        FetchError::Connect { reason, .. } => FetchError::Connect { url, reason: reason.clone() },
+        FetchError::Timeout { idle, total, .. } => {
+            FetchError::Timeout { url, idle: *idle, total: *total }
+        }
+        FetchError::Down { again, .. } => FetchError::Down { url, host, again: *again },
+        e => FetchError::NoRobots { url, host, reason: e.to_string() },
     }
 }
 

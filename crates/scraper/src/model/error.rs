@@ -72,6 +72,8 @@ pub enum ModelError {
     Corrupt { url: String, property: &'static str, found: String, expected: String },
     #[error("{} is not a PyTorch checkpoint that can be read: {reason}", .path.display())]
     Pytorch { path: PathBuf, reason: String },
+    #[error("{model} cannot be packed for the browser: {reason}")]
+    Unpackable { model: String, reason: String },
     #[error("{}: {source}", .path.display())]
     Load { path: PathBuf, source: Box<clip_core::Error> },
 }
@@ -97,6 +99,7 @@ impl ModelError {
             ModelError::Cut { .. } => "model.cut",
             ModelError::Damaged { .. } | ModelError::Corrupt { .. } => "model.damaged",
             ModelError::Pytorch { .. } => "model.pytorch",
+            ModelError::Unpackable { .. } => "model.unpackable",
             ModelError::Load { source, .. } => source.kind(),
         }
     }

@@ -95,7 +95,7 @@ pub fn configs(files: &ModelFiles) -> Result<(ClipConfig, PreprocessConfig), Mod
 }
 
 /// The checkpoint's own tokenizer; CLIP's where it brings none.
-fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
+pub(super) fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
     let file = |path: &PathBuf| ModelFile::Path(path.clone());
     match (&files.tokenizer, &files.vocab_merges) {
         (Some(path), _) => {
@@ -128,7 +128,7 @@ fn label(preprocess: &PreprocessConfig, profile: Profile, image_size: usize) -> 
 }
 
 #[cfg(feature = "pytorch")]
-fn safetensors(weights: &Weights) -> Result<ModelFile, ModelError> {
+pub(super) fn safetensors(weights: &Weights) -> Result<ModelFile, ModelError> {
     match weights {
         Weights::Safetensors(file) => Ok(file.clone()),
         Weights::Pytorch(path) => super::pytorch::converted(path).map(ModelFile::Path),
@@ -136,7 +136,7 @@ fn safetensors(weights: &Weights) -> Result<ModelFile, ModelError> {
 }
 
 #[cfg(not(feature = "pytorch"))]
-fn safetensors(weights: &Weights) -> Result<ModelFile, ModelError> {
+pub(super) fn safetensors(weights: &Weights) -> Result<ModelFile, ModelError> {
     match weights {
         Weights::Safetensors(file) => Ok(file.clone()),
         Weights::Pytorch(path) => Err(ModelError::Pytorch {

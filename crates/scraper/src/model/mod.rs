@@ -14,6 +14,7 @@ mod folder;
 mod hub;
 mod load;
 mod mmap;
+mod pack;
 mod pinned;
 #[cfg(feature = "pytorch")]
 mod pytorch;
@@ -28,6 +29,7 @@ pub use file::ModelFile;
 pub use folder::{ModelFiles, Weights};
 pub use hub::Hub;
 pub use load::{LoadOptions, LoadedModel, configs, load};
+pub use pack::{Packed, pack};
 pub use pinned::{PinnedFile, pinned};
 pub use spec::ModelSpec;
 pub use verify::verify;

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    Cancel, Input, Setup, join, process,
+    Cancel, Input, RunOptions, Setup, join, process,
     sources::{self, Read},
 };
 use crate::{
@@ -82,7 +82,10 @@ pub async fn share(
     // A process takes little more than it has at hand; the rest is for the others.
     let (out, inputs) = mpsc::channel(1);
     let claiming = tokio::task::spawn_blocking(move || worker.run(queue, out));
-    let (mut summary, _) = process(inputs, Box::new(store), setup).await?;
+    let pending = setup.options.pending.min(8 * setup.options.batch.max(1));
+    let options = RunOptions { pending, ..setup.options };
+    let own = Setup { options, ..setup.clone() };
+    let (mut summary, _) = process(inputs, Box::new(store), &own).await?;
     let Done { mut queue, swept, filled } = join(claiming).await??;
     blocking(move || queue.release()).await??;
     (summary.vanished, summary.removed) = (swept.marked, swept.removed);

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::mpsc::{self, Sender};
@@ -23,6 +23,8 @@ pub(super) struct Read {
     described: String,
     /// Products that it told of, those of other shards included.
     products: u64,
+    /// Some of its products may not have been told, though it was read to its end.
+    gaps: bool,
     result: Result<(), SourceError>,
 }
 
@@ -63,7 +65,8 @@ pub async fn run(
 /// The sources that were read to their end. A catalogue is not emptied by a file or an answer
 /// that happens to be empty.
 pub(super) fn complete(reads: &[Read]) -> Vec<String> {
-    let complete = reads.iter().filter(|read| read.result.is_ok() && read.products > 0);
+    let whole = |read: &&Read| read.result.is_ok() && read.products > 0 && !read.gaps;
+    let complete = reads.iter().filter(whole);
     complete.map(|read| read.name.clone()).collect()
 }
 
@@ -108,9 +111,10 @@ pub(super) async fn read(
     // Kept for retries, which may run in another folder.
     let base = std::path::absolute(&base).unwrap_or(base);
     let products = Arc::new(AtomicU64::new(0));
+    let gaps = Arc::new(AtomicBool::new(false));
     let (items, mut received) = mpsc::channel::<SourceItem>(16);
     let forward = {
-        let (name, products) = (name.clone(), products.clone());
+        let (name, products, gaps) = (name.clone(), products.clone(), gaps.clone());
         async move {
             let note = Write::Source { name: name.clone(), base: base.clone() };
             let base = Arc::from(base.as_path());
@@ -125,14 +129,18 @@ pub(super) async fn read(
                         }
                         Input::Product(product, Arc::clone(&base))
                     }
-                    Err(e) => Input::BadRecord(e),
+                    Err(e) => {
+                        gaps.fetch_or(e.hides_products(), Ordering::Relaxed);
+                        Input::BadRecord(e)
+                    }
                 };
                 sent = out.send(input).await;
             }
         }
     };
     let (result, ()) = tokio::join!(source.run(items), forward);
-    Read { name, described, products: products.load(Ordering::Relaxed), result }
+    let (products, gaps) = (products.load(Ordering::Relaxed), gaps.load(Ordering::Relaxed));
+    Read { name, described, products, gaps, result }
 }
 
 /// Fetches the images of `failures` once more, and nothing else.

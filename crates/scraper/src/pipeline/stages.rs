@@ -8,10 +8,11 @@ use std::{
 };
 
 use clip_core::image::PixelValues;
+use reqwest::Url;
 use sha2::{Digest, Sha256};
-use tokio::{sync::mpsc::Sender, task::JoinSet};
+use tokio::sync::mpsc::Sender;
 
-use super::*;
+use super::{lanes::Lanes, *};
 use crate::embed::blocking;
 
 /// How long a batch waits for more images before it is embedded as it is.
@@ -31,10 +32,22 @@ pub(super) async fn fetch(
     out: &Sender<Outcome>,
 ) {
     let mut cancel = context.cancel.clone();
-    let pending = Arc::new(Semaphore::new(context.options.pending.max(1)));
-    let mut downloads = JoinSet::new();
+    let mut lanes = Lanes::new(context.options.pending);
+    let work = |(key, base): (ImageKey, Arc<Path>)| {
+        let (context, jobs, out) = (context.clone(), jobs.clone(), out.clone());
+        async move { fetch_one(&context, key, &base, &jobs, &out).await }
+    };
     let all = async {
-        while let Some(input) = inputs.recv().await {
+        loop {
+            let input = tokio::select! {
+                // What is under way comes first.
+                biased;
+                () = lanes.next(work), if !lanes.is_empty() => continue,
+                input = inputs.recv(), if lanes.has_room() => match input {
+                    Some(input) => input,
+                    None => break,
+                },
+            };
             let (keys, base, outcome) = match input {
                 Input::Note(write) => (Vec::new(), None, Outcome::Note(write)),
                 Input::BadRecord(e) => (Vec::new(), None, Outcome::BadRecord(e)),
@@ -48,23 +61,24 @@ pub(super) async fn fetch(
             }
             let Some(base) = base else { continue };
             for key in keys {
-                let Ok(permit) = pending.clone().acquire_owned().await else { return };
-                let (context, base) = (context.clone(), base.clone());
-                let (jobs, out) = (jobs.clone(), out.clone());
-                downloads.spawn(async move {
-                    let _permit = permit;
-                    fetch_one(&context, key, &base, &jobs, &out).await;
-                });
-                while downloads.try_join_next().is_some() {}
+                lanes.add(host(&key.address), (key, base.clone()), work);
             }
         }
-        while downloads.join_next().await.is_some() {}
+        while !lanes.is_empty() {
+            lanes.next(work).await;
+        }
     };
     tokio::select! {
         () = all => {}
         _ = cancel.wait_for(|&cancelled| cancelled) => {}
     }
-    // Dropping the set drops the downloads that are still running.
+    // Dropping the lanes drops the downloads that are still running.
+}
+
+/// Where an image comes from, as far as its address says; files are one host.
+fn host(address: &str) -> String {
+    let url = Url::parse(address).ok();
+    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn keys(product: &Product) -> Vec<ImageKey> {

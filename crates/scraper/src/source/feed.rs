@@ -1,19 +1,27 @@
-//! CSV and JSONL feeds with the columns `id`, `title`, `url`, `image`.
+//! Feeds in one file: CSV, TSV, JSONL, and Google Merchant's XML; on disk or on the web, plain or
+//! gzip.
 //!
-//! `image` is an address or a path relative to the feed; several are separated by `|` or form a
-//! JSON array. Other columns are ignored. A record that cannot be read is reported with its
-//! number, and reading goes on.
+//! Needed are an id and an image (several are separated by `|`, or form a JSON array); paths are
+//! relative to the feed. `record.rs` lists the names that are understood; every other column
+//! becomes an attribute. A record that cannot be read is reported with its number, and reading
+//! goes on.
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Cursor, Read},
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use flate2::bufread::MultiGzDecoder;
+use reqwest::Url;
+use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
-use super::{Product, Running, Source, SourceError, SourceItem};
+use super::{
+    Running, Source, SourceError, SourceItem, merchant,
+    record::{self, Record},
+    web::{FEED_LIMIT, Wanted, Web},
+};
 
 /// A longer line is not a product; reading it whole could exhaust memory.
 const MAX_LINE: u64 = 4 << 20;
@@ -21,181 +29,222 @@ const MAX_LINE: u64 = 4 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedFormat {
     Csv,
+    Tsv,
     Jsonl,
+    /// Google Merchant: RSS 2.0 or Atom.
+    Merchant,
 }
 
-/// A feed file as a [`Source`].
+impl FeedFormat {
+    /// By the ending of a file name or of the path of an address; `.gz` is looked behind.
+    pub fn of(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        match name.rsplit_once('.')?.1 {
+            "csv" => Some(FeedFormat::Csv),
+            "tsv" | "tab" => Some(FeedFormat::Tsv),
+            "jsonl" | "ndjson" => Some(FeedFormat::Jsonl),
+            "xml" | "rss" | "atom" => Some(FeedFormat::Merchant),
+            _ => None,
+        }
+    }
+
+    fn accept(self) -> &'static str {
+        match self {
+            FeedFormat::Csv => "text/csv,*/*;q=0.5",
+            FeedFormat::Tsv => "text/tab-separated-values,*/*;q=0.5",
+            FeedFormat::Jsonl => "application/jsonl,application/x-ndjson,*/*;q=0.5",
+            FeedFormat::Merchant => "application/xml,application/rss+xml,*/*;q=0.5",
+        }
+    }
+}
+
+/// Where a feed is.
+#[derive(Debug, Clone)]
+enum Place {
+    File(PathBuf),
+    Url(Url, Web),
+}
+
+/// A feed as a [`Source`].
 #[derive(Debug)]
 pub struct Feed {
-    path: PathBuf,
+    place: Place,
     format: FeedFormat,
 }
 
 impl Feed {
-    pub fn new(path: &Path, format: FeedFormat) -> Self {
-        Feed { path: path.to_owned(), format }
+    pub fn file(path: &Path, format: FeedFormat) -> Self {
+        Feed { place: Place::File(path.to_owned()), format }
     }
 
-    fn record(&self, record: u64, reason: impl ToString) -> SourceError {
-        SourceError::Record { path: self.path.clone(), record, reason: reason.to_string() }
+    pub fn url(url: &Url, format: FeedFormat, web: Web) -> Self {
+        Feed { place: Place::Url(url.clone(), web), format }
     }
 
-    /// Calls `send` for each record until it returns false.
-    fn read(&self, mut send: impl FnMut(SourceItem) -> bool) -> Result<(), SourceError> {
-        let file = File::open(&self.path)
-            .map_err(|source| SourceError::Read { path: self.path.clone(), source })?;
-        match self.format {
-            FeedFormat::Csv => self.read_csv(file, &mut send),
-            FeedFormat::Jsonl => self.read_jsonl(BufReader::new(file), &mut send),
+    fn place(&self) -> String {
+        match &self.place {
+            Place::File(path) => path.display().to_string(),
+            Place::Url(url, _) => url.to_string(),
         }
     }
 
-    fn read_csv(
-        &self,
-        file: File,
-        send: &mut dyn FnMut(SourceItem) -> bool,
-    ) -> Result<(), SourceError> {
-        let format = |reason: String| SourceError::Format { path: self.path.clone(), reason };
-        let mut reader =
-            csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
-        let headers = reader.headers().map_err(|e| format(e.to_string()))?;
-        let names: Vec<String> = headers
-            .iter()
-            .map(|name| name.trim_start_matches('\u{feff}').to_ascii_lowercase())
-            .collect();
-        let column = |name: &str| names.iter().position(|n| n == name);
-        let (Some(id), Some(image)) = (column("id"), column("image").or(column("images"))) else {
-            return Err(format(format!(
-                "the first line names the columns {}; needed are \"id\" and \"image\" \
-                 (\"title\" and \"url\" are optional)",
-                names.join(", ")
-            )));
+    async fn open(&self) -> Result<Box<dyn BufRead + Send>, SourceError> {
+        match &self.place {
+            Place::File(path) => {
+                let path = path.clone();
+                let opened = tokio::task::spawn_blocking(move || open_file(&path)).await;
+                opened.map_err(|e| SourceError::Stopped(e.to_string()))?
+            }
+            Place::Url(url, web) => {
+                let accept = self.format.accept();
+                let wanted = Wanted { url, accept, limit: FEED_LIMIT, lastmod: None };
+                Ok(Box::new(Cursor::new(web.bytes(&wanted).await?)))
+            }
+        }
+    }
+}
+
+/// A file, unpacked while it is read where it is gzip.
+fn open_file(path: &Path) -> Result<Box<dyn BufRead + Send>, SourceError> {
+    let fail = |source| SourceError::Read { place: path.display().to_string(), source };
+    let mut file = BufReader::new(File::open(path).map_err(fail)?);
+    Ok(match file.fill_buf().map_err(fail)?.starts_with(&[0x1f, 0x8b]) {
+        true => Box::new(BufReader::new(MultiGzDecoder::new(file))),
+        false => Box::new(file),
+    })
+}
+
+/// Calls `send` for each record until it returns false.
+fn read(
+    place: &str,
+    format: FeedFormat,
+    reader: impl BufRead,
+    send: &mut dyn FnMut(SourceItem) -> bool,
+) -> Result<(), SourceError> {
+    match format {
+        FeedFormat::Csv => read_table(place, b',', reader, send),
+        FeedFormat::Tsv => read_table(place, b'\t', reader, send),
+        FeedFormat::Jsonl => read_jsonl(place, reader, send),
+        FeedFormat::Merchant => merchant::read(place, reader, send),
+    }
+}
+
+fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {
+    SourceError::Record { place: place.to_owned(), record, reason: reason.to_string() }
+}
+
+fn read_table(
+    place: &str,
+    delimiter: u8,
+    reader: impl Read,
+    send: &mut dyn FnMut(SourceItem) -> bool,
+) -> Result<(), SourceError> {
+    let format = |reason: String| SourceError::Format { place: place.to_owned(), reason };
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .delimiter(delimiter)
+        .from_reader(reader);
+    let headers = reader.headers().map_err(|e| format(e.to_string()))?;
+    let names: Vec<String> = headers.iter().map(record::field).collect();
+    if let Some(missing) = record::missing(&names) {
+        return Err(format(format!(
+            "the first line names the columns {}; one for {missing} is missing",
+            names.join(", ")
+        )));
+    }
+    for (number, row) in (1..).zip(reader.into_records()) {
+        let item = row.map_err(|e| e.to_string()).and_then(|row| {
+            let mut record = Record::default();
+            for (name, value) in names.iter().zip(row.iter()) {
+                record.set(name, value);
+            }
+            record.product()
+        });
+        if !send(item.map_err(|e| bad_record(place, number, e))) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn read_jsonl(
+    place: &str,
+    mut reader: impl BufRead,
+    send: &mut dyn FnMut(SourceItem) -> bool,
+) -> Result<(), SourceError> {
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = reader
+            .by_ref()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(|source| SourceError::Read { place: place.to_owned(), source })?;
+        if read == 0 {
+            break;
+        }
+        if read as u64 == MAX_LINE && line.last() != Some(&b'\n') {
+            return Err(bad_record(place, number, "the line is longer than 4 MiB"));
+        }
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let item = match serde_json::from_slice::<Value>(text) {
+            Ok(Value::Object(fields)) => {
+                let mut record = Record::default();
+                for (name, value) in fields {
+                    record.add(&name, value);
+                }
+                record.product()
+            }
+            Ok(_) => Err("not a JSON object".to_owned()),
+            Err(e) => Err(e.to_string()),
         };
-        let (title, url) = (column("title"), column("url"));
-        for (number, row) in (1..).zip(reader.into_records()) {
-            let item = row.map_err(|e| e.to_string()).and_then(|row| {
-                // By hand: serde would read the id 007 as the number 7.
-                let field = |column: Option<usize>| row.get(column?).map(str::to_owned);
-                let row = Row {
-                    id: Id::Text(field(Some(id)).unwrap_or_default()),
-                    title: field(title),
-                    url: field(url),
-                    image: Images::One(field(Some(image)).unwrap_or_default()),
-                };
-                row.product()
-            });
-            if !send(item.map_err(|e| self.record(number, e))) {
-                break;
-            }
+        if !send(item.map_err(|e| bad_record(place, number, e))) {
+            break;
         }
-        Ok(())
     }
-
-    fn read_jsonl(
-        &self,
-        mut reader: impl BufRead,
-        send: &mut dyn FnMut(SourceItem) -> bool,
-    ) -> Result<(), SourceError> {
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            let read = reader
-                .by_ref()
-                .take(MAX_LINE)
-                .read_until(b'\n', &mut line)
-                .map_err(|source| SourceError::Read { path: self.path.clone(), source })?;
-            if read == 0 {
-                break;
-            }
-            if read as u64 == MAX_LINE && line.last() != Some(&b'\n') {
-                return Err(self.record(number, "the line is longer than 4 MiB"));
-            }
-            let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
-            if text.is_empty() {
-                continue;
-            }
-            let item = serde_json::from_slice::<Row>(text)
-                .map_err(|e| e.to_string())
-                .and_then(Row::product)
-                .map_err(|e| self.record(number, e));
-            if !send(item) {
-                break;
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 impl Source for Feed {
     fn describe(&self) -> String {
-        format!("feed {}", self.path.display())
+        format!("feed {}", self.place())
     }
 
     fn base(&self) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).to_owned()
+        match &self.place {
+            Place::File(path) => path.parent().unwrap_or(Path::new("")).to_owned(),
+            Place::Url(..) => PathBuf::new(),
+        }
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
         Box::pin(async move {
-            tokio::task::spawn_blocking(move || self.read(|item| out.blocking_send(item).is_ok()))
-                .await
-                .map_err(|e| SourceError::Stopped(e.to_string()))?
-        })
-    }
-}
-
-#[derive(Deserialize)]
-struct Row {
-    id: Id,
-    title: Option<String>,
-    url: Option<String>,
-    #[serde(alias = "images")]
-    image: Images,
-}
-
-/// Shops number their products or name them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Number(u64),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Images {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Row {
-    fn product(self) -> Result<Product, String> {
-        let id = match self.id {
-            Id::Number(number) => number.to_string(),
-            Id::Text(text) => text.trim().to_owned(),
-        };
-        if id.is_empty() {
-            return Err("the id is empty".into());
-        }
-        let images = match self.image {
-            Images::Many(images) => images,
-            Images::One(text) if text.trim_start().starts_with('[') => {
-                serde_json::from_str(&text).map_err(|e| format!("image: {e}"))?
-            }
-            Images::One(text) => text.split('|').map(str::to_owned).collect(),
-        };
-        let images: Vec<String> =
-            images.iter().map(|i| i.trim().to_owned()).filter(|i| !i.is_empty()).collect();
-        if images.is_empty() {
-            return Err(format!("product {id} has no image"));
-        }
-        let text = |field: Option<String>| field.filter(|text| !text.trim().is_empty());
-        Ok(Product {
-            id,
-            title: text(self.title),
-            url: text(self.url),
-            images,
-            ..Product::default()
+            let reader = self.open().await?;
+            let (place, format) = (self.place(), self.format);
+            // What is relative in a feed of the web is relative to its address.
+            let web = match &self.place {
+                Place::Url(url, _) => Some(url.clone()),
+                Place::File(_) => None,
+            };
+            tokio::task::spawn_blocking(move || {
+                read(&place, format, reader, &mut |mut item| {
+                    if let (Some(web), Ok(product)) = (&web, &mut item) {
+                        for image in &mut product.images {
+                            if let Ok(url) = web.join(image) {
+                                *image = url.into();
+                            }
+                        }
+                    }
+                    out.blocking_send(item).is_ok()
+                })
+            })
+            .await
+            .map_err(|e| SourceError::Stopped(e.to_string()))?
         })
     }
 }
@@ -203,26 +252,23 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Product;
 
     fn read(name: &str, text: &str) -> Result<Vec<Result<Product, String>>, String> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        let format = if name.ends_with("csv") { FeedFormat::Csv } else { FeedFormat::Jsonl };
         let mut items = Vec::new();
-        Feed::new(&path, format)
-            .read(|item| {
-                items.push(item.map_err(|e| e.to_string()));
-                true
-            })
-            .map_err(|e| e.to_string())?;
+        let mut send = |item: SourceItem| {
+            items.push(item.map_err(|e| e.to_string()));
+            true
+        };
+        let format = FeedFormat::of(name).unwrap();
+        super::read(name, format, text.as_bytes(), &mut send).map_err(|e| e.to_string())?;
         Ok(items)
     }
 
     #[test]
     fn csv_with_bom_extra_columns_and_bad_rows() {
-        let text = "\u{feff}ID,Title,color,image,url\n\
-            007, Red dress ,red,a.jpg|b.jpg,https://shop/7\n\
+        let text = "\u{feff}ID,Title,color,image,url,Price\n\
+            007, Red dress ,red,a.jpg|b.jpg,https://shop/7,\"19,95 EUR\"\n\
             8,,blue,\"[\"\"c,1.jpg\"\"]\",\n\
             9,no image,,,\n\
             ,no id,,d.jpg,\n";
@@ -230,6 +276,8 @@ mod tests {
         let first = items[0].as_ref().unwrap();
         assert_eq!((first.id.as_str(), first.title.as_deref()), ("007", Some("Red dress")));
         assert_eq!(first.images, ["a.jpg", "b.jpg"]);
+        assert_eq!((first.price, first.currency.as_deref()), (Some(19.95), Some("EUR")));
+        assert_eq!(first.attributes["color"], "red");
         assert_eq!(items[1].as_ref().unwrap().images, ["c,1.jpg"]);
         assert!(items[2].as_ref().unwrap_err().contains("record 3: product 9 has no image"));
         assert!(items[3].as_ref().unwrap_err().contains("record 4: the id is empty"));
@@ -238,19 +286,47 @@ mod tests {
 
     #[test]
     fn a_csv_without_the_columns_names_them() {
-        let error = read("feed.csv", "sku,picture\n1,a.jpg\n").unwrap_err();
-        assert!(error.contains("sku, picture") && error.contains("\"id\""), "{error}");
+        let error = read("feed.csv", "nr,picture\n1,a.jpg\n").unwrap_err();
+        assert!(error.contains("nr, picture") && error.contains("\"id\""), "{error}");
+    }
+
+    #[test]
+    fn merchant_feeds_as_a_table() {
+        let text = "id\ttitle\timage link\tadditional image link\tprice\tavailability\n\
+            A\t\"Quoted, with comma\"\thttps://x/1.jpg\thttps://x/2.jpg,https://x/3.jpg\t5 EUR\tin stock\n";
+        let items = read("feed.tsv", text).unwrap();
+        let product = items[0].as_ref().unwrap();
+        assert_eq!(product.title.as_deref(), Some("Quoted, with comma"));
+        assert_eq!((product.images.len(), product.price), (3, Some(5.0)));
     }
 
     #[test]
     fn jsonl_with_arrays_blank_and_broken_lines() {
-        let text = "{\"id\":7,\"image\":[\"a.jpg\",\"b.jpg\"]}\n\n{oops}\n\
+        let text = "{\"id\":7,\"image\":[\"a.jpg\",\"b.jpg\"]}\n\n{oops}\n[1]\n\
             {\"id\":\"x\",\"title\":\"T\",\"image\":\"c.jpg\",\"price\":3}";
-        let items = read("feed.jsonl", text).unwrap();
-        assert_eq!(items.len(), 3);
+        let items = read("feed.jsonl.gz", text).unwrap();
+        assert_eq!(items.len(), 4);
         assert_eq!(items[0].as_ref().unwrap().id, "7");
         assert_eq!(items[0].as_ref().unwrap().images, ["a.jpg", "b.jpg"]);
         assert!(items[1].as_ref().unwrap_err().contains("record 3"));
-        assert_eq!(items[2].as_ref().unwrap().title.as_deref(), Some("T"));
+        assert!(items[2].as_ref().unwrap_err().contains("record 4: not a JSON object"));
+        let last = items[3].as_ref().unwrap();
+        assert_eq!((last.title.as_deref(), last.price), (Some("T"), Some(3.0)));
+    }
+
+    #[test]
+    fn files_may_be_gzip() {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("feed.csv.gz");
+        let mut file = flate2::write::GzEncoder::new(
+            File::create(&path).unwrap(),
+            flate2::Compression::fast(),
+        );
+        file.write_all(b"id,image\n1,a.jpg\n").unwrap();
+        file.finish().unwrap();
+        let mut text = String::new();
+        open_file(&path).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "id,image\n1,a.jpg\n");
     }
 }

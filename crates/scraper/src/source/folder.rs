@@ -27,7 +27,7 @@ pub fn image_files(root: &Path) -> impl Iterator<Item = Result<PathBuf, SourceEr
             Ok(entry) => (entry.file_type().is_file() && is_image(entry.path()))
                 .then(|| Ok(entry.into_path())),
             Err(e) => Some(Err(SourceError::Read {
-                path: e.path().unwrap_or(&root).to_owned(),
+                place: e.path().unwrap_or(&root).display().to_string(),
                 source: e.into(),
             })),
         })
@@ -37,7 +37,7 @@ fn hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-fn is_image(path: &Path) -> bool {
+pub(super) fn is_image(path: &Path) -> bool {
     path.extension().is_some_and(|found| EXTENSIONS.iter().any(|e| found.eq_ignore_ascii_case(e)))
 }
 

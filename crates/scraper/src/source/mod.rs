@@ -1,7 +1,20 @@
-//! Where products come from: a folder of images, a CSV or a JSONL feed.
+//! Where products come from: shops on the web, feeds, folders, lists of addresses.
 
+mod distinct;
 mod feed;
 mod folder;
+mod html;
+mod list;
+mod merchant;
+mod open;
+mod pages;
+mod record;
+mod schema;
+mod shopify;
+mod sitemap;
+mod text;
+mod web;
+mod xml;
 
 use std::{
     collections::BTreeMap,
@@ -14,13 +27,20 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
+pub use distinct::Distinct;
 pub use feed::{Feed, FeedFormat};
 pub use folder::{Folder, image_files};
+pub use list::List;
+pub use open::{Kind, SourceSpec};
+pub use pages::Pages;
+pub use shopify::Shopify;
+pub use sitemap::Sitemap;
+pub use web::Web;
 
 use crate::fetch::FetchError;
 
 /// One article of a shop. What a source does not tell is `None`, never a guess.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Product {
     /// The shop's own key; the same id in a later run is the same product.
     pub id: String,
@@ -104,14 +124,35 @@ pub trait Source: Send {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    #[error("cannot read {}: {source}", .path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{}: {reason}", .path.display())]
-    Format { path: PathBuf, reason: String },
-    #[error("{}, record {record}: {reason}", .path.display())]
-    Record { path: PathBuf, record: u64, reason: String },
+    #[error("cannot read {place}: {source}")]
+    Read { place: String, source: io::Error },
+    #[error("{place}: {reason}")]
+    Format { place: String, reason: String },
+    #[error("{place}, record {record}: {reason}")]
+    Record { place: String, record: u64, reason: String },
+    /// One product cannot be read from an answer or a page.
+    #[error("{place}: {reason}")]
+    Product { place: String, reason: String },
+    #[error(
+        "product {id} comes a second time, and different, from {place}; the first one counts: ids \
+         must be unique within a source"
+    )]
+    Repeated { place: String, id: String },
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     #[error("the source stopped unexpectedly: {0}")]
     Stopped(String),
+}
+
+impl SourceError {
+    /// Whether products that the source has may be missing because of it, which would be there at
+    /// the next attempt.
+    pub fn hides_products(&self) -> bool {
+        !matches!(
+            self,
+            SourceError::Record { .. } | SourceError::Product { .. } | SourceError::Repeated { .. }
+        )
+    }
 }
 
 /// Where the bytes of an image are.
@@ -144,28 +185,6 @@ impl Location {
             _ => Err(bad("supported are http, https, file and plain paths")),
         }
     }
-}
-
-/// The source that `path` is: a folder, or a feed by its extension.
-///
-/// # Errors
-/// [`SourceError`] if there is nothing at `path` or it is of an unknown kind.
-pub fn open(path: &Path) -> Result<Box<dyn Source>, SourceError> {
-    let meta = std::fs::metadata(path)
-        .map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
-    if meta.is_dir() {
-        return Ok(Box::new(Folder::new(path)));
-    }
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    let format = match extension.as_deref() {
-        Some("csv") => FeedFormat::Csv,
-        Some("jsonl" | "ndjson") => FeedFormat::Jsonl,
-        _ => {
-            let reason = "not a folder and not a feed (.csv, .jsonl, .ndjson)".into();
-            return Err(SourceError::Format { path: path.to_owned(), reason });
-        }
-    };
-    Ok(Box::new(Feed::new(path, format)))
 }
 
 #[cfg(test)]

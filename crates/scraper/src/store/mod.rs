@@ -8,7 +8,7 @@ mod shard;
 mod sqlite;
 mod target;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clip_core::{NormalizedEmbedding, Provenance};
 
@@ -40,6 +40,19 @@ pub struct ImageKey {
     /// As written in the source. A result for an address that the product no longer has there is
     /// dropped.
     pub address: String,
+}
+
+/// The attributes of product `id`, as [`written`](attributes_json) into a store.
+fn attributes(id: &str, json: &str) -> Result<BTreeMap<String, String>, StoreError> {
+    serde_json::from_str(json).map_err(damaged_attributes(id))
+}
+
+fn attributes_json(product: &Product) -> Result<String, StoreError> {
+    serde_json::to_string(&product.attributes).map_err(damaged_attributes(&product.id))
+}
+
+fn damaged_attributes(id: &str) -> impl Fn(serde_json::Error) -> StoreError + '_ {
+    move |e| StoreError::Damaged(format!("the attributes of {id}: {e}"))
 }
 
 /// A change to be stored. A slice of them is one transaction.

@@ -135,10 +135,11 @@ impl Fit {
             .zip(&reference.values)
             .map(|(a, b)| f64::from((a - b).abs()))
             .fold(0.0, |max: f64, delta| if delta.is_nan() { f64::NAN } else { max.max(delta) });
-        // `!(<=)`: a NaN is worse than anything, and stays.
-        if !(delta <= self.max_delta) || self.worst.is_empty() {
+        // A NaN is worse than anything, and stays.
+        let worse = delta > self.max_delta || delta.is_nan();
+        if !self.max_delta.is_nan() && (worse || self.worst.is_empty()) {
             self.worst.clone_from(&reference.image);
-            self.max_delta = if self.max_delta.is_nan() { f64::NAN } else { delta };
+            self.max_delta = delta;
         }
         self.min_cosine = self.min_cosine.min(cosine);
         Ok(())
@@ -148,7 +149,7 @@ impl Fit {
 /// Whether all vectors are of unit length, or none.
 fn form(references: &[Reference]) -> Result<bool, Error> {
     let unit = |reference: &&Reference| {
-        let norm: f64 = reference.values.iter().map(|v| f64::from(*v).powi(2)).sum();
+        let norm: f64 = reference.values.iter().map(|v| f64::from(v * v)).sum();
         (norm.sqrt() - 1.0).abs() < UNIT
     };
     let count = references.iter().filter(unit).count();

@@ -54,7 +54,7 @@ impl Golden {
         let mut keep = |golden: Golden| {
             chosen.push((Sha256::digest(&golden.image).into(), golden));
             if chosen.len() >= 2 * size.max(64) {
-                chosen.sort_by(|a, b| a.0.cmp(&b.0));
+                chosen.sort_by_key(|(digest, _)| *digest);
                 chosen.truncate(size);
             }
         };
@@ -88,7 +88,7 @@ impl Golden {
             };
             keep(Golden { image, sha256, values });
         }
-        chosen.sort_by(|a, b| a.0.cmp(&b.0));
+        chosen.sort_by_key(|(digest, _)| *digest);
         chosen.truncate(size);
         if chosen.is_empty() {
             return Err(fail("it holds no vector".into()));

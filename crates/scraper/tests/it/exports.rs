@@ -1,5 +1,8 @@
 //! Exports in the programs they are for, and searches with filters.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
+use clip_core::{NormalizedEmbedding, index::Index};
 use serde_json::Value;
 
 use crate::{
@@ -72,6 +75,101 @@ fn an_empty_result_is_a_table_without_rows() {
         let bytes = std::fs::metadata(shop.path().join("empty")).unwrap().len();
         assert_eq!(bytes == 0, format == "jsonl", "{format}: {bytes}");
     }
+}
+
+/// What a storefront does with the folder: scan, fetch rows, rescore.
+fn search_folder(folder: &Path, query: &NormalizedEmbedding, top: usize) -> Vec<(String, u32)> {
+    let read = |name: &Value| fs::read(folder.join(name.as_str().unwrap())).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    let index = Index::parse(&read(&manifest["scan"]["file"])).unwrap();
+    let exact = read(&manifest["exact"]["file"]);
+    let (data, bytes) = (manifest["data"].as_u64().unwrap() as usize, 4 * index.dim());
+    let cards: Vec<Value> = manifest["cards"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|page| serde_json::from_slice::<Vec<Value>>(&read(&page["file"])).unwrap())
+        .collect();
+    assert_eq!(cards.len(), index.groups());
+    let mut search = index.search(query, top, |_| true).unwrap();
+    loop {
+        let wanted: Vec<u32> = search.wanted(4).collect();
+        if wanted.is_empty() {
+            break;
+        }
+        let rows: Vec<f32> = wanted
+            .iter()
+            .flat_map(|&row| exact[data + row as usize * bytes..][..bytes].as_chunks::<4>().0)
+            .map(|&b| f32::from_le_bytes(b))
+            .collect();
+        search.rescore(&rows).unwrap();
+    }
+    let shown = search.hits().iter().map(|hit| {
+        let card = &cards[hit.group as usize];
+        let image = hit.row as u64 - card["row"].as_u64().unwrap();
+        let image = card["images"][image as usize].as_str().unwrap();
+        (format!("{} {image}", card["id"].as_str().unwrap()), hit.score.to_bits())
+    });
+    shown.collect()
+}
+
+#[test]
+fn the_web_folder_gives_the_hits_of_the_store() {
+    let shop = shop();
+    export(&shop, "web", "web");
+    for image in [3, 17] {
+        let file = format!("images/{image}.png");
+        let args = ["search", "--image", &file, "--store", "s.db", "--format", "json"];
+        let hits = ran(shop.command(&args).args(["--top", "7"])).expect(0);
+        let hits: Vec<Value> = serde_json::from_slice(&hits.stdout).unwrap();
+        let stored: Vec<(String, u32)> = hits
+            .iter()
+            .map(|hit| {
+                let name =
+                    format!("{} {}", hit["id"].as_str().unwrap(), hit["image"].as_str().unwrap());
+                (name, (hit["score"].as_f64().unwrap() as f32).to_bits())
+            })
+            .collect();
+        let query = ran(&mut shop.command(&["embed", &file, "--format", "json"])).expect(0);
+        let query: Value = serde_json::from_slice(&query.stdout).unwrap();
+        let values = query[0]["embedding"].as_array().unwrap();
+        let values = values.iter().map(|x| x.as_f64().unwrap() as f32).collect();
+        let query = NormalizedEmbedding::from_unit(values);
+        assert_eq!(search_folder(&shop.path().join("web"), &query, 7), stored);
+    }
+}
+
+#[test]
+fn a_new_web_export_keeps_the_one_before_and_nothing_older() {
+    let shop = shop();
+    let names = || -> BTreeSet<String> {
+        let entries = fs::read_dir(shop.path().join("web")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    export(&shop, "web", "web");
+    shop.write("web/index.html", "mine");
+    let first = names();
+    assert_eq!(first.len(), 7, "{first:?}");
+    export(&shop, "web", "web");
+    assert_eq!(names(), first, "the same catalogue has the same files");
+    shop.write("images/3.png", png(100));
+    shop.run("feed.csv", 0);
+    export(&shop, "web", "web");
+    let second = names();
+    assert!(second.is_superset(&first) && second.len() > first.len(), "{second:?}");
+    shop.write("images/4.png", png(101));
+    shop.run("feed.csv", 0);
+    export(&shop, "web", "web");
+    let third = names();
+    assert!(!third.is_superset(&first), "{third:?}");
+    assert!(third.contains("index.html") && third.iter().all(|name| !name.starts_with('.')));
+    // What is not there, or goes elsewhere, is said.
+    let args = ["export", "--store", "s.db", "--format", "web"];
+    assert!(ran(scraper(shop.path()).args(args)).expect(1).stderr.contains("--output"));
+    let args =
+        ["export", "--store", "s.db", "--format", "web", "--output", "w", "--filter", "id=x"];
+    assert!(ran(scraper(shop.path()).args(args)).expect(1).stderr.contains("no vectors"));
 }
 
 #[test]

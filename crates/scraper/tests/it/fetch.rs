@@ -11,7 +11,7 @@ use std::{
 };
 
 use scraper::{
-    fetch::{Caps, FetchError, Fetched, Fetcher, Retry},
+    fetch::{Caps, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
     source::Location,
 };
 
@@ -19,7 +19,8 @@ use crate::server::{Reply, Server};
 
 fn fetcher(caps: Caps) -> Fetcher {
     let retry = Retry { attempts: 2, base: Duration::from_millis(1), ..Retry::default() };
-    Fetcher::new(caps, retry).unwrap()
+    let guard = Guard::with(vec!["127.0.0.1/32".parse().unwrap()]);
+    Fetcher::with(FetchOptions { caps, retry, guard, ..FetchOptions::default() }).unwrap()
 }
 
 async fn get(fetcher: &Fetcher, url: &str) -> Result<Vec<u8>, FetchError> {

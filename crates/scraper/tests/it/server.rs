@@ -89,7 +89,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Has no robots.txt; requests for it are not logged.
     pub(crate) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with_robots(Reply::status(404), handler)
+    }
+
+    pub(crate) fn with_robots(
+        robots: Reply,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -97,10 +105,15 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (handler, requests) = (handler.clone(), requests.clone());
+                let robots = robots.clone();
                 thread::spawn(move || {
                     let Some(request) = read(&stream) else { return };
-                    requests.lock().unwrap().push(request.clone());
-                    let reply = handler(&request);
+                    let reply = if request.path == "/robots.txt" {
+                        robots.clone()
+                    } else {
+                        requests.lock().unwrap().push(request.clone());
+                        handler(&request)
+                    };
                     thread::sleep(reply.delay);
                     let _ = write(&stream, &request, &reply); // the client may be gone
                 });

@@ -13,6 +13,9 @@ use crate::{
     support::{png, ran, scraper, tiny_model},
 };
 
+/// The servers of the tests are on this machine.
+pub(crate) const SETTINGS: &str = "[fetch]\nallow_private = true\nrate = 0.0\n";
+
 pub(crate) struct Shop {
     dir: tempfile::TempDir,
     pub(crate) model: PathBuf,
@@ -22,6 +25,7 @@ impl Shop {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let model = tiny_model(dir.path());
+        fs::write(dir.path().join("scraper.toml"), SETTINGS).unwrap();
         Shop { dir, model }
     }
 

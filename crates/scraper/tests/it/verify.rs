@@ -248,6 +248,18 @@ fn a_run_ends_with_the_gate() {
         let args = ["run", "shop", "--store", "s.db", "--tolerance", "1e-5"];
         ran(shop.command(&args).args(["--verify-endpoint", &server.url])).expect(code).text()
     };
+    let vectors = tiny(&shop, "transformers5");
+    let server = Server::start(move |request| {
+        let values = &vectors[&<[u8; 32]>::from(Sha256::digest(&request.body))];
+        Reply::ok(json!(values).to_string())
+    });
+    let settings = format!(
+        "[verify_before_publish]\nendpoint = {:?}\nsample = 4\ntolerance = 1e-5\n",
+        server.url
+    );
+    shop.write("gate.toml", settings);
+    let args = ["run", "shop", "--store", "s.db", "--config", "gate.toml"];
+    assert!(ran(&mut shop.command(&args)).expect(3).text().contains("4 images compared"));
     assert!(gate("hf-endpoint", 0).contains("6 images compared"));
     assert!(gate("transformers5", 3).contains("Do not publish"));
 }

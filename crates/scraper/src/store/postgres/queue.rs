@@ -151,13 +151,10 @@ impl Queue {
             )?;
             rows.iter()
                 .map(|row| {
-                    let key = ImageKey {
-                        source: row.try_get(0)?,
-                        product: row.try_get(1)?,
-                        position: u32::try_from(row.try_get::<_, i32>(2)?).unwrap_or(0),
-                        address: row.try_get(3)?,
-                    };
-                    Ok(Claim { key, base: row.try_get::<_, &str>(4)?.into() })
+                    Ok(Claim {
+                        key: super::read::key(row)?,
+                        base: row.try_get::<_, &str>(4)?.into(),
+                    })
                 })
                 .collect()
         })

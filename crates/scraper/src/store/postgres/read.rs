@@ -1,6 +1,6 @@
 //! What reads the tables.
 
-use std::{collections::BTreeMap, sync::mpsc, thread};
+use std::{sync::mpsc, thread};
 
 use pgvector::Vector;
 use postgres::{Client, fallible_iterator::FallibleIterator, types::ToSql};
@@ -19,8 +19,7 @@ pub(super) const COLUMNS: &str =
 /// A product of [`COLUMNS`], or of its first eleven.
 pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
     let id: String = row.try_get(1)?;
-    let attributes: BTreeMap<String, String> = serde_json::from_str(row.try_get(10)?)
-        .map_err(|e| StoreError::Damaged(format!("the attributes of {id}: {e}")))?;
+    let attributes = super::super::attributes(&id, row.try_get(10)?)?;
     Ok(Product {
         source: row.try_get(0)?,
         id,
@@ -34,6 +33,16 @@ pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
         availability: row.try_get::<_, Option<&str>>(9)?.and_then(Availability::from_name),
         attributes,
         images: Vec::new(),
+    })
+}
+
+/// An image's key, from the first four columns: source, product, position, address.
+pub(super) fn key(row: &postgres::Row) -> Result<ImageKey, StoreError> {
+    Ok(ImageKey {
+        source: row.try_get(0)?,
+        product: row.try_get(1)?,
+        position: u32::try_from(row.try_get::<_, i32>(2)?).unwrap_or(0),
+        address: row.try_get(3)?,
     })
 }
 
@@ -126,12 +135,7 @@ pub(super) fn failures(client: &mut Client) -> Result<Vec<Failure>, StoreError> 
     )?;
     rows.iter()
         .map(|row| {
-            let key = ImageKey {
-                source: row.try_get(0)?,
-                product: row.try_get(1)?,
-                position: u32::try_from(row.try_get::<_, i32>(2)?).unwrap_or(0),
-                address: row.try_get(3)?,
-            };
+            let key = key(row)?;
             let base = row.try_get::<_, &str>(6)?.into();
             Ok(Failure { key, kind: row.try_get(4)?, message: row.try_get(5)?, base })
         })

@@ -42,9 +42,7 @@ impl<'a> Batch<'a> {
                     batch.sources.insert(name, base.to_string_lossy().into_owned());
                 }
                 Write::Product(product) => {
-                    let attributes = serde_json::to_string(&product.attributes).map_err(|e| {
-                        StoreError::Damaged(format!("the attributes of {}: {e}", product.id))
-                    })?;
+                    let attributes = super::super::attributes_json(product)?;
                     let key = (product.source.as_str(), product.id.as_str());
                     batch.products.insert(key, (product, attributes));
                 }

@@ -1,7 +1,6 @@
 //! What reads the tables.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -58,8 +57,7 @@ pub(super) fn rows(
 fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {
     let id: String = row.get(1)?;
     let attributes = row.get_ref(10)?.as_str().unwrap_or_default();
-    let attributes: BTreeMap<String, String> = serde_json::from_str(attributes)
-        .map_err(|e| StoreError::Damaged(format!("the attributes of {id}: {e}")))?;
+    let attributes = super::super::attributes(&id, attributes)?;
     Ok(Product {
         source: row.get(0)?,
         id,

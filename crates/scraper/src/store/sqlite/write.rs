@@ -78,8 +78,7 @@ fn release(connection: &Connection, key: &ImageKey) -> Result<(), StoreError> {
 
 fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(), StoreError> {
     let Product { source, id, images, .. } = product;
-    let attributes = serde_json::to_string(&product.attributes)
-        .map_err(|e| StoreError::Damaged(format!("the attributes of {id}: {e}")))?;
+    let attributes = super::super::attributes_json(product)?;
     connection
         .prepare_cached("INSERT OR IGNORE INTO products (source, id) VALUES (?1, ?2)")?
         .execute(params![source, id])?;

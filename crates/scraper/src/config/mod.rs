@@ -1,23 +1,38 @@
-//! Settings from the environment and `.env`; flags of the command line win over both.
+//! Settings from `scraper.toml`, the environment and `.env`; flags of the command line win over all.
 //!
 //! The `HF_*` variables mean what they mean in Python's `huggingface_hub`
 //! (<https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>).
+
+mod file;
 
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
 };
 
+pub use file::{
+    AllowPrivate, FetchSettings, SETTINGS_FILE, Settings, SettingsError, SourceSettings, TEMPLATE,
+    VerifySettings,
+};
+
 /// The model used when neither `--model` nor `EMBEDDINGS_MODEL` names one.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
-/// Names this program to servers.
-pub const USER_AGENT: &str = concat!("clip-scraper/", env!("CARGO_PKG_VERSION"));
+/// Names this program to servers, and where to read about it.
+pub const USER_AGENT: &str =
+    concat!("clip-scraper/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+
+/// The same with somebody to talk to: a mail address or a page of whoever runs the program.
+pub fn user_agent(contact: &str) -> String {
+    concat!("clip-scraper/", env!("CARGO_PKG_VERSION")).to_owned() + &format!(" (+{contact})")
+}
 
 /// What the environment says about the model and the hub.
 #[derive(Clone)]
 pub struct Environment {
     /// `EMBEDDINGS_MODEL`: a hub id (`org/name`, `org/name@revision`), a folder, or `tiny`.
     pub model: String,
+    /// Whether `EMBEDDINGS_MODEL` is set: else `model` is [`DEFAULT_MODEL`].
+    pub model_is_set: bool,
     pub hub: HubConfig,
 }
 
@@ -93,6 +108,7 @@ impl Environment {
             })
         };
         Environment {
+            model_is_set: var("EMBEDDINGS_MODEL").is_some(),
             model: var("EMBEDDINGS_MODEL").unwrap_or_else(|| DEFAULT_MODEL.into()),
             hub: HubConfig {
                 endpoint: var("HF_ENDPOINT")

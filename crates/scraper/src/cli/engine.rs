@@ -1,0 +1,50 @@
+//! What a command needs that embeds: the model, the network, and how to batch.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use clap::Args;
+use clip_core::Towers;
+
+use super::{Context, ModelArgs, network::NetworkArgs, run::interruption};
+use crate::{
+    Error,
+    fetch::Fetcher,
+    model::ModelFiles,
+    pipeline::{RunOptions, Setup},
+};
+
+/// Arguments of every command that embeds images into a store.
+#[derive(Debug, Args)]
+pub(super) struct EngineArgs {
+    /// Images per batch; changes the speed, no bit of any result.
+    #[arg(long, value_name = "N", default_value = "8")]
+    batch: NonZeroUsize,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+}
+
+impl EngineArgs {
+    pub(super) fn fetcher(&self) -> Result<Fetcher, Error> {
+        self.network.fetcher(&self.model)
+    }
+
+    /// Loads the model; `options` but for the batch.
+    pub(super) async fn setup(
+        &self,
+        context: &Context,
+        fetcher: Fetcher,
+        options: RunOptions,
+    ) -> Result<(Setup, ModelFiles), Error> {
+        let (model, files) = self.model.load_files(context, Towers::Vision).await?;
+        let setup = Setup {
+            fetcher,
+            model: Arc::new(model),
+            options: RunOptions { batch: self.batch.get(), ..options },
+            progress: context.progress.clone(),
+            cancel: interruption(context),
+        };
+        Ok((setup, files))
+    }
+}

@@ -1,0 +1,150 @@
+//! A folder for any static host: the catalogue as the storefront searches it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `manifest.json` | provenance, sizes, and the names and digests of the other files |
+//! | `scan-….safetensors` | int8 codes of all vectors ([`clip_core::index`]) |
+//! | `exact-….safetensors` | the vectors themselves, row by row from byte `data` on |
+//! | `facets-….json` | category, brand, price and availability of every product, for filters |
+//! | `titles-….json` | the beginning of every title, for a search before the model is there |
+//! | `cards-NNNN-….json` | what is shown of a product, in pages |
+//!
+//! Addresses of products and pictures are those of the source; a relative one means the folder
+//! itself, so a feed's pictures can lie beside the files.
+//!
+//! Names carry the digest of their content, so they may be cached for ever; the manifest is
+//! replaced at the end, in one step. Files of the export before stay, for pages that still use its
+//! manifest; older ones are removed.
+
+mod cards;
+mod files;
+
+use std::path::Path;
+
+use clip_core::{
+    Embedding, Provenance,
+    index::{Builder, IndexError, Mean, exact_header},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    store::{Row, Store, StoreError, View},
+};
+use cards::{Cards, Finished, PER_PAGE};
+use files::{Folder, Written};
+
+/// `manifest.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: String,
+    version: u32,
+    provenance: Provenance,
+    /// Values of a vector.
+    dim: usize,
+    /// Vectors.
+    rows: usize,
+    products: usize,
+    scan: Written,
+    exact: Written,
+    /// Offset of the first row in the exact file.
+    data: usize,
+    facets: Written,
+    titles: Written,
+    cards_per_page: usize,
+    cards: Vec<Written>,
+}
+
+impl Manifest {
+    fn files(&self) -> impl Iterator<Item = &Written> {
+        [&self.scan, &self.exact, &self.facets, &self.titles].into_iter().chain(&self.cards)
+    }
+}
+
+const FORMAT: &str = "clip-catalogue";
+const VERSION: u32 = 1;
+
+/// Writes the vectors of `view` with their products into the folder `out`. Returns the number of
+/// vectors.
+///
+/// # Errors
+/// The store cannot be read or holds nothing, or the folder cannot be written.
+pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
+    let Some(provenance) = store.provenance()? else {
+        return Err(Error::Usage("the store is empty: run `scraper run` first".into()));
+    };
+    let folder = Folder::open(out)?;
+    // Codes are relative to the mean, so the store is read twice.
+    let mut mean: Option<Mean> = None;
+    let (mut rows, mut dim) = (0, 0);
+    visit(store, view, |row| {
+        dim = row.values.len();
+        rows += 1;
+        mean.get_or_insert_with(|| Mean::new(dim)).add(&row.values).map_err(damaged)
+    })?;
+    let Some(mean) = mean else {
+        return Err(Error::Usage("there are no vectors to export".into()));
+    };
+
+    let mut builder = mean.builder();
+    let mut exact = folder.file()?;
+    let header = exact_header(rows, dim);
+    exact.write(&header)?;
+    let mut cards = Cards::new(&folder);
+    visit(store, view, |row| {
+        let same = cards.add(&row)?;
+        builder.push(&row.values, same).map_err(damaged)?;
+        exact.floats(&row.values)
+    })?;
+    if builder.rows() != rows {
+        return Err(Error::Usage(
+            "the store changed during the export: wait for the run to end and export again".into(),
+        ));
+    }
+    let Finished { products, facets, titles, pages } = cards.finish()?;
+    let manifest = Manifest {
+        format: FORMAT.into(),
+        version: VERSION,
+        dim,
+        rows,
+        products,
+        scan: scan(&folder, builder, &provenance)?,
+        exact: exact.finish("exact", "safetensors")?,
+        data: header.len(),
+        facets,
+        titles,
+        cards_per_page: PER_PAGE,
+        cards: pages,
+        provenance,
+    };
+    folder.publish(&manifest)?;
+    Ok(rows)
+}
+
+fn scan(folder: &Folder, builder: Builder, provenance: &Provenance) -> Result<Written, Error> {
+    let mut file = folder.file()?;
+    file.write(&builder.finish(provenance).map_err(damaged)?)?;
+    file.finish("scan", "safetensors")
+}
+
+/// Every row with its vector normalised; a vector of zeros points nowhere and is left out.
+fn visit(
+    store: &dyn Store,
+    view: &View,
+    mut each: impl FnMut(Row) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut failure = None;
+    store.rows(view, &mut |mut row| {
+        row.values = Embedding::from_raw(row.values).normalized().into_values();
+        if row.values.iter().any(|x| x.is_nan()) {
+            return true;
+        }
+        failure = each(row).err();
+        failure.is_none()
+    })?;
+    failure.map_or(Ok(()), Err)
+}
+
+fn damaged(error: IndexError) -> Error {
+    StoreError::Damaged(error.to_string()).into()
+}

@@ -1,0 +1,82 @@
+//! How a [`Fetcher`](super::Fetcher) behaves.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::dns::Resolve;
+
+use super::{Guard, Retry};
+use crate::config::USER_AGENT;
+
+/// What one download may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Caps {
+    /// Largest image or file, in bytes.
+    pub bytes: u64,
+    /// Longest wait for a connection.
+    pub connect: Duration,
+    /// Longest silence in mid-body.
+    pub idle: Duration,
+    /// Longest single request, body included.
+    pub total: Duration,
+    pub redirects: usize,
+    /// Downloads at once.
+    pub connections: usize,
+    /// Downloads at once from one host, while it answers quickly.
+    pub per_host: usize,
+    /// Requests per second to one host; 0 for no limit.
+    pub rate: f64,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Caps {
+            bytes: 64 << 20,
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(20),
+            total: Duration::from_secs(120),
+            redirects: 5,
+            connections: 16,
+            per_host: 8,
+            rate: 30.0,
+        }
+    }
+}
+
+/// All of it.
+#[derive(Clone)]
+pub struct FetchOptions {
+    pub caps: Caps,
+    pub retry: Retry,
+    pub guard: Guard,
+    /// Whether `robots.txt` is asked for and obeyed.
+    pub robots: bool,
+    pub user_agent: String,
+    /// Turns names into addresses; the system's way if `None`. The guard has the last word.
+    pub resolver: Option<Arc<dyn Resolve>>,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        FetchOptions {
+            caps: Caps::default(),
+            retry: Retry::default(),
+            guard: Guard::public(),
+            robots: true,
+            user_agent: USER_AGENT.to_owned(),
+            resolver: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for FetchOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let FetchOptions { caps, retry, guard, robots, user_agent, resolver: _ } = self;
+        f.debug_struct("FetchOptions")
+            .field("caps", caps)
+            .field("retry", retry)
+            .field("guard", guard)
+            .field("robots", robots)
+            .field("user_agent", user_agent)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,325 @@
+//! How fast one host is asked: a token bucket and a cap on concurrency, both of which follow what
+//! the host can bear.
+//!
+//! Additive increase, multiplicative decrease, as in TCP: a host that answers quickly is slowly
+//! asked more at once, up to the configured number; one that becomes slow, fails, or says 429 or
+//! 503 is at once asked less, and in the latter case left alone for the time that it names.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+/// So many requests in a row without any answer, and the host counts as down …
+const DOWN_AFTER: u32 = 20;
+/// … for so long; then it gets another chance.
+const DOWN_FOR: Duration = Duration::from_secs(60);
+/// Distance of requests to a host without a configured rate, once it said 429 or 503; doubled
+/// each further time.
+const SLOW_STEP: Duration = Duration::from_millis(20);
+const SLOWEST: f64 = 256.0;
+/// An answer that takes so many times longer than the fastest shows that the host is at work.
+const SLUGGISH: u32 = 3;
+/// Differences below this are noise.
+const JITTER: Duration = Duration::from_millis(50);
+
+/// The state of one host.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// First come, first served: only the first in line waits for time and room.
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    freed: Notify,
+    silent: AtomicU32,
+}
+
+#[derive(Debug)]
+struct State {
+    running: usize,
+    /// How many may run; moves between 1 and `most`.
+    limit: f64,
+    most: f64,
+    /// Distance of two requests; zero without a rate.
+    interval: Duration,
+    /// Requests that may come at once after a pause.
+    burst: u32,
+    /// Grows with each 429 or 503, shrinks with each answer; 1 is normal.
+    slowdown: f64,
+    /// When the bucket will be full again (the "theoretical arrival time" of GCRA).
+    full_at: Option<Instant>,
+    closed_until: Option<Instant>,
+    fastest: Option<Duration>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ended {
+    /// The status line came after this time.
+    Answered(Duration),
+    /// 429 or 503: not before this time has passed.
+    Busy(Duration),
+    /// A broken answer, or a server error.
+    Broken,
+    /// No answer.
+    Failed,
+    /// It was not even sent.
+    Unsent,
+}
+
+/// One request in progress; dropping it is [`Ended::Unsent`].
+#[derive(Debug)]
+pub(super) struct Running {
+    pace: Arc<Pace>,
+    ended: Ended,
+}
+
+impl Pace {
+    /// `rate` in requests per second, 0 for no limit; at most `most` requests at once.
+    pub(super) fn new(rate: f64, most: usize) -> Self {
+        let most = most.max(1) as f64;
+        let limited = rate.is_finite() && rate > 0.0;
+        let state = State {
+            running: 0,
+            limit: most.min(4.0),
+            most,
+            interval: match limited {
+                true => Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX),
+                false => Duration::ZERO,
+            },
+            burst: (rate / 4.0).clamp(1.0, 8.0) as u32,
+            slowdown: 1.0,
+            full_at: None,
+            closed_until: None,
+            fastest: None,
+        };
+        Pace {
+            turn: tokio::sync::Mutex::default(),
+            state: Mutex::new(state),
+            freed: Notify::new(),
+            silent: AtomicU32::new(0),
+        }
+    }
+
+    /// What `robots.txt` asks for: requests one by one, so far apart, where that is slower.
+    pub(super) fn crawl_delay(&self, delay: Duration) {
+        let mut state = self.state();
+        if delay > state.interval {
+            (state.interval, state.burst) = (delay, 1);
+            (state.most, state.limit) = (1.0, 1.0);
+        }
+    }
+
+    /// Waits until the host may be asked again. `Err`: it is down, and the time until the next try.
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Running, Duration> {
+        let _turn = self.turn.lock().await;
+        loop {
+            let freed = self.freed.notified();
+            let wait = match self.state().admit(Instant::now(), self.is_down()) {
+                Admission::Now => return Ok(Running { pace: self.clone(), ended: Ended::Unsent }),
+                Admission::Down(left) => return Err(left),
+                Admission::At(wait) => Some(wait),
+                Admission::WhenFreed => None,
+            };
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => freed.await,
+            }
+        }
+    }
+
+    fn is_down(&self) -> bool {
+        self.silent.load(Ordering::Relaxed) >= DOWN_AFTER
+    }
+
+    fn ended(&self, ended: Ended) {
+        match ended {
+            Ended::Answered(_) | Ended::Busy(_) | Ended::Broken => {
+                self.silent.store(0, Ordering::Relaxed)
+            }
+            Ended::Failed => {
+                let failures = self.silent.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+                if failures >= DOWN_AFTER {
+                    self.state().close(Instant::now() + DOWN_FOR);
+                }
+            }
+            Ended::Unsent => {}
+        }
+        self.state().learn(ended, Instant::now());
+        self.freed.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Admission {
+    Now,
+    At(Duration),
+    WhenFreed,
+    Down(Duration),
+}
+
+impl State {
+    fn admit(&mut self, now: Instant, down: bool) -> Admission {
+        if let Some(until) = self.closed_until {
+            match until.checked_duration_since(now) {
+                Some(left) if !left.is_zero() && down => return Admission::Down(left),
+                Some(left) if !left.is_zero() => return Admission::At(left),
+                _ => self.closed_until = None,
+            }
+        }
+        if self.running as f64 >= self.limit.floor().max(1.0) {
+            return Admission::WhenFreed;
+        }
+        let interval = self.distance();
+        if !interval.is_zero() {
+            let full_at = self.full_at.unwrap_or(now).max(now);
+            let ahead = interval.saturating_mul(self.burst.saturating_sub(1));
+            let early = full_at.saturating_duration_since(now).saturating_sub(ahead);
+            if !early.is_zero() {
+                return Admission::At(early);
+            }
+            self.full_at = full_at.checked_add(interval);
+        }
+        self.running += 1;
+        Admission::Now
+    }
+
+    /// The distance of requests that is kept now.
+    fn distance(&self) -> Duration {
+        match self.slowdown > 1.0 {
+            true => self.interval.max(SLOW_STEP).mul_f64(self.slowdown),
+            false => self.interval,
+        }
+    }
+
+    fn learn(&mut self, ended: Ended, now: Instant) {
+        self.running = self.running.saturating_sub(1);
+        match ended {
+            Ended::Unsent => {}
+            Ended::Failed | Ended::Broken => self.limit = (self.limit * 0.7).max(1.0),
+            Ended::Busy(wait) => {
+                self.limit = (self.limit / 2.0).max(1.0);
+                self.slowdown = (self.slowdown * 2.0).min(SLOWEST);
+                self.close(now + wait);
+            }
+            Ended::Answered(latency) => {
+                // The fastest answer is forgotten over some hundred requests: networks change.
+                let fastest = self.fastest.map_or(latency, |f| f.mul_f64(1.005).min(latency));
+                self.fastest = Some(fastest);
+                if latency > fastest.saturating_mul(SLUGGISH) + JITTER {
+                    self.limit = (self.limit * 0.95).max(1.0);
+                } else {
+                    self.limit = (self.limit + 1.0 / self.limit).min(self.most);
+                }
+                self.slowdown = (self.slowdown * 0.97).max(1.0);
+            }
+        }
+    }
+
+    fn close(&mut self, until: Instant) {
+        self.closed_until = Some(self.closed_until.map_or(until, |known| known.max(until)));
+    }
+}
+
+impl Running {
+    pub(super) fn ended(mut self, ended: Ended) {
+        self.ended = ended;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.pace.ended(self.ended);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(rate: f64, most: usize) -> State {
+        Pace::new(rate, most).state.into_inner().unwrap()
+    }
+
+    fn quick(state: &mut State, now: Instant) {
+        state.learn(Ended::Answered(Duration::from_millis(20)), now);
+    }
+
+    #[test]
+    fn requests_keep_their_distance_after_a_burst() {
+        let (mut s, start) = (state(10.0, 100), Instant::now());
+        s.limit = 100.0;
+        let mut sent = 0;
+        for ms in 0..2000 {
+            while matches!(s.admit(start + Duration::from_millis(ms), false), Admission::Now) {
+                sent += 1;
+            }
+        }
+        assert!((20..=23).contains(&sent), "10 per second and a small burst: {sent} in 2 s");
+    }
+
+    #[test]
+    fn concurrency_follows_what_the_host_bears() {
+        let (mut s, now) = (state(0.0, 8), Instant::now());
+        for _ in 0..60 {
+            quick(&mut s, now);
+        }
+        assert!(s.limit > 7.9, "quick answers: {}", s.limit);
+        for _ in 0..30 {
+            s.learn(Ended::Answered(Duration::from_millis(400)), now);
+        }
+        assert!(s.limit < 4.0, "slow answers: {}", s.limit);
+        s.learn(Ended::Failed, now);
+        s.learn(Ended::Busy(Duration::from_secs(1)), now);
+        s.learn(Ended::Busy(Duration::from_secs(1)), now);
+        assert_eq!(s.limit, 1.0);
+        for _ in 0..200 {
+            quick(&mut s, now);
+        }
+        assert!(s.limit > 7.9 && s.slowdown == 1.0, "it recovers: {} {}", s.limit, s.slowdown);
+    }
+
+    #[test]
+    fn a_busy_host_is_left_alone_for_the_time_it_names_and_then_asked_less() {
+        let (mut s, now) = (state(0.0, 8), Instant::now());
+        assert!(matches!(s.admit(now, false), Admission::Now));
+        s.learn(Ended::Busy(Duration::from_secs(7)), now);
+        match s.admit(now + Duration::from_secs(2), false) {
+            Admission::At(wait) => assert_eq!(wait, Duration::from_secs(5)),
+            _ => panic!("it asked to be left alone"),
+        }
+        let later = now + Duration::from_secs(8);
+        assert!(matches!(s.admit(later, false), Admission::Now));
+        assert!(s.distance() >= SLOW_STEP, "slower than before");
+    }
+
+    #[test]
+    fn a_crawl_delay_means_one_by_one() {
+        let pace = Pace::new(30.0, 8);
+        pace.crawl_delay(Duration::from_secs(2));
+        let (mut s, now) = (pace.state.into_inner().unwrap(), Instant::now());
+        assert!(matches!(s.admit(now, false), Admission::Now));
+        assert!(matches!(s.admit(now, false), Admission::WhenFreed));
+        quick(&mut s, now);
+        match s.admit(now, false) {
+            Admission::At(wait) => assert_eq!(wait, Duration::from_secs(2)),
+            _ => panic!("too early"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_never_answers_counts_as_down() {
+        let pace = Arc::new(Pace::new(0.0, 4));
+        for _ in 0..DOWN_AFTER {
+            pace.acquire().await.unwrap().ended(Ended::Failed);
+        }
+        assert!(pace.acquire().await.is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! Images on their way, host by host: one that waits long for its host keeps no other waiting.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::task::{Id, JoinSet};
+
+/// Downloads of one host that are begun; its pace lets far fewer run.
+const PER_HOST: usize = 64;
+
+/// Tasks that run, and others that wait because enough of their host run.
+pub(super) struct Lanes<T> {
+    tasks: JoinSet<()>,
+    hosts: HashMap<Id, String>,
+    running: HashMap<String, usize>,
+    waiting: HashMap<String, VecDeque<T>>,
+    /// Of all that wait.
+    queued: usize,
+    most: usize,
+}
+
+impl<T> Lanes<T> {
+    /// At most `most` images are in them, running and waiting ones.
+    pub(super) fn new(most: usize) -> Self {
+        Lanes {
+            tasks: JoinSet::new(),
+            hosts: HashMap::new(),
+            running: HashMap::new(),
+            waiting: HashMap::new(),
+            queued: 0,
+            most: most.max(1),
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.tasks.len() + self.queued < self.most
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Begins `work` on `item`, at once or when it is the host's turn.
+    pub(super) fn add<F>(&mut self, host: String, item: T, work: impl FnOnce(T) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if self.running.get(&host).copied().unwrap_or(0) >= PER_HOST {
+            self.queued += 1;
+            self.waiting.entry(host).or_default().push_back(item);
+        } else {
+            self.begin(host, work(item));
+        }
+    }
+
+    fn begin(&mut self, host: String, work: impl Future<Output = ()> + Send + 'static) {
+        *self.running.entry(host.clone()).or_default() += 1;
+        let task = self.tasks.spawn(work);
+        self.hosts.insert(task.id(), host);
+    }
+
+    /// Waits until one ends, and begins the next of its host. Waits for ever if there is none.
+    pub(super) async fn next<F>(&mut self, work: impl FnOnce(T) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let id = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(e)) => e.id(),
+            None => std::future::pending().await,
+        };
+        let Some(host) = self.hosts.remove(&id) else { return };
+        let next = self.waiting.get_mut(&host).and_then(VecDeque::pop_front);
+        let left = self.running.get(&host).copied().unwrap_or(0).saturating_sub(1);
+        match left {
+            0 => self.running.remove(&host),
+            left => self.running.insert(host.clone(), left),
+        };
+        match next {
+            Some(item) => {
+                self.queued -= 1;
+                self.begin(host, work(item));
+            }
+            None => {
+                self.waiting.remove(&host);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_that_hangs_keeps_no_other_waiting() {
+        let done = Arc::new(AtomicUsize::new(0));
+        let work = |hangs: bool| {
+            let done = done.clone();
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let mut lanes = Lanes::new(1000);
+        for _ in 0..500 {
+            lanes.add("slow".into(), true, work);
+        }
+        for _ in 0..200 {
+            lanes.add("quick".into(), false, work);
+        }
+        assert!(lanes.has_room() && lanes.queued == 500 - PER_HOST + 200 - PER_HOST);
+        for _ in 0..200 {
+            lanes.next(work).await;
+        }
+        assert_eq!(done.load(Ordering::SeqCst), 200);
+        assert_eq!(lanes.running.len(), 1, "what has ended is forgotten");
+        for _ in 0..500 {
+            lanes.add("third".into(), true, work);
+        }
+        assert!(!lanes.has_room());
+    }
+}

@@ -1,0 +1,146 @@
+//! Google Merchant feeds (<https://support.google.com/merchants/answer/7052112>): RSS 2.0 and
+//! Atom with the `g:` namespace. The tab-separated form is read as a table.
+
+use std::io::BufRead;
+
+use super::{
+    Product, SourceError, SourceItem,
+    record::Record,
+    xml::{Node, Xml},
+};
+
+/// Calls `send` for each item until it returns false. A broken document is an error at the place
+/// where it breaks; the items before it have been sent.
+pub(super) fn read(
+    place: &str,
+    source: impl BufRead,
+    send: &mut dyn FnMut(SourceItem) -> bool,
+) -> Result<(), SourceError> {
+    let wrong = |reason: String| SourceError::Format { place: place.to_owned(), reason };
+    let mut xml = Xml::new(source).map_err(wrong)?;
+    let (mut record, mut depth, mut text) = (None::<Record>, 0_usize, String::new());
+    let (mut number, mut rooted) = (0, false);
+    while let Some(node) = xml.next().map_err(wrong)? {
+        match (node, &mut record) {
+            (Node::Open { name, .. }, None) => {
+                if !rooted && !matches!(name.as_str(), "rss" | "feed" | "RDF" | "channel") {
+                    let reason = format!("not a Merchant feed: its root is <{name}>");
+                    return Err(wrong(reason));
+                }
+                rooted = true;
+                if matches!(name.as_str(), "item" | "entry") {
+                    (record, depth, number) = (Some(Record::default()), 0, number + 1);
+                }
+            }
+            (Node::Open { name, href, .. }, Some(record)) => {
+                depth += 1;
+                text.clear();
+                // Atom: <link rel="alternate" href="…"/>.
+                if let (1, "link", Some(href)) = (depth, name.as_str(), href) {
+                    record.set("link", &href);
+                }
+            }
+            (Node::Text(more), Some(_)) => text.push_str(&more),
+            (Node::Text(_), None) => {}
+            (Node::Close { name }, Some(fields)) => match depth {
+                0 if matches!(name.as_str(), "item" | "entry") => {
+                    let product: Result<Product, String> = fields.product();
+                    let item = product.map_err(|reason| SourceError::Record {
+                        place: place.to_owned(),
+                        record: number,
+                        reason,
+                    });
+                    record = None;
+                    if !send(item) {
+                        return Ok(());
+                    }
+                }
+                // Only what is the item's own: `g:shipping` has a `g:price` too.
+                1 => {
+                    fields.set(&name, &text);
+                    depth = 0;
+                    text.clear();
+                }
+                _ => {
+                    depth = depth.saturating_sub(1);
+                    text.clear();
+                }
+            },
+            (Node::Close { .. }, None) => {}
+        }
+    }
+    if rooted { Ok(()) } else { Err(wrong("not a Merchant feed: it is empty".into())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Availability;
+
+    fn items(xml: &str) -> (Vec<Result<Product, String>>, Result<(), String>) {
+        let mut items = Vec::new();
+        let end = read("feed.xml", xml.as_bytes(), &mut |item| {
+            items.push(item.map_err(|e| e.to_string()));
+            true
+        });
+        (items, end.map_err(|e| e.to_string()))
+    }
+
+    const ITEM: &str = "<title>Short</title><g:id>A-1</g:id><g:title>Red dress</g:title>\
+        <g:description>&lt;p&gt;Nice&lt;/p&gt;</g:description>\
+        <g:shipping><g:country>DE</g:country><g:price>4.90 EUR</g:price></g:shipping>\
+        <g:price>39.95 EUR</g:price><g:sale_price>29.95 EUR</g:sale_price>\
+        <g:availability>in stock</g:availability><g:brand>Ateliér</g:brand>\
+        <g:product_type>Women &gt; Dresses</g:product_type>\
+        <g:google_product_category>2271</g:google_product_category>\
+        <g:image_link>https://shop/1.jpg</g:image_link>\
+        <g:additional_image_link>https://shop/2.jpg</g:additional_image_link>\
+        <g:additional_image_link>https://shop/3.jpg?a=1,2</g:additional_image_link>\
+        <g:color>red</g:color><g:gtin>4006381333931</g:gtin>";
+
+    fn check(product: &Product) {
+        assert_eq!(product.id, "A-1");
+        assert_eq!(product.title.as_deref(), Some("Red dress"));
+        assert_eq!(product.description.as_deref(), Some("Nice"));
+        assert_eq!(product.url.as_deref(), Some("https://shop/p/1"));
+        assert_eq!((product.price, product.currency.as_deref()), (Some(29.95), Some("EUR")));
+        assert_eq!(product.availability, Some(Availability::InStock));
+        assert_eq!(product.category.as_deref(), Some("Women > Dresses"));
+        let images = ["https://shop/1.jpg", "https://shop/2.jpg", "https://shop/3.jpg?a=1,2"];
+        assert_eq!(product.images, images);
+        assert_eq!(product.attributes["color"], "red");
+        assert_eq!(product.attributes["gtin"], "4006381333931");
+    }
+
+    #[test]
+    fn rss_and_atom() {
+        let rss = format!(
+            "<?xml version='1.0'?><rss version='2.0' xmlns:g='http://base.google.com/ns/1.0'>\
+             <channel><title>Shop</title><link>https://shop</link>\
+             <item>{ITEM}<link>https://shop/p/1</link></item>\
+             <item><g:id>2</g:id><title>No picture</title></item></channel></rss>"
+        );
+        let (found, end) = items(&rss);
+        assert_eq!((found.len(), end), (2, Ok(())));
+        check(found[0].as_ref().unwrap());
+        let error = found[1].as_ref().unwrap_err();
+        assert!(error.contains("record 2") && error.contains("no image"), "{error}");
+        let atom = format!(
+            "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:g='http://base.google.com/ns/1.0'>\
+             <entry>{ITEM}<link href='https://shop/p/1'/></entry></feed>"
+        );
+        check(items(&atom).0[0].as_ref().unwrap());
+    }
+
+    #[test]
+    fn what_is_before_the_damage_is_kept() {
+        let (found, end) = items(&format!("<rss><channel><item>{ITEM}</item><item><g:id>"));
+        assert_eq!(found.len(), 1);
+        assert!(end.is_err() || found.len() == 1);
+        let (found, end) = items(&format!("<rss><channel><item>{ITEM}</item></oops>"));
+        assert_eq!(found.len(), 1);
+        assert!(end.unwrap_err().contains("broken XML"));
+        assert!(items("<html><body/></html>").1.unwrap_err().contains("<html>"));
+        assert!(items("").1.is_err());
+    }
+}

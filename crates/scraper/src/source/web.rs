@@ -1,0 +1,172 @@
+//! Documents for sources: fetched politely, asked for conditionally, kept between runs.
+
+use std::{io::Read, sync::Arc};
+
+use flate2::read::MultiGzDecoder;
+use reqwest::Url;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::pages::{Page, Pages};
+use crate::{
+    embed::blocking,
+    fetch::{Document, FetchError, Fetcher, Robots},
+};
+
+/// Largest page of a product or of a catalogue, in bytes.
+pub(super) const PAGE_LIMIT: u64 = 16 << 20;
+/// Largest sitemap, unpacked (<https://www.sitemaps.org/protocol.html>: 50 MB).
+pub(super) const SITEMAP_LIMIT: u64 = 64 << 20;
+/// Largest feed that is downloaded, unpacked; it is held in memory.
+pub(super) const FEED_LIMIT: u64 = 512 << 20;
+
+/// The way of sources to the web. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Web {
+    fetcher: Fetcher,
+    pages: Option<Arc<Pages>>,
+}
+
+/// A document as it came.
+#[derive(Debug, Clone)]
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    pub(super) content_type: Option<String>,
+    /// Where it was, after redirects.
+    pub(super) url: Url,
+}
+
+/// One document to get.
+pub(super) struct Wanted<'a> {
+    pub(super) url: &'a Url,
+    /// What to ask for (RFC 9110, section 12.5.1).
+    pub(super) accept: &'static str,
+    pub(super) limit: u64,
+    /// When its sitemap says it last changed: where that is known already, nothing is asked.
+    pub(super) lastmod: Option<&'a str>,
+}
+
+impl Web {
+    /// Without `pages` everything is downloaded each time.
+    pub fn new(fetcher: Fetcher, pages: Option<Arc<Pages>>) -> Self {
+        Web { fetcher, pages }
+    }
+
+    pub(super) async fn robots(&self, url: &Url) -> Result<Arc<Robots>, FetchError> {
+        self.fetcher.robots(url).await
+    }
+
+    /// The bytes of a document, unpacked where they are gzip.
+    pub(super) async fn bytes(&self, wanted: &Wanted<'_>) -> Result<Vec<u8>, FetchError> {
+        let limit = wanted.limit;
+        let what = wanted.url.to_string();
+        let read = move |body: Body| unpack(body.bytes, limit, &what);
+        self.kept(wanted, "bytes", read, |bytes| Some(bytes.clone()), Some).await
+    }
+
+    /// What `read` makes of a document; of an unchanged one it is known from the last time.
+    /// `version` names the reading: a result of another version is not used.
+    pub(super) async fn distilled<T>(
+        &self,
+        wanted: &Wanted<'_>,
+        version: &str,
+        read: impl FnOnce(Body) -> Result<T, FetchError> + Send + 'static,
+    ) -> Result<T, FetchError>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let pack = |value: &T| serde_json::to_vec(value).ok();
+        self.kept(wanted, version, read, pack, |bytes| serde_json::from_slice(&bytes).ok()).await
+    }
+
+    async fn kept<T: Send + 'static>(
+        &self,
+        wanted: &Wanted<'_>,
+        version: &str,
+        read: impl FnOnce(Body) -> Result<T, FetchError> + Send + 'static,
+        pack: impl Fn(&T) -> Option<Vec<u8>> + Send + 'static,
+        unpack: impl Fn(Vec<u8>) -> Option<T>,
+    ) -> Result<T, FetchError> {
+        let key = format!("{version} {}", wanted.url);
+        let page = self.recall(key.clone()).await;
+        let lastmod = wanted.lastmod.map(str::to_owned);
+        let known = page.and_then(|page| {
+            let Page { validators, lastmod, content } = page;
+            Some((validators, lastmod, unpack(content)?))
+        });
+        let (validators, known) = match known {
+            Some((_, seen, value)) if lastmod.is_some() && seen == lastmod => return Ok(value),
+            Some((validators, _, value)) => (Some(validators), Some(value)),
+            None => (None, None),
+        };
+        let asked = validators.filter(|v| !v.is_empty());
+        let Wanted { url, accept, limit, .. } = *wanted;
+        let document = self.fetcher.document(url, asked.as_ref(), accept, limit).await?;
+        let (bytes, validators, content_type, url) = match (document, known) {
+            (Document::Body { bytes, validators, content_type, url }, _) => {
+                (bytes, validators, content_type, url)
+            }
+            (Document::NotModified, Some(value)) => return Ok(value),
+            // Only a server that ignores the protocol gets here.
+            (Document::NotModified, None) => {
+                return Err(FetchError::Status { url: url.to_string(), status: 304 });
+            }
+        };
+        let body = Body { bytes, content_type, url };
+        let pages = self.pages.clone();
+        let work = move || {
+            let value = read(body)?;
+            // Without a way to ask whether it changed, keeping it is of no use.
+            if let Some(pages) = pages.filter(|_| !validators.is_empty() || lastmod.is_some())
+                && let Some(content) = pack(&value)
+            {
+                let page = Page { validators, lastmod, content };
+                if let Err(e) = pages.put(&key, &page) {
+                    tracing::warn!("a page cannot be kept for the next run: {e}");
+                }
+            }
+            Ok(value)
+        };
+        blocking(work).await.map_err(|e| FetchError::Client(e.to_string()))?
+    }
+
+    async fn recall(&self, key: String) -> Option<Page> {
+        let pages = self.pages.clone()?;
+        let found = blocking(move || pages.get(&key)).await.ok()?;
+        found.inspect_err(|e| tracing::warn!("kept pages cannot be read: {e}")).ok()?
+    }
+}
+
+/// Gzip unpacked, up to `limit` bytes; anything else as it is.
+pub(super) fn unpack(bytes: Vec<u8>, limit: u64, what: &str) -> Result<Vec<u8>, FetchError> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes);
+    }
+    let mut plain = Vec::new();
+    let cut = |e: std::io::Error| FetchError::Cut { url: what.into(), reason: e.to_string() };
+    let mut reader = MultiGzDecoder::new(bytes.as_slice()).take(limit.saturating_add(1));
+    reader.read_to_end(&mut plain).map_err(cut)?;
+    if plain.len() as u64 > limit {
+        return Err(FetchError::TooLarge { what: what.to_owned(), limit });
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn gzip_is_unpacked_up_to_the_limit() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(&[0; 100_000]).unwrap();
+        let packed = packed.finish().unwrap();
+        assert_eq!(unpack(packed.clone(), 100_000, "x").unwrap().len(), 100_000);
+        let bomb = unpack(packed.clone(), 99_999, "x").unwrap_err();
+        assert_eq!(bomb.kind(), "fetch.too_large");
+        let cut = unpack(packed[..packed.len() / 2].to_vec(), 100_000, "x").unwrap_err();
+        assert_eq!(cut.kind(), "fetch.cut");
+        assert_eq!(unpack(b"plain".to_vec(), 5, "x").unwrap(), b"plain");
+    }
+}

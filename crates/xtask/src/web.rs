@@ -1,0 +1,211 @@
+//! `cargo xtask web`: the browser package, and the same bits there.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::{
+    cross::{self, WASM},
+    process::{Cmd, Tests, cargo, root},
+    tools::Need,
+    web_shop,
+};
+
+/// Builds the browser package into web/dist, prints its sizes and, with --test, checks it in Node,
+/// Chromium and Firefox.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Runs all its tests.
+    #[arg(long)]
+    test: bool,
+    /// With --test: only this script of web/test; may be repeated.
+    #[arg(long, value_name = "SCRIPT", requires = "test", value_parser = SCRIPTS)]
+    only: Vec<String>,
+}
+
+/// The tests of the package, in this order.
+const SCRIPTS: [&str; 5] = ["sizes", "cross", "e2e", "search", "vite"];
+
+pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
+
+/// A wasm module of the package: file name and cargo features. Engines reject a module with
+/// instructions that they do not know, hence the fallback; shared memory needs a standard library
+/// with atomics, which others cannot use.
+struct Module {
+    name: &'static str,
+    features: &'static str,
+    threads: bool,
+}
+
+const MODULES: [Module; 7] = [
+    Module { name: "images", features: "images", threads: false },
+    Module { name: "inspect", features: "inspect", threads: false },
+    // Its scan is of integers, and its few exact scores take no time even where they are emulated.
+    Module { name: "search", features: "search", threads: false },
+    Module { name: "engine-fallback", features: "engine", threads: false },
+    Module { name: "engine-relaxed", features: "engine,relaxed-simd", threads: false },
+    Module { name: "engine-fallback-threads", features: "engine,threads", threads: true },
+    Module {
+        name: "engine-relaxed-threads",
+        features: "engine,threads,relaxed-simd",
+        threads: true,
+    },
+];
+/// Memory comes from outside, at most as much as its importer says; what a worker's start needs is
+/// exported.
+const THREADS: &str = "+simd128,+atomics,+bulk-memory,+mutable-globals \
+    -C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=4294967296 \
+    -C link-arg=--export=__stack_pointer -C link-arg=--export=__wasm_init_tls \
+    -C link-arg=--export=__tls_size";
+/// Node before 21 has relaxed SIMD behind this flag.
+const RELAXED_FLAG: &str = "--experimental-wasm-relaxed-simd";
+/// Models of the tests, made by `web_fixtures`.
+const MODELS: [&str; 4] = ["vit_b_32", "second_shape", "second_shape_moved", "tiny"];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let browsers: &[Need] = if arguments.test { &[Need::Chromium, Need::Firefox] } else { &[] };
+    for need in BUILD_NEEDS.iter().chain(browsers) {
+        println!("{}: {}", need.name(), need.ensure()?);
+    }
+    if arguments.test {
+        println!("{}", check_only(&arguments.only)?);
+        return Ok(());
+    }
+    build()?;
+    fixtures()?;
+    test_script("sizes", &[])?;
+    Ok(())
+}
+
+/// Builds everything and runs all tests.
+pub(crate) fn check() -> Result<Tests> {
+    check_only(&[])
+}
+
+fn check_only(only: &[String]) -> Result<Tests> {
+    build()?;
+    fixtures()?;
+    web_shop::write()?;
+    let mut total = if only.is_empty() { core_checks()? } else { Tests::default() };
+    for script in SCRIPTS.iter().filter(|name| only.is_empty() || only.iter().any(|o| o == *name)) {
+        let tests = test_script(script, &[])?;
+        total.passed += tests.passed;
+        total.ignored += tests.ignored;
+    }
+    Ok(total)
+}
+
+/// The wasm modules and the scripts, in web/dist.
+pub(crate) fn build() -> Result<()> {
+    let dist = root().join("web/dist");
+    fs::create_dir_all(&dist).with_context(|| format!("could not make {}", dist.display()))?;
+    for module in &MODULES {
+        let arguments = format!("-p clip-web --no-default-features --features {}", module.features);
+        let built = compile(&arguments, module.threads)?.join("clip_web.wasm");
+        let target = dist.join(module.name).with_extension("wasm");
+        fs::copy(&built, &target)
+            .with_context(|| format!("could not write {}", target.display()))?;
+    }
+    install("web")?;
+    Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()
+}
+
+/// `cargo xtask bench web`: the package beside its peers, in Chromium.
+pub(crate) fn bench(python: Option<&str>, rounds: usize) -> Result<()> {
+    let Some(python) = python else {
+        println!("web: skipped; it needs --python, to export the model to ONNX for the peers");
+        return Ok(());
+    };
+    for need in BUILD_NEEDS.into_iter().chain([Need::Chromium]) {
+        need.ensure()?;
+    }
+    build()?;
+    fixtures()?;
+    install("web/bench")?;
+    Cmd::new(python)
+        .args("web/bench/export.py target/web/models/vit_b_32 target/web/onnx")
+        .run()?;
+    let bench = node().args("web/bench/bench.mjs target/web --rounds");
+    bench.arg(rounds.to_string()).run()
+}
+
+/// `cargo xtask bench search`: what a customer waits for.
+pub(crate) fn bench_search() -> Result<()> {
+    for need in BUILD_NEEDS.into_iter().chain([Need::Chromium]) {
+        need.ensure()?;
+    }
+    build()?;
+    fixtures()?;
+    for products in ["5000", "50000"] {
+        let folder = root().join(format!("target/web/bench-{products}"));
+        let _ = fs::remove_dir_all(&folder);
+        let example = cargo().args("run --release --quiet -p scraper --example catalogue --");
+        let example = example.arg("target/web/packed/vit_b_32").arg(&folder);
+        example.arg(products).arg("picture.jpg").run()?;
+        fs::copy(root().join("tests/corpus/jpeg/photo-420-q75.jpg"), folder.join("picture.jpg"))?;
+    }
+    node().args("web/bench/search.mjs target/web").run()
+}
+
+/// `npm ci` in `folder`, unless it was done for this lock file.
+pub(crate) fn install(folder: &str) -> Result<()> {
+    let note = root().join(folder).join("node_modules/.for-lock");
+    let lock = fs::read(root().join(folder).join("package-lock.json"));
+    let lock = lock.with_context(|| format!("no {folder}/package-lock.json"))?;
+    if fs::read(&note).ok().as_deref() != Some(&lock[..]) {
+        let npm = Cmd::new("npm").args("--prefix").arg(folder);
+        npm.args("ci --ignore-scripts --no-audit --no-fund").run()?;
+        fs::write(&note, lock).with_context(|| format!("could not write {}", note.display()))?;
+    }
+    Ok(())
+}
+
+/// Compiles for wasm32; the folder of the results.
+fn compile(arguments: &str, threads: bool) -> Result<PathBuf> {
+    let Some(std) = cross::source() else { bail!("no source of Rust's standard library") };
+    let kind = if threads { "threads" } else { "plain" };
+    let target_dir = cross::target_dir().join("wasm").join(kind);
+    let features = if threads { THREADS } else { "+simd128" };
+    std.cargo("build", WASM)
+        .args("--profile web")
+        .args(arguments)
+        .env("RUSTFLAGS", format!("-C target-feature={features}"))
+        .env("CARGO_TARGET_DIR", &target_dir)
+        .run()?;
+    Ok(target_dir.join(WASM).join("web"))
+}
+
+/// Synthetic models, packed, and what the native program makes of the corpus: target/web.
+fn fixtures() -> Result<()> {
+    cargo().args("run --quiet -p clip-tests --bin web_fixtures -- target/web/models").run()?;
+    for model in MODELS {
+        let packed = format!("target/web/packed/{model}");
+        // Parts have digests in their names: older ones would pile up.
+        let _ = fs::remove_dir_all(root().join(&packed));
+        let pack = cargo().args("run --quiet -p scraper -- --quiet model pack");
+        pack.arg(format!("target/web/models/{model}")).arg("--out").arg(packed).run()?;
+    }
+    Ok(())
+}
+
+/// The cross-target checks that need no page: pixels under every preset, all tokens, every kernel.
+fn core_checks() -> Result<Tests> {
+    let built = compile("-p clip-tests-wasm --features relaxed-simd", false)?;
+    node()
+        .arg(root().join("tests/wasm/run.mjs"))
+        .arg(built.join("clip_tests_wasm.wasm"))
+        .args("--path=wasm-relaxed")
+        .run_tests()
+}
+
+fn test_script(name: &str, arguments: &[&str]) -> Result<Tests> {
+    let script = node().arg(root().join(format!("web/test/{name}.mjs"))).arg("target/web");
+    arguments.iter().fold(script, |cmd, argument| cmd.arg(argument)).run_tests()
+}
+
+/// Node, with relaxed SIMD where it has to be asked for.
+fn node() -> Cmd {
+    let known = Cmd::new("node").arg(RELAXED_FLAG).args("-e 0").probe().is_some();
+    if known { Cmd::new("node").arg(RELAXED_FLAG) } else { Cmd::new("node") }
+}

@@ -1,0 +1,92 @@
+//! The sample shop of the search tests, in target/web: drawn, embedded, exported for the storefront,
+//! and what the native program finds in it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+use drawn_shop::{Format, Options, Shop};
+use serde_json::{Value, json};
+
+use crate::process::{Cmd, cargo, root};
+
+const MODEL: &str = "target/web/models/second_shape";
+/// Feed, pictures and the exported catalogue.
+const FOLDER: &str = "target/web/shop";
+const STORE: &str = "target/web/shop.db";
+const PRODUCTS: usize = 60;
+
+/// What is asked for: the arguments of `scraper search`.
+const QUERIES: [&[&str]; 7] = [
+    &["red floral dress"],
+    &["a long coat, not black"],
+    &["robe d'été à pois"],
+    &["красное платье"],
+    &["red floral dress", "--filter", "category=Clothing > Dresses", "--filter", "price<=120"],
+    &["--image", "target/web/shop/query.jpg"],
+    &["--image", "tests/corpus/jpeg/photo-420-q75.jpg"],
+];
+const TOP: &str = "12";
+
+/// Makes everything anew.
+pub(crate) fn write() -> Result<()> {
+    let folder = root().join(FOLDER);
+    for old in [&folder, &root().join(STORE)] {
+        let _ = if old.is_dir() { fs::remove_dir_all(old) } else { fs::remove_file(old) };
+    }
+    let options = Options { size: Some((240, 320)), format: Some(Format::JPEG), images: Some(1) };
+    let shop = Shop::with(1, PRODUCTS, options);
+    let written = drawn_shop::write(&shop, &folder, "", false)?;
+    let picture = shop.products().first().context("an empty shop")?;
+    let name = drawn_shop::file_name(picture, 0);
+    // The same garment from another file: near, but not equal.
+    let image = picture.images.first().context("no picture")?;
+    fs::write(folder.join("query.jpg"), image.clone().with_size(300, 400).file()?)?;
+    add(&written.feed, &name)?;
+
+    scraper("run").arg(&written.feed).run()?;
+    let export = scraper("export").args("--format web --output").arg(FOLDER);
+    export.run()?;
+    let expected = QUERIES.iter().map(|query| found(query)).collect::<Result<Vec<_>>>()?;
+    fs::write(root().join("target/web/shop.json"), serde_json::to_vec(&expected)?)?;
+    Ok(())
+}
+
+/// Products as nobody wants them.
+fn add(feed: &Path, image: &str) -> Result<()> {
+    let image = format!("images/{image}");
+    let product = |id: &str, title: &str| json!({"id": id, "title": title, "image": image});
+    let html = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
+    let mut script = product("X-html", html);
+    script["url"] = "javascript:window.hacked=1".into();
+    script["brand"] = html.into();
+    script["category"] = html.into();
+    let mut arabic = product("X-rtl", "فستان أحمر طويل بأكمام قصيرة");
+    arabic["url"] = "https://elsewhere.example/dress".into();
+    arabic["availability"] = "out_of_stock".into();
+    let reversed = product("X-reversed", "dress \u{202e}desrever");
+    let long = product("X-long", &"dress".repeat(2000));
+    let mut file = OpenOptions::new().append(true).open(feed)?;
+    for product in [script, arabic, reversed, long] {
+        writeln!(file, "{product}")?;
+    }
+    Ok(())
+}
+
+fn scraper(command: &str) -> Cmd {
+    let cmd = cargo().args("run --quiet -p scraper -- --quiet").arg(command);
+    let cmd = cmd.arg("--store").arg(STORE);
+    if command == "export" { cmd } else { cmd.args("--model").arg(MODEL) }
+}
+
+/// The hits of `scraper search`.
+fn found(query: &[&str]) -> Result<Value> {
+    let cmd = query.iter().fold(scraper("search"), Cmd::arg);
+    let json = cmd.args("--format json --top").arg(TOP).probe();
+    let json = json.with_context(|| format!("`scraper search {}` failed", query.join(" ")))?;
+    let hits: Value = serde_json::from_str(&json)?;
+    Ok(json!({"query": query, "hits": hits}))
+}

@@ -1,0 +1,71 @@
+// What the page and the worker say to each other.
+
+export type Towers = "text" | "vision" | "both";
+
+/** One intermediate result, as in the native `--trace`. */
+export interface Stage {
+  name: string;
+  shape: number[];
+  /** Over the little-endian bytes of its elements, hexadecimal. */
+  sha256: string;
+}
+
+/** A picture as it goes to the worker. */
+export type Picture =
+  | { kind: "bytes"; bytes: ArrayBuffer }
+  | { kind: "blob"; blob: Blob }
+  | { kind: "url"; url: string }
+  | { kind: "pixels"; data: Uint8ClampedArray; width: number; height: number };
+
+export interface WorkerOptions {
+  model: string;
+  towers: Towers;
+  threads: number | undefined;
+  tokens: "fill" | "blocks" | "whole";
+  profile: string;
+  cache: boolean | string;
+  kernel: "auto" | "fallback";
+}
+
+/** What decides the bits of a vector besides its input; only vectors of the same may be compared. */
+export interface Provenance {
+  model: string;
+  revision: string | null;
+  /** Digest of all weights. */
+  weights: string;
+  /** Profile of the picture preprocessing. */
+  preprocessing: string;
+  /** Version of the numeric contract. */
+  numerics: number;
+  /** `exact`, or the accelerator that computed it. */
+  device: string;
+}
+
+/** What is known about a loaded model: the provenance of its vectors, and how it runs. */
+export interface Loaded {
+  model: string;
+  revision: string | null;
+  /** Digest of all weights. */
+  weights: string;
+  /** Version of the numeric contract. */
+  numerics: number;
+  /** Profile of the picture preprocessing. */
+  preprocessing: string;
+  /** Length of a vector. */
+  dimensions: number;
+  logitScale: number;
+  /** `wasm-relaxed`, or `wasm-emulated` (the same bits, slower). */
+  kernel: string;
+  threads: number;
+  /** Bytes of wasm memory after loading, decoders not counted. */
+  memory: number;
+  towers: Towers;
+}
+
+export type Request = { id: number } & (
+  | { op: "load"; options: WorkerOptions }
+  | { op: "texts"; texts: string[] }
+  | { op: "image"; picture: Picture }
+  | { op: "trace"; input: string | Picture }
+  | { op: "fill" }
+);

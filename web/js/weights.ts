@@ -1,0 +1,224 @@
+// Verified chunks of a model's parts, from the store or from the host.
+
+import { ClipError, reason } from "./errors.js";
+import { Host } from "./host.js";
+import { type Manifest, type Part, parseManifest } from "./manifest.js";
+import { sha256 } from "./platform.js";
+import { type Store, locked, notKept, openStore } from "./store.js";
+
+const MANIFEST = "manifest.json";
+const KEPT = "weights";
+
+export interface Progress {
+  /** Bytes of the files asked for that are here and checked. */
+  loaded: number;
+  /** Bytes of all of them. */
+  total: number;
+  /** Of `loaded`: bytes that came over the network. */
+  network: number;
+}
+
+interface Callbacks {
+  onProgress(progress: Progress): void;
+  onWarning(warning: ClipError): void;
+  /** SHA-256 where the platform has none (pages that are not served over https). */
+  digest(bytes: Uint8Array): string;
+}
+
+type Use = (index: number, chunk: Uint8Array) => void;
+
+/** A chunk that is being checked. */
+interface Arrived {
+  index: number;
+  chunk: Uint8Array;
+  digest: Promise<string>;
+}
+
+/** One packed model: its manifest, and chunks on demand. */
+export class Weights {
+  private progress: Progress = { loaded: 0, total: 0, network: 0 };
+
+  private constructor(
+    readonly manifest: Manifest,
+    private readonly host: Host,
+    private store: Store | undefined,
+    private readonly callbacks: Callbacks,
+  ) {}
+
+  /** Asks the host for the manifest; without the network the kept one will do. */
+  static async open(
+    model: string,
+    cache: boolean | string,
+    callbacks: Callbacks,
+    signal: AbortSignal,
+  ): Promise<Weights> {
+    const host = new Host(model, { kind: "model.not_found", advice: "`model` must be the address of a folder made by `scraper model pack`" });
+    const { store, why } = await openStore(model, cache);
+    const self = (manifest: Manifest) => new Weights(manifest, host, store, callbacks);
+    if (why !== undefined) callbacks.onWarning(notKept(KEPT, why));
+    let text: string;
+    try {
+      text = await host.text(MANIFEST, signal);
+    } catch (error) {
+      if (!(error instanceof ClipError) || error.kind !== "network" || !store) throw error;
+      const kept = await locked(model, signal, () => store.text(MANIFEST).catch(() => undefined));
+      if (kept === undefined) throw error;
+      return self(parseManifest(kept, host.url(MANIFEST)));
+    }
+    const weights = self(parseManifest(text, host.url(MANIFEST)));
+    await locked(model, signal, async () => {
+      // Files carry a digest in their names: those of an older manifest are not named any more.
+      const { text: t, vision, tokens } = weights.manifest.parts;
+      await store?.keepOnly([MANIFEST, t.file, vision.file, tokens.file]).catch(() => undefined);
+      await weights.keep((to) => to.setText(MANIFEST, text));
+    });
+    return weights;
+  }
+
+  /** Announces files of which every byte will be needed. */
+  expect(parts: Part[]): void {
+    for (const part of parts) this.progress.total += part.size - part.start;
+  }
+
+  /** All chunks of `part`, in order. A second tab waits here, and then finds them in the store. */
+  async all(part: Part, signal: AbortSignal, use: (chunk: Uint8Array) => void): Promise<void> {
+    await this.some(part, part.sha256.map((_, i) => i), signal, (_, chunk) => use(chunk));
+  }
+
+  /** The chunks `indices` (ascending) of `part`. */
+  async some(
+    part: Part,
+    indices: number[],
+    signal: AbortSignal,
+    use: Use,
+  ): Promise<void> {
+    await locked(this.host.url(part.file), signal, async () => {
+      // One buffer for all chunks: a new one for each would be garbage of the part's size.
+      const buffer = new Uint8Array(part.chunk);
+      for (let i = 0; i < indices.length; ) {
+        signal.throwIfAborted();
+        const index = indices[i]!;
+        const kept = await this.kept(part, index, buffer);
+        if (kept) {
+          this.count(kept.length, 0);
+          use(index, kept);
+          i += 1;
+          continue;
+        }
+        // One request for the run of neighbours that are not here either.
+        let next = i + 1;
+        while (next < indices.length && indices[next] === indices[next - 1]! + 1
+          && !(await this.has(part, indices[next]!, buffer))) next += 1;
+        await this.fetchRun(part, index, indices[next - 1]!, buffer, signal, use);
+        i = next;
+      }
+    });
+  }
+
+  private async kept(part: Part, index: number, buffer: Uint8Array): Promise<Uint8Array | undefined> {
+    const [start, length] = range(part, index);
+    const bytes = buffer.subarray(0, length);
+    try {
+      if (!(await this.store?.get(part.file, start, bytes))) return undefined;
+      return (await this.digest(bytes)) === part.sha256[index] ? bytes : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async has(part: Part, index: number, buffer: Uint8Array): Promise<boolean> {
+    const [start, length] = range(part, index);
+    try {
+      // A hole in a file of single blocks looks like a chunk, so only its bytes can tell.
+      if ("rows" in part) return (await this.kept(part, index, buffer)) !== undefined;
+      return (await this.store?.has(part.file, start, length)) ?? false;
+    } catch {
+      return false;
+    }
+  }
+
+  private async fetchRun(
+    part: Part,
+    first: number,
+    last: number,
+    buffer: Uint8Array,
+    signal: AbortSignal,
+    use: Use,
+  ): Promise<void> {
+    const [start] = range(part, first);
+    const [lastStart, lastLength] = range(part, last);
+    // Two chunks at a time: while the digest of one is computed (on a thread of the platform's), the
+    // one before is used and the next one arrives.
+    const buffers = [buffer, new Uint8Array(first < last ? part.chunk : 0)];
+    let arrived: Arrived | undefined;
+    let index = first;
+    let filled = 0;
+    try {
+      for await (let bytes of this.host.bytes(part.file, start, lastStart + lastLength, signal)) {
+        while (bytes.length > 0 && index <= last) {
+          const chunk = buffers[(index - first) % 2]!.subarray(0, range(part, index)[1]);
+          const now = bytes.subarray(0, chunk.length - filled);
+          chunk.set(now, filled);
+          filled += now.length;
+          bytes = bytes.subarray(now.length);
+          this.count(now.length, now.length);
+          if (filled < chunk.length) continue;
+          const digest = this.digest(chunk);
+          // Awaited below; should the chunk before be bad, nobody asks any more.
+          digest.catch(() => undefined);
+          const before = arrived;
+          arrived = { index, chunk, digest };
+          if (before) await this.take(part, before, use);
+          index += 1;
+          filled = 0;
+        }
+      }
+    } catch (error) {
+      // The network has gone: what came before is kept all the same.
+      if (arrived && error instanceof ClipError && error.kind === "network") await this.take(part, arrived, use);
+      throw error;
+    }
+    if (arrived) await this.take(part, arrived, use);
+  }
+
+  /** Uses and keeps a chunk, if it is what the manifest promises. */
+  private async take(part: Part, { index, chunk, digest }: Arrived, use: Use): Promise<void> {
+    if ((await digest) !== part.sha256[index]) {
+      throw new ClipError(
+        "model.corrupt",
+        `chunk ${index} of ${this.host.url(part.file)} is not what manifest.json promises (its ` +
+          "SHA-256 differs), and nothing of it was used: deploy the folder that `scraper model " +
+          "pack` wrote again, and see that no proxy alters or recompresses it",
+      );
+    }
+    const [at] = range(part, index);
+    use(index, chunk);
+    await this.keep((store) => store.put(part.file, at, chunk));
+  }
+
+  /** Keeps what has arrived; where that fails, the model works all the same. */
+  private async keep(write: (store: Store) => Promise<void>): Promise<void> {
+    try {
+      if (this.store) await write(this.store);
+    } catch (error) {
+      this.store = undefined;
+      this.callbacks.onWarning(notKept(KEPT, reason(error), (error as Error).name));
+    }
+  }
+
+  private count(loaded: number, network: number): void {
+    this.progress.loaded += loaded;
+    this.progress.network += network;
+    this.callbacks.onProgress({ ...this.progress });
+  }
+
+  private async digest(bytes: Uint8Array): Promise<string> {
+    return (await sha256(bytes)) ?? this.callbacks.digest(bytes);
+  }
+}
+
+/** Byte range of a chunk: first byte and length. */
+function range(part: Part, index: number): [number, number] {
+  const start = part.start + index * part.chunk;
+  return [start, Math.min(part.chunk, part.size - start)];
+}

@@ -1,0 +1,114 @@
+// node [--experimental-wasm-relaxed-simd] cross.mjs FOLDER [node|chromium|firefox …]
+//
+// The same bits everywhere: traces the corpus in Node, Chromium and Firefox, with relaxed SIMD and
+// without, on 1 and 2 threads, and compares every stage with the native program's. FOLDER is
+// target/web: models (made by web_fixtures) and packed (made by `scraper model pack`).
+
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { openBrowser } from "./browsers.mjs";
+import { differences, expectations, root, web } from "./compare.mjs";
+import { digests } from "./digests.mjs";
+import { serve } from "./server.mjs";
+
+const [folderArgument, ...wanted] = process.argv.slice(2);
+const folder = path.resolve(folderArgument);
+const engines = wanted.length > 0 ? wanted : ["node", "chromium", "firefox"];
+const expected = await expectations(folder);
+const isPicture = (name) => !name.startsWith("text-");
+const names = (of) => Object.keys(of);
+
+/** Everything where it is fast; where the fused operation is emulated, what the minutes allow. */
+function inputs(kernel, model) {
+  if (kernel === "auto") return names(expected[model]);
+  const few = names(model === "second_shape" ? expected.parity : expected[model]);
+  const pictures = few.filter(isPicture).slice(0, model === "vit_b_32" ? 1 : 6);
+  const texts = names(expected[model]).filter((name) => !isPicture(name));
+  return [...pictures, ...texts.slice(0, model === "vit_b_32" ? 2 : 100)];
+}
+
+const options = (packed, kernel, threads, list) => ({
+  model: packed, kernel, threads,
+  pictures: list.filter(isPicture),
+  texts: list.filter((name) => !isPicture(name)).map((name) => name.slice("text-".length)),
+});
+
+async function openEngine(name) {
+  if (name === "node") {
+    const { Clip } = await import(pathToFileURL(path.join(web, "dist/index.js")));
+    const read = async (file) => Uint8Array.from(await readFile(path.join(root, "tests/corpus", file)));
+    return {
+      version: `Node ${process.versions.node}`,
+      run: (o) => digests(Clip, { ...o, model: path.join(folder, "packed", o.model) }, read),
+      close: async () => undefined,
+    };
+  }
+  const server = await serve(
+    { "/dist/": path.join(web, "dist"), "/test/": import.meta.dirname,
+      "/models/": path.join(folder, "packed"), "/corpus/": path.join(root, "tests/corpus") },
+    { isolated: true },
+  );
+  const browser = await openBrowser(name);
+  const page = await browser.open(`${server.origin}/test/page.html`);
+  return {
+    version: browser.version,
+    run: (o) => page.run((o) => window.digests(o), { ...o, model: `/models/${o.model}/` }),
+    close: async () => {
+      await browser.close();
+      server.close();
+    },
+  };
+}
+
+const table = [["engine", "kernel", "threads", "second shape", "ViT-B/32", "tiny", "seconds"]];
+const problems = [];
+let checked = 0;
+
+for (const [name, lines] of Object.entries(expected.native ?? {})) {
+  table.push(["native", name, "any", lines, "", "", ""]);
+}
+for (const name of engines) {
+  const engine = await openEngine(name);
+  try {
+    for (const kernel of ["auto", "fallback"]) {
+      for (const threads of [1, 2]) {
+        const start = performance.now();
+        const cells = [];
+        let ran = kernel;
+        for (const model of ["second_shape", "vit_b_32", "tiny"]) {
+          const { info, got, warnings } = await engine.run(options(model, kernel, threads, inputs(kernel, model)));
+          ran = info.kernel;
+          const where = `${engine.version}, ${info.kernel}, ${info.threads} threads, ${model}`;
+          const lines = differences(expected[model], got);
+          if (info.threads !== threads) lines.push(`ran on ${info.threads} threads, not ${threads}`);
+          if (kernel === "fallback" && info.kernel !== "wasm-emulated") lines.push("ran on another kernel");
+          lines.push(...warnings);
+          problems.push(...lines.map((line) => `${where}: ${line}`));
+          const total = names(got).length;
+          checked += total;
+          cells.push(lines.length === 0 ? `${total} of ${total} equal` : `${lines.length} DIFFER`);
+        }
+        table.push([engine.version, ran, String(threads), ...cells, ((performance.now() - start) / 1000).toFixed(0)]);
+        console.log(table.at(-1).join(" | "));
+      }
+    }
+    // The test of the test: one weight of vision layer 2 is another by one ulp.
+    const few = names(expected.parity).filter((n) => isPicture(n)).slice(0, 2);
+    const { got } = await engine.run(options("second_shape_moved", "auto", 1, [...few, "text-red floral dress"]));
+    const lines = differences(expected.second_shape, got);
+    const found = lines.length === few.length && lines.every((line) => line.endsWith("first differs at block.2"));
+    checked += 1;
+    if (!found) problems.push(`${engine.version}: a change of one ulp was not found: ${lines.join("; ") || "no difference"}`);
+    else console.log(`${engine.version}: a weight moved by one ulp is found (${lines[0]})`);
+  } finally {
+    await engine.close();
+  }
+}
+
+const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+console.log(`\n${table.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join("  ")).join("\n")}\n`);
+problems.slice(0, 40).forEach((line) => console.error(line));
+console.log(`test result: ${problems.length === 0 ? "ok" : "FAILED"}. ${Math.max(0, checked - problems.length)} passed; ${problems.length} failed; 0 ignored`);
+process.exit(problems.length === 0 ? 0 : 1);

@@ -1,0 +1,26 @@
+// Digests of every stage, computed by the package as its users call it. Runs in Node and in pages.
+
+/**
+ * Loads a model and traces pictures (read with `read`) and texts. Gives its `info` and, by input,
+ * the stages as `[name, first 16 digits]`, or `error KIND`.
+ */
+export async function digests(Clip, { model, kernel, threads, pictures, texts }, read) {
+  const warnings = [];
+  const clip = await Clip.load({
+    model, kernel, threads, cache: false, tokens: "whole", onWarning: (w) => warnings.push(w.message),
+  });
+  const got = {};
+  const trace = async (name, input) => {
+    try {
+      const { stages, exact } = await clip.trace(input);
+      got[name] = exact ? stages.map((stage) => [stage.name, stage.sha256.slice(0, 16)]) : "not exact";
+    } catch (error) {
+      got[name] = `error ${error.kind ?? error}`;
+    }
+  };
+  for (const name of pictures) await trace(name, await read(name));
+  for (const text of texts) await trace(`text-${text}`, text);
+  const { info } = clip;
+  clip.dispose();
+  return { info, got, warnings };
+}

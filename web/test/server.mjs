@@ -1,0 +1,126 @@
+// A static host on localhost with the faults of real ones, for the tests.
+
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import path from "node:path";
+
+const TYPES = {
+  ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript",
+  ".css": "text/css", ".json": "application/json", ".wasm": "application/wasm",
+  ".jpg": "image/jpeg", ".webp": "image/webp", ".png": "image/png",
+};
+const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' blob:";
+
+/**
+ * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a strict
+ * Content-Security-Policy (and `policy` more of it), `cors` lets other origins read. The returned `faults` may
+ * be changed at any time:
+ * - `cut`: closes the connection after so many bytes of a body, as often as `cuts` says
+ * - `ignoreRange`: answers 200 with the whole file
+ * - `corrupt`: `{ file, at }`, a byte of a file (by a part of its name) that arrives wrong
+ * - `then`: what to refuse after the first cut
+ * - `refuse`: paths that start with this get no answer at all
+ * - `pause`: milliseconds between pieces of 256 kB
+ * `log` holds `{ url, status, range, bytes }` of every request.
+ */
+export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false } = {}) {
+  const faults = {};
+  const log = [];
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error) => {
+      response.statusCode = 500;
+      response.end(String(error));
+    });
+  });
+
+  async function answer(request, response) {
+    const url = new URL(request.url, "http://localhost");
+    const entry = { url: url.pathname, status: 0, range: request.headers.range, bytes: 0 };
+    log.push(entry);
+    if (faults.refuse && url.pathname.startsWith(faults.refuse)) {
+      request.socket.destroy();
+      return;
+    }
+    if (isolated) {
+      response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+      response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+    }
+    if (csp) response.setHeader("Content-Security-Policy", [CSP, policy].filter(Boolean).join("; "));
+    if (cors) response.setHeader("Access-Control-Allow-Origin", "*");
+    const prefix = Object.keys(mounts).filter((p) => url.pathname.startsWith(p))
+      .sort((a, b) => b.length - a.length)[0];
+    const rest = prefix && decodeURIComponent(url.pathname.slice(prefix.length));
+    const file = prefix && path.join(mounts[prefix], path.normalize(`/${rest}`));
+    const info = file && (await stat(file).catch(() => undefined));
+    if (!info?.isFile()) {
+      response.statusCode = entry.status = 404;
+      response.end();
+      return;
+    }
+    const etag = `"${info.size.toString(36)}-${info.mtimeMs.toString(36)}"`;
+    response.setHeader("Content-Type", TYPES[path.extname(file)] ?? "application/octet-stream");
+    response.setHeader("ETag", etag);
+    response.setHeader("Accept-Ranges", "bytes");
+    response.setHeader("Cache-Control", ["/models/", "/shop/"].includes(prefix) ? "no-cache" : "max-age=3600");
+    const wanted = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+    const same = !request.headers["if-range"] || request.headers["if-range"] === etag;
+    let [start, end] = [0, info.size - 1];
+    entry.status = 200;
+    if (wanted && same && !faults.ignoreRange) {
+      start = Number(wanted[1]);
+      if (wanted[2] !== "") end = Math.min(end, Number(wanted[2]));
+      entry.status = 206;
+      response.setHeader("Content-Range", `bytes ${start}-${end}/${info.size}`);
+    }
+    response.statusCode = entry.status;
+    response.setHeader("Content-Length", end - start + 1);
+    if (request.method === "HEAD" || end < start) {
+      response.end();
+      return;
+    }
+    let position = start;
+    response.setMaxListeners(0);
+    const model = url.pathname.startsWith("/models/") && url.pathname.endsWith(".safetensors");
+    for await (const piece of createReadStream(file, { start, end, highWaterMark: 1 << 18 })) {
+      const at = faults.corrupt && url.pathname.includes(faults.corrupt.file)
+        ? faults.corrupt.at - position : -1;
+      if (at >= 0 && at < piece.length) piece[at] ^= 1;
+      if (model && faults.cuts > 0 && entry.bytes + piece.length > faults.cut) {
+        faults.cuts -= 1;
+        // A browser drops what it holds unread when the cut comes: give the page time to read.
+        response.write(piece.subarray(0, faults.cut - entry.bytes), () => {
+          setTimeout(() => request.socket.destroy(), 300);
+        });
+        entry.bytes = faults.cut;
+        if (faults.then) faults.refuse = faults.then;
+        return;
+      }
+      position += piece.length;
+      entry.bytes += piece.length;
+      if (response.destroyed) return;
+      if (!response.write(piece)) {
+        await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+      }
+      if (model && faults.pause) await new Promise((resolve) => setTimeout(resolve, faults.pause));
+    }
+    response.end();
+  }
+
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  return {
+    // By name: a secure context, as 127.0.0.1 is, and an origin like any other.
+    origin: `http://localhost:${port}`,
+    faults,
+    log,
+    reset() {
+      for (const key of Object.keys(faults)) delete faults[key];
+      log.length = 0;
+    },
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
