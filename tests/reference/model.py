@@ -1,7 +1,8 @@
-"""Makes tests/goldens/model-*: vectors of the synthetic checkpoints by transformers, f32 on a CPU.
+"""Makes tests/goldens/model-*: vectors of the synthetic checkpoints and of the small real model by
+transformers, f32 on a CPU.
 
     python -m venv venv && venv/bin/pip install -r tests/reference/requirements-model.txt
-    venv/bin/python tests/reference/model.py
+    venv/bin/python tests/reference/model.py [SHAPE]...
 
 About two minutes and 3 GB of memory. No network: the weights are made by `synthetic.py`.
 
@@ -14,6 +15,7 @@ Per shape two files:
 import hashlib
 import json
 import platform
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from transformers import CLIPModel
 import synthetic
 
 GOLDENS = Path(__file__).resolve().parent.parent / "goldens"
+TINY = GOLDENS.parents[1] / "crates/scraper/models/tiny"
 SEED, PIXEL_SEED, TEXT_SEED = 1, 7, 11
 IMAGES = 16
 BOS, EOT = 49406, 49407
@@ -32,15 +35,16 @@ BOS, EOT = 49406, 49407
 LENGTHS = [0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 74, 75, 75]
 
 
-def texts():
+def texts(known=range(BOS)):
+    """Token ids of texts; their content tokens are from `known`."""
     rows = []
     for index, length in enumerate(LENGTHS):
         words = synthetic.stream(synthetic.key(TEXT_SEED, f"text.{index}"), 0, length).tolist()
-        rows.append([BOS, *(word % BOS for word in words), EOT])
+        rows.append([BOS, *(known[word % len(known)] for word in words), EOT])
     rows.append(rows[5] + [EOT] * (77 - len(rows[5])))  # padded, as processors do
     rows.append(rows[6][:4] + [EOT] + rows[6][4:])  # "<|endoftext|>" inside the text
     near = list(rows[9])
-    near[4] = 320  # one token changed
+    near[4] = known[320 % len(known)]  # one token changed
     rows.append(near)
     return rows
 
@@ -70,18 +74,34 @@ def run(model, pixel_values, rows):
     return images, vectors, vision.hidden_states, [output.hidden_states for output in outputs]
 
 
-@torch.no_grad()
-def make(shape, config):
+def load(folder):
+    model, info = CLIPModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32,
+                                            output_loading_info=True)
+    assert not any(info.values()), info
+    return model.eval()
+
+
+def make_synthetic(shape, config):
     arrays = synthetic.checkpoint(config, SEED)
     with tempfile.TemporaryDirectory() as folder:
         synthetic.write_folder(folder, config, arrays)
-        model, info = CLIPModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32,
-                                                output_loading_info=True)
-    assert not any(info.values()), info
-    model.eval()
+        model = load(folder)
+    facts = {"config": config, "seed": SEED, "weights_sha256": synthetic.digest(arrays)}
+    measured = make(shape, model, texts(), facts)
+    assert max(measured["largest_cosine_images"], measured["largest_cosine_texts"]) < 0.95
+
+
+def make_tiny():
+    model = load(TINY)
+    rows = model.text_model.embeddings.token_embedding.weight.abs().sum(1).nonzero().flatten().tolist()
+    file = hashlib.sha256((TINY / "model.safetensors").read_bytes()).hexdigest()
+    make("tiny", model, texts([row for row in rows if row < BOS]), {"file_sha256": file})
+
+
+@torch.no_grad()
+def make(shape, model, rows, facts):
     pixel_values = [synthetic.pixels(PIXEL_SEED, index) for index in range(IMAGES)]
     batch = torch.from_numpy(np.stack(pixel_values))
-    rows = texts()
     images, vectors, vision_states, text_states = run(model, batch, rows)
 
     chosen = [1, 6, 14]
@@ -90,12 +110,10 @@ def make(shape, config):
     images64, vectors64, *_ = run(model.double(), batch.double(), rows)
 
     golden = {
-        "config": config,
-        "seed": SEED,
+        **facts,
         "pixel_seed": PIXEL_SEED,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__,
                      "numpy": np.__version__, "python": platform.python_version()},
-        "weights_sha256": synthetic.digest(arrays),
         "pixels_sha256": [hashlib.sha256(p.astype("<f4").tobytes()).hexdigest() for p in pixel_values],
         "measured": {
             "f32_to_f64_max_difference_images": largest_difference(images, images64),
@@ -116,12 +134,12 @@ def make(shape, config):
     }
     measured = golden["measured"]
     assert max(measured["f32_to_f64_max_difference_images"], measured["f32_to_f64_max_difference_texts"]) < 2e-6
-    assert max(measured["largest_cosine_images"], measured["largest_cosine_texts"]) < 0.95
     # One row per line stays readable and diffable.
     body = json.dumps(golden, indent=1)
     (GOLDENS / f"model-{shape}.json").write_text(compact(body) + "\n")
     torch.cat([images, vectors]).numpy().astype("<f4").tofile(GOLDENS / f"model-{shape}.f32")
     print(shape, json.dumps(measured, indent=1))
+    return measured
 
 
 def compact(text):
@@ -134,5 +152,7 @@ def compact(text):
 if __name__ == "__main__":
     GOLDENS.mkdir(exist_ok=True)
     torch.set_num_threads(2)
-    make("second_shape", synthetic.second_shape())
-    make("vit_b_32", synthetic.vit_b_32())
+    makers = {"second_shape": lambda: make_synthetic("second_shape", synthetic.second_shape()),
+              "vit_b_32": lambda: make_synthetic("vit_b_32", synthetic.vit_b_32()), "tiny": make_tiny}
+    for name in sys.argv[1:] or makers:
+        makers[name]()

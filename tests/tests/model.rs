@@ -58,6 +58,15 @@ fn second_shape_equals_transformers_on_every_path() {
     }
 }
 
+/// The files that the scraper ships.
+#[test]
+fn tiny_equals_transformers_on_every_path() {
+    let golden = Golden::tiny();
+    for path in Path::available() {
+        check(&golden, &golden.load(Some(path)));
+    }
+}
+
 #[track_caller]
 fn same_bits(what: &str, a: &[Embedding], b: &[Embedding]) {
     assert_eq!(a.len(), b.len());
@@ -163,7 +172,7 @@ fn damaged_weights_are_named() {
     assert!(load(&other, &file).to_string().contains("is [96, 128], not [64, 128]"));
 
     // The last four bytes are a weight of the last tensor.
-    let mut nan = file.clone();
+    let mut nan = file.into_owned();
     let end = nan.len();
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     let error = load(&golden.config, &nan);

@@ -26,11 +26,19 @@ fn second_shape_has_the_golden_bits_on_every_path() {
     }
 }
 
+#[test]
+fn tiny_has_the_golden_bits_on_every_path() {
+    let golden = Golden::tiny();
+    for path in Path::available() {
+        check(&golden, &golden.load(Some(path)));
+    }
+}
+
 /// The test of the test: one weight of vision layer 2 moves by one ulp.
 #[test]
 fn one_ulp_is_found_and_its_stage_named() {
     let golden = Golden::second_shape();
-    let file = parity::move_one_weight(golden.checkpoint(Dtype::F32));
+    let file = parity::move_one_weight(golden.checkpoint(Dtype::F32).into_owned());
     let clip = Clip::load(golden.config.clone(), &file, Options::new(&golden.config)).unwrap();
     let lines = parity::differences(&parity::expected(), &parity::digests(&golden, &clip).unwrap());
     let pictures: Vec<_> = lines.iter().filter(|l| l.contains(".jpg: first differs")).collect();

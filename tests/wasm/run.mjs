@@ -1,7 +1,7 @@
 // node [--experimental-wasm-relaxed-simd] run.mjs MODULE.wasm [--full] [--path=NAME]
 //
 // Runs the cross-target checks in this engine: pixel values of the whole corpus under every
-// preset, token ids, and the bits of every stage of both synthetic models on every kernel path.
+// preset, token ids, and the bits of every stage of two small models on every kernel path.
 // --full adds the full-size model on the fastest path; --path says which path that must be.
 
 import { readFile } from "node:fs/promises";
@@ -59,6 +59,8 @@ const paths = text(wasm.paths()).split(" ");
 for (const [index, name] of paths.entries()) {
   expect(`second shape on ${name}`, text(wasm.wrong_bits(0, index)), "");
   done(`second shape on ${name}`);
+  expect(`tiny on ${name}`, text(wasm.wrong_bits(2, index)), "");
+  done(`tiny on ${name}`);
 }
 if (flags.includes("--full")) {
   expect(`ViT-B/32 on ${paths.at(-1)}`, text(wasm.wrong_bits(1, paths.length - 1)), "");

@@ -6,7 +6,7 @@ import path from "node:path";
 export const web = path.resolve(import.meta.dirname, "..");
 export const root = path.resolve(web, "..");
 
-/** Inputs and their stages for both models: the native program's on this machine, and the goldens. */
+/** Inputs and their stages for each model: the native program's on this machine, and the goldens. */
 export async function expectations(folder) {
   const native = JSON.parse(await readFile(path.join(folder, "models/expected.json"), "utf8"));
   const golden = JSON.parse(await readFile(path.join(root, "tests/goldens/parity.json"), "utf8"));
@@ -23,7 +23,7 @@ export async function expectations(folder) {
     second[texts.has(name) ? `text-${name}` : name] = short;
   }
   for (const [name, kind] of Object.entries(native.errors)) second[name] = `error ${kind}`;
-  return { second_shape: second, vit_b_32: of("vit_b_32"), parity, native: native.paths };
+  return { second_shape: second, vit_b_32: of("vit_b_32"), tiny: of("tiny"), parity, native: native.paths };
 }
 
 /** Lines that say where `got` differs from `expected`, naming the first stage that does. */

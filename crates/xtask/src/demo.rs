@@ -19,13 +19,13 @@ use crate::{
 /// Draws a shop, serves it on localhost, embeds every picture, and searches by text and picture.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    #[arg(long, value_name = "N", default_value_t = 44)]
+    #[arg(long, value_name = "N", default_value_t = drawn_shop::SAMPLE_PRODUCTS)]
     products: usize,
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = drawn_shop::SAMPLE_SEED)]
     seed: u64,
-    /// What the text search looks for.
-    #[arg(long, default_value = "a red striped dress")]
-    query: String,
+    /// What the text searches look for; may be repeated.
+    #[arg(long, value_name = "TEXT", default_values = drawn_shop::SAMPLE_QUERIES)]
+    query: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     );
 
     heading("2. A model");
-    let model = Model::choose(&scraper, &dir)?;
+    let model = Model::choose(&scraper);
 
     heading("3. A nightly run");
     let job = Job { scraper, model, dir: dir.clone() };
@@ -74,8 +74,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(embedded == 0, "the second run embedded {embedded} pictures again");
     println!("Nothing was embedded again.");
 
-    heading(&format!("5. Search for \"{}\"", arguments.query));
-    job.search(&[&arguments.query])?;
+    for query in &arguments.query {
+        heading(&format!("5. Search for \"{query}\""));
+        job.search(&[query])?;
+    }
 
     let dress = shop.products().iter().find(|p| p.style.garment == Garment::Dress);
     let product = dress.or(shop.products().first()).context("the shop has no products")?;

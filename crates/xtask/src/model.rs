@@ -3,13 +3,13 @@
 use std::{
     fs,
     net::{TcpStream, ToSocketAddrs},
-    path::{Path, PathBuf},
+    path::Path,
     sync::mpsc,
     thread,
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clip_core::synthetic::{self, Dtype};
 
 use crate::process::Cmd;
@@ -18,45 +18,41 @@ use crate::process::Cmd;
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What `--model` of the scraper shall be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Model {
     /// As the environment says: EMBEDDINGS_MODEL, else the default.
     Configured,
-    /// A folder with random weights.
-    Synthetic(PathBuf),
+    /// The small one that is part of the scraper.
+    Tiny,
 }
 
 impl Model {
-    /// The configured model where its weights are here or the hub answers; else a synthetic one,
-    /// written into `folder`.
-    pub(crate) fn choose(scraper: &Path, folder: &Path) -> Result<Self> {
+    /// The configured model where its weights are here or the hub answers; else the small one.
+    pub(crate) fn choose(scraper: &Path) -> Self {
         if let Some(info) = Cmd::new(scraper).args("--quiet model info").probe() {
             println!("Model: {}", info.lines().next().unwrap_or_default());
-            return Ok(Model::Configured);
+            return Model::Configured;
         }
         let why = match hub() {
             Ok(()) => match Cmd::new(scraper).args("model pull").run() {
-                Ok(()) => return Ok(Model::Configured),
+                Ok(()) => return Model::Configured,
                 Err(_) => "the download did not succeed (its error is above)".to_owned(),
             },
             Err(why) => why,
         };
         println!(
             "The weights of the configured model are not on this machine, and {why}. The demo \
-             continues with a synthetic checkpoint: it has the exact shape of ViT-B/32, so times \
-             and files are real, but its values are random, so its vectors have no meaning and \
-             the order of search results is arbitrary. `scraper model pull` gets real weights."
+             continues with the small model that comes with the scraper (`--model tiny`). It was \
+             trained on drawn garments like these, and knows little else. `scraper model pull` gets real weights."
         );
-        let model = folder.join("synthetic-vit-b-32");
-        write(&model).with_context(|| format!("could not write {}", model.display()))?;
-        Ok(Model::Synthetic(model))
+        Model::Tiny
     }
 
     /// Adds `--model`, if one is needed.
-    pub(crate) fn flag(&self, cmd: Cmd) -> Cmd {
+    pub(crate) fn flag(self, cmd: Cmd) -> Cmd {
         match self {
             Model::Configured => cmd,
-            Model::Synthetic(folder) => cmd.arg("--model").arg(folder),
+            Model::Tiny => cmd.args("--model tiny"),
         }
     }
 }

@@ -61,7 +61,7 @@ const THREADS: &str = "+simd128,+atomics,+bulk-memory,+mutable-globals \
 /// Node before 21 has relaxed SIMD behind this flag.
 const RELAXED_FLAG: &str = "--experimental-wasm-relaxed-simd";
 /// Models of the tests, made by `web_fixtures`.
-const MODELS: [&str; 3] = ["vit_b_32", "second_shape", "second_shape_moved"];
+const MODELS: [&str; 4] = ["vit_b_32", "second_shape", "second_shape_moved", "tiny"];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let browsers: &[Need] = if arguments.test { &[Need::Chromium, Need::Firefox] } else { &[] };

@@ -14,7 +14,7 @@ fn difference(a: &Embedding, b: Vec<f32>) -> f32 {
 fn candle_agrees_on_vit_b_32() {
     let golden = Golden::vit_b_32();
     let clip = golden.load(None);
-    let candle = Candle::load(&golden.config, golden.checkpoint(Dtype::F32)).unwrap();
+    let candle = Candle::load(&golden.config, golden.checkpoint(Dtype::F32).into_owned()).unwrap();
     let pixels = golden.pixels();
     let ours = clip.embed_pixels(&pixels).unwrap();
     let theirs = candle.images(&pixels).unwrap();

@@ -33,6 +33,14 @@ pub use rng::Rng;
 pub use storefront::{redraw, storefront};
 pub use style::{Background, Color, Cut, Garment, Length, Neck, Pattern, Sleeve, Style};
 
+/// Seed of the shop that the demo shows. It is one that sells what [`SAMPLE_QUERIES`] look for; the
+/// small model was not trained on it.
+pub const SAMPLE_SEED: u64 = 381;
+/// Products of that shop.
+pub const SAMPLE_PRODUCTS: usize = 44;
+/// Captions of a plain product each.
+pub const SAMPLE_QUERIES: [&str; 3] = ["red dress", "white t-shirt", "blue jeans"];
+
 /// What can go wrong while pictures are encoded and written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,5 +1,6 @@
-//! `parity [--model vit_b_32|second_shape] [--path NAME] [--threads N] [--bless]`: computes the
-//! digests of the parity set on this machine and compares them with `goldens/parity.json`.
+//! `parity [--model NAME]... [--path NAME] [--threads N] [--bless]`: computes the digests of the
+//! parity set on this machine and compares them with `goldens/parity.json`. Models: vit_b_32,
+//! second_shape, tiny [default: all]. `--bless` writes those of the named models anew.
 
 use std::process::ExitCode;
 
@@ -17,16 +18,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let (mut models, mut path, mut bless) = (vec!["vit_b_32", "second_shape"], None, false);
+    let (mut models, mut path, mut bless) = (Vec::new(), None, false);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
-            "--model" => match value()?.as_str() {
-                "vit_b_32" => models = vec!["vit_b_32"],
-                "second_shape" => models = vec!["second_shape"],
-                other => return Err(format!("unknown model {other}")),
-            },
+            "--model" => models.push(value()?),
             "--path" => {
                 let name = value()?;
                 let found = Path::available().into_iter().find(|p| p.name() == name);
@@ -40,16 +37,22 @@ fn run() -> Result<(), String> {
             other => return Err(format!("unknown argument {other}")),
         }
     }
+    if models.is_empty() {
+        models = Golden::NAMES.map(str::to_owned).to_vec();
+    }
     let mut got = parity::Digests::new();
-    for model in models {
-        let golden = if model == "vit_b_32" { Golden::vit_b_32() } else { Golden::second_shape() };
+    for model in &models {
+        let golden = Golden::named(model).ok_or(format!("unknown model {model}"))?;
         let clip = golden.load(path);
         println!("{model} on {:?}, {}", clip.path(), std::env::consts::ARCH);
         got.append(&mut parity::digests(&golden, &clip)?);
     }
     if bless {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/goldens/parity.json");
-        let json = serde_json::to_string_pretty(&got).map_err(|e| e.to_string())?;
+        let mut all = parity::expected();
+        all.retain(|input, _| !models.iter().any(|m| input.starts_with(&format!("{m}/"))));
+        all.append(&mut got);
+        let json = serde_json::to_string_pretty(&all).map_err(|e| e.to_string())?;
         return std::fs::write(file, json + "\n").map_err(|e| format!("{file}: {e}"));
     }
     let lines = parity::differences(&parity::expected(), &got);

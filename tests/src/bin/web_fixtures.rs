@@ -1,5 +1,5 @@
 //! `web_fixtures FOLDER`: what the browser tests need from the native side. Writes the synthetic
-//! checkpoints as model folders, one of them also with a weight moved by one ulp, and
+//! checkpoints and the small real model as folders, one of them also with a weight moved by one ulp, and
 //! `expected.json`: the digests of every stage of the whole corpus, computed here, on this
 //! machine's fastest path and (for the inputs of the parity set) on plain loops.
 
@@ -33,12 +33,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::env::args().nth(1).ok_or("give the folder to write")?;
     let out = Path::new(&out);
     let second = Golden::second_shape();
-    let file = second.checkpoint(Dtype::F32);
+    let file = second.checkpoint(Dtype::F32).into_owned();
     write_model(&out.join("second_shape"), &second, &file)?;
     let moved = parity::move_one_weight(file);
     write_model(&out.join("second_shape_moved"), &second, &moved)?;
     let vit = Golden::vit_b_32();
     write_model(&out.join("vit_b_32"), &vit, &vit.checkpoint(Dtype::F16))?;
+    let tiny = Golden::tiny();
+    write_model(&out.join("tiny"), &tiny, &tiny.checkpoint(Dtype::F16))?;
 
     let clip = second.load(None);
     // The slow paths say the same, where their time allows.

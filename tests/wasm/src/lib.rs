@@ -67,11 +67,15 @@ pub extern "C" fn paths() -> usize {
     answer(Path::available().iter().map(|p| p.name()).collect::<Vec<_>>().join(" "))
 }
 
-/// Empty, or the inputs of a model (0: second shape, 1: ViT-B/32) whose bits differ from the
+/// Empty, or the inputs of a model (0: second shape, 1: ViT-B/32, 2: tiny) whose bits differ from the
 /// golden ones on path number `path` of [`paths`].
 #[unsafe(no_mangle)]
 pub extern "C" fn wrong_bits(model: usize, path: usize) -> usize {
-    let golden = if model == 0 { Golden::second_shape() } else { Golden::vit_b_32() };
+    let Some(golden) =
+        ["second_shape", "vit_b_32", "tiny"].get(model).and_then(|m| Golden::named(m))
+    else {
+        return answer(format!("no model {model}"));
+    };
     let Some(path) = Path::available().get(path).copied() else {
         return answer(format!("no path {path}"));
     };

@@ -174,7 +174,8 @@ struct Context {
 /// Flags about the model.
 #[derive(Debug, Args)]
 struct ModelArgs {
-    /// A model id (org/name, org/name@revision) or a folder with config.json and weights.
+    /// A model id (org/name, org/name@revision), a folder with config.json and weights, or tiny:
+    /// the small model that comes with this program, for first looks and tests.
     /// [default: EMBEDDINGS_MODEL, else openai/clip-vit-base-patch32]
     #[arg(long, value_name = "ID|DIR")]
     model: Option<String>,

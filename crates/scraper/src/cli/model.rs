@@ -9,7 +9,7 @@ use super::{Context, spec};
 use crate::{
     Error,
     embed::blocking,
-    model::{self, Hub, ModelError, ModelFiles, ModelSpec},
+    model::{self, BUILTIN, Hub, ModelError, ModelFile, ModelFiles, ModelSpec},
     report::EXIT_OK,
 };
 
@@ -28,7 +28,7 @@ pub(super) enum ModelCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// A model id or a folder. [default: EMBEDDINGS_MODEL, else openai/clip-vit-base-patch32]
+    /// A model id, a folder, or tiny. [default: EMBEDDINGS_MODEL, else openai/clip-vit-base-patch32]
     model: Option<String>,
 }
 
@@ -64,6 +64,7 @@ impl ModelCommand {
 async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
     let files = match spec(which.model.as_deref(), context)? {
         ModelSpec::Folder(path) => ModelFiles::in_folder(&path)?,
+        ModelSpec::Builtin => ModelFiles::builtin(),
         ModelSpec::Hub { repo, revision } => {
             let hub = Hub::new(&context.environment.hub)?;
             hub.pull(&repo, revision.as_deref(), &context.progress).await?
@@ -108,10 +109,13 @@ async fn pack(args: PackArgs, context: &Context) -> Result<u8, Error> {
 
 fn show(files: &ModelFiles) -> Result<(), Error> {
     println!("{}", files.model);
-    println!("  revision {}", files.revision.as_deref().unwrap_or("unknown (a local folder)"));
-    for path in files.paths() {
-        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-        println!("  {} ({})", path.display(), HumanBytes(size));
+    let unknown = match files.config {
+        ModelFile::Path(_) => "unknown (a local folder)",
+        ModelFile::Builtin { .. } => "none (part of this program)",
+    };
+    println!("  revision {}", files.revision.as_deref().unwrap_or(unknown));
+    for file in files.files() {
+        println!("  {file} ({})", HumanBytes(file.size()));
     }
     let (config, _) = model::configs(files)?;
     let (vision, text) = (&config.vision, &config.text);
@@ -137,5 +141,6 @@ fn list(context: &Context) -> Result<u8, Error> {
         let file = found.weights.file_name().unwrap_or_default().to_string_lossy();
         println!("{}@{}  {file} {}", found.repo, found.commit, HumanBytes(found.size));
     }
+    println!("{BUILTIN}  part of this program, for first looks and tests");
     Ok(EXIT_OK)
 }

@@ -29,7 +29,7 @@ pub fn user_agent(contact: &str) -> String {
 /// What the environment says about the model and the hub.
 #[derive(Clone)]
 pub struct Environment {
-    /// `EMBEDDINGS_MODEL`: a hub id (`org/name`, `org/name@revision`) or a folder.
+    /// `EMBEDDINGS_MODEL`: a hub id (`org/name`, `org/name@revision`), a folder, or `tiny`.
     pub model: String,
     /// Whether `EMBEDDINGS_MODEL` is set: else `model` is [`DEFAULT_MODEL`].
     pub model_is_set: bool,

@@ -170,9 +170,9 @@ fn in_snapshot(repo: &str, cache: &RepoCache, commit: &str) -> Option<ModelFiles
 /// Known files have their known size: the cheap part of [`verify`](super::verify).
 pub(super) fn check_sizes(repo: &str, files: &ModelFiles) -> Result<(), ModelError> {
     for path in files.paths() {
-        let Some(size) = pin_of(repo, path).and_then(|pin| pin.size) else { continue };
-        let found = fs::metadata(path)
-            .map_err(|source| ModelError::Read { path: path.to_owned(), source })?
+        let Some(size) = pin_of(repo, &path).and_then(|pin| pin.size) else { continue };
+        let found = fs::metadata(&path)
+            .map_err(|source| ModelError::Read { path: path.clone(), source })?
             .len();
         if found != size {
             return Err(ModelError::Damaged {

@@ -6,8 +6,9 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub enum ModelError {
     #[error(
-        "{0:?} is neither a folder nor a model id: give a folder with config.json and weights, \
-         or an id such as openai/clip-vit-base-patch32 or org/name@revision"
+        "{0:?} is neither a folder nor a model id: give a folder with config.json and weights, an \
+         id such as openai/clip-vit-base-patch32 or org/name@revision, or tiny, the small model \
+         that comes with this program"
     )]
     Spec(String),
     #[error("there is no folder {}", .0.display())]

@@ -1,35 +1,37 @@
-//! The files that make up a model, in a plain folder or in a snapshot of the cache.
+//! The files that make up a model: in a plain folder, in a snapshot of the cache, or built in.
 
 use std::path::{Path, PathBuf};
 
-use super::ModelError;
+use super::{ModelError, ModelFile};
 
 /// One weights file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weights {
-    Safetensors(PathBuf),
+    Safetensors(ModelFile),
     /// `pytorch_model.bin`; converted once at load.
     Pytorch(PathBuf),
 }
 
 impl Weights {
-    pub fn path(&self) -> &Path {
+    /// The path, unless the weights are part of this program.
+    pub fn path(&self) -> Option<&Path> {
         match self {
-            Weights::Safetensors(path) | Weights::Pytorch(path) => path,
+            Weights::Safetensors(file) => file.path(),
+            Weights::Pytorch(path) => Some(path),
         }
     }
 }
 
-/// Paths of everything that [`load`](super::load) needs.
+/// Everything that [`load`](super::load) needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFiles {
-    /// Hub id, or the folder's name.
+    /// Hub id, the folder's name, or `tiny` for the built-in one.
     pub model: String,
     /// Commit that the weights come from, where known.
     pub revision: Option<String>,
-    pub config: PathBuf,
+    pub config: ModelFile,
     /// `preprocessor_config.json`; CLIP's own values are used without it.
-    pub preprocessor: Option<PathBuf>,
+    pub preprocessor: Option<ModelFile>,
     /// `tokenizer.json`; CLIP's own vocabulary is used without tokenizer files.
     pub tokenizer: Option<PathBuf>,
     /// `vocab.json` and `merges.txt`, used where there is no `tokenizer.json`.
@@ -59,7 +61,7 @@ impl ModelFiles {
     ) -> Result<Self, ModelError> {
         let missing = |missing| ModelError::Incomplete { folder: place.to_owned(), missing };
         let config = lookup("config.json").ok_or_else(|| missing("config.json"))?;
-        let safetensors = lookup("model.safetensors").map(Weights::Safetensors);
+        let safetensors = lookup("model.safetensors").map(|path| Weights::Safetensors(path.into()));
         let weights =
             match safetensors.or_else(|| lookup("pytorch_model.bin").map(Weights::Pytorch)) {
                 Some(weights) => weights,
@@ -71,25 +73,29 @@ impl ModelFiles {
         Ok(ModelFiles {
             model,
             revision,
-            config,
-            preprocessor: lookup("preprocessor_config.json"),
+            config: config.into(),
+            preprocessor: lookup("preprocessor_config.json").map(ModelFile::Path),
             tokenizer: lookup("tokenizer.json"),
             vocab_merges: lookup("vocab.json").zip(lookup("merges.txt")),
             weights,
         })
     }
 
-    /// All files, for listing and checking.
-    pub fn paths(&self) -> Vec<&Path> {
-        let optional = [&self.preprocessor, &self.tokenizer].into_iter().flatten();
+    /// All files, weights last, for listing.
+    pub fn files(&self) -> Vec<ModelFile> {
         let pair = self.vocab_merges.iter().flat_map(|(vocab, merges)| [vocab, merges]);
-        [&self.config]
-            .into_iter()
-            .chain(optional)
-            .chain(pair)
-            .map(PathBuf::as_path)
-            .chain([self.weights.path()])
-            .collect()
+        let text = self.tokenizer.iter().chain(pair).cloned().map(ModelFile::Path);
+        let weights = match &self.weights {
+            Weights::Safetensors(file) => file.clone(),
+            Weights::Pytorch(path) => path.clone().into(),
+        };
+        let config = [self.config.clone()].into_iter().chain(self.preprocessor.clone());
+        config.chain(text).chain([weights]).collect()
+    }
+
+    /// The files that are on disk, for checking.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.files().iter().filter_map(|file| Some(file.path()?.to_owned())).collect()
     }
 }
 

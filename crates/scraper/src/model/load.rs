@@ -1,11 +1,6 @@
 //! Files to a [`Clip`] with its provenance.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use clip_core::{
     Clip, NUMERICS_VERSION, Options, Provenance, Towers,
@@ -14,10 +9,7 @@ use clip_core::{
     text::Tokenizer,
 };
 
-use super::{ModelError, ModelFiles, Weights, mmap};
-
-/// config.json and its like are a few KiB, tokenizer.json 2 MiB.
-const MAX_JSON: u64 = 64 << 20;
+use super::{ModelError, ModelFile, ModelFiles, Weights, mmap};
 
 /// What to load, and how pictures are prepared.
 #[derive(Debug, Clone, Copy)]
@@ -53,24 +45,27 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         _ => tokenizer(files)?,
     };
     let preprocessing = label(&preprocess, options.profile, image_size);
-    let weights = safetensors_path(&files.weights)?;
-    let bytes =
-        mmap::map(&weights).map_err(|source| ModelError::Read { path: weights.clone(), source })?;
-    let bytes = Arc::new(bytes);
-    let clip = Clip::load(
-        config,
-        &bytes,
-        Options {
-            towers: options.towers,
-            preprocess,
-            profile: options.profile,
-            limits: options.limits,
-            tokenizer,
-            path: None,
-            release: Some(mmap::releaser(&bytes)),
-        },
-    )
-    .map_err(|e| at(&weights, e))?;
+    let weights = safetensors(&files.weights)?;
+    let mut engine = Options {
+        towers: options.towers,
+        preprocess,
+        profile: options.profile,
+        limits: options.limits,
+        tokenizer,
+        path: None,
+        release: None,
+    };
+    let clip = match &weights {
+        ModelFile::Builtin { bytes, .. } => Clip::load(config, bytes, engine),
+        ModelFile::Path(path) => {
+            let map = mmap::map(path);
+            let map = map.map_err(|source| ModelError::Read { path: path.clone(), source })?;
+            let map = Arc::new(map);
+            engine.release = Some(mmap::releaser(&map));
+            Clip::load(config, &map, engine)
+        }
+    };
+    let clip = clip.map_err(|e| weights.error(e))?;
     let provenance = Provenance {
         model: files.model.clone(),
         revision: files.revision.clone(),
@@ -87,11 +82,12 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
 /// # Errors
 /// [`ModelError::Read`] or [`ModelError::Load`] with the file's path.
 pub fn configs(files: &ModelFiles) -> Result<(ClipConfig, PreprocessConfig), ModelError> {
-    let config = ClipConfig::from_json(&read(&files.config)?).map_err(|e| at(&files.config, e))?;
+    let file = &files.config;
+    let config = ClipConfig::from_json(&file.read()?).map_err(|e| file.error(e))?;
     let image_size = config.vision.image_size;
     let preprocess = match &files.preprocessor {
-        Some(path) => {
-            PreprocessConfig::from_json(&read(path)?, image_size).map_err(|e| at(path, e))?
+        Some(file) => {
+            PreprocessConfig::from_json(&file.read()?, image_size).map_err(|e| file.error(e))?
         }
         None => PreprocessConfig::clip(image_size),
     };
@@ -100,11 +96,16 @@ pub fn configs(files: &ModelFiles) -> Result<(ClipConfig, PreprocessConfig), Mod
 
 /// The checkpoint's own tokenizer; CLIP's where it brings none.
 pub(super) fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
+    let file = |path: &PathBuf| ModelFile::Path(path.clone());
     match (&files.tokenizer, &files.vocab_merges) {
-        (Some(path), _) => Tokenizer::from_tokenizer_json(&read(path)?).map_err(|e| at(path, e)),
+        (Some(path), _) => {
+            let json = file(path);
+            Tokenizer::from_tokenizer_json(&json.read()?).map_err(|e| json.error(e))
+        }
         (None, Some((vocab, merges))) => {
-            Tokenizer::from_vocab_and_merges(&read(vocab)?, &read(merges)?)
-                .map_err(|e| at(vocab, e))
+            let (vocab, merges) = (file(vocab), file(merges));
+            Tokenizer::from_vocab_and_merges(&vocab.read()?, &merges.read()?)
+                .map_err(|e| vocab.error(e))
         }
         (None, None) => Ok(Tokenizer::clip()),
     }
@@ -127,31 +128,20 @@ fn label(preprocess: &PreprocessConfig, profile: Profile, image_size: usize) -> 
 }
 
 #[cfg(feature = "pytorch")]
-pub(super) fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
+pub(super) fn safetensors(weights: &Weights) -> Result<ModelFile, ModelError> {
     match weights {
-        Weights::Safetensors(path) => Ok(path.clone()),
-        Weights::Pytorch(path) => super::pytorch::converted(path),
+        Weights::Safetensors(file) => Ok(file.clone()),
+        Weights::Pytorch(path) => super::pytorch::converted(path).map(ModelFile::Path),
     }
 }
 
 #[cfg(not(feature = "pytorch"))]
-pub(super) fn safetensors_path(weights: &Weights) -> Result<PathBuf, ModelError> {
+pub(super) fn safetensors(weights: &Weights) -> Result<ModelFile, ModelError> {
     match weights {
-        Weights::Safetensors(path) => Ok(path.clone()),
+        Weights::Safetensors(file) => Ok(file.clone()),
         Weights::Pytorch(path) => Err(ModelError::Pytorch {
             path: path.clone(),
             reason: "this program was built without the feature `pytorch`".into(),
         }),
     }
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    let fail = |source| ModelError::Read { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(fail)?.take(MAX_JSON).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(bytes)
-}
-
-pub(super) fn at(path: &Path, source: impl Into<clip_core::Error>) -> ModelError {
-    ModelError::Load { path: path.to_owned(), source: Box::new(source.into()) }
 }

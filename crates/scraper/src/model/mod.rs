@@ -1,13 +1,15 @@
 //! Finds, downloads, verifies and loads weights.
 //!
 //! Search order: an explicit path; the folder named by `EMBEDDINGS_MODEL`; the Hugging Face
-//! cache; the hub. The protocol and the cache layout are those of `huggingface_hub`, so files are
+//! cache; the hub. A small model that is compiled in is used where its name, `tiny`, is given. The protocol and the cache layout are those of `huggingface_hub`, so files are
 //! shared with Python. They are implemented here and not taken from the `hf-hub` crate, because
 //! hf-hub 1.0 restarts a cut download from zero and never compares a SHA-256.
 
+mod builtin;
 mod cache;
 mod download;
 mod error;
+mod file;
 mod folder;
 mod hub;
 mod load;
@@ -19,9 +21,11 @@ mod pytorch;
 mod spec;
 mod verify;
 
+pub use builtin::BUILTIN;
 pub use cache::{CachedModel, list};
 pub(crate) use download::hex;
 pub use error::ModelError;
+pub use file::ModelFile;
 pub use folder::{ModelFiles, Weights};
 pub use hub::Hub;
 pub use load::{LoadOptions, LoadedModel, configs, load};
@@ -43,6 +47,7 @@ pub async fn find(
 ) -> Result<ModelFiles, ModelError> {
     let (repo, revision) = match spec {
         ModelSpec::Folder(path) => return ModelFiles::in_folder(path),
+        ModelSpec::Builtin => return Ok(ModelFiles::builtin()),
         ModelSpec::Hub { repo, revision } => (repo.as_str(), revision.as_deref()),
     };
     if let Some(files) = cache::find(config, repo, revision)? {

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ModelError, ModelFiles,
+    ModelError, ModelFile, ModelFiles,
     download::hex,
-    load::{at, configs, read, safetensors_path, tokenizer},
+    load::{configs, safetensors, tokenizer},
     mmap,
 };
 
@@ -58,12 +58,19 @@ pub fn pack(files: &ModelFiles, out: &Path) -> Result<Packed, ModelError> {
             reason: "its tokenizer is not CLIP's, the only one in the browser's modules".into(),
         });
     }
-    let path = safetensors_path(&files.weights)?;
-    let bytes =
-        mmap::map(&path).map_err(|source| ModelError::Read { path: path.clone(), source })?;
-    let weights = Weights::parse(&bytes).map_err(|e| at(&path, e))?;
-    weights.check(&config, Towers::Both).map_err(|e| at(&path, e))?;
-    let digest = weights.digest().map_err(|e| at(&path, e))?;
+    let file_of_weights = safetensors(&files.weights)?;
+    let map;
+    let bytes: &[u8] = match &file_of_weights {
+        ModelFile::Builtin { bytes, .. } => bytes,
+        ModelFile::Path(path) => {
+            let fail = |source| ModelError::Read { path: path.clone(), source };
+            map = mmap::map(path).map_err(fail)?;
+            &map
+        }
+    };
+    let weights = Weights::parse(bytes).map_err(|e| file_of_weights.error(e))?;
+    weights.check(&config, Towers::Both).map_err(|e| file_of_weights.error(e))?;
+    let digest = weights.digest().map_err(|e| file_of_weights.error(e))?;
 
     let mut written = Packed { files: Vec::new(), kept_f32: Vec::new() };
     create(out)?;
@@ -85,7 +92,7 @@ pub fn pack(files: &ModelFiles, out: &Path) -> Result<Packed, ModelError> {
     table["bits"] = bits.into();
 
     let preprocessor: Option<Value> = match &files.preprocessor {
-        Some(path) => serde_json::from_slice(&read(path)?).ok(),
+        Some(file) => serde_json::from_slice(&file.read()?).ok(),
         None => None,
     };
     let config: Value = serde_json::from_str(&config.to_json()).unwrap_or_default();

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ModelError;
+use super::{BUILTIN, ModelError};
 
-/// A folder on this machine, or a repository on the hub.
+/// A folder on this machine, a repository on the hub, or the model in this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSpec {
     Folder(PathBuf),
+    /// [`ModelFiles::builtin`](super::ModelFiles::builtin), by the name `tiny`.
+    Builtin,
     Hub {
         /// `org/name`.
         repo: String,
@@ -17,7 +19,7 @@ pub enum ModelSpec {
 }
 
 impl ModelSpec {
-    /// A folder that exists wins; else `org/name` or `org/name@revision`.
+    /// A folder that exists wins; else `tiny`, `org/name` or `org/name@revision`.
     ///
     /// # Errors
     /// [`ModelError::NoFolder`] for what looks like a path, [`ModelError::Spec`] otherwise.
@@ -25,6 +27,9 @@ impl ModelSpec {
         let path = Path::new(text);
         if path.is_dir() {
             return Ok(ModelSpec::Folder(path.to_owned()));
+        }
+        if text == BUILTIN {
+            return Ok(ModelSpec::Builtin);
         }
         if path.is_absolute() || text.starts_with(['.', '~']) || text.contains('\\') {
             return Err(ModelError::NoFolder(path.to_owned()));
@@ -64,6 +69,9 @@ mod tests {
         };
         assert_eq!(ModelSpec::parse("a/b-c.1").unwrap(), hub("a/b-c.1", None));
         assert_eq!(ModelSpec::parse("a/b@refs/pr/3").unwrap(), hub("a/b", Some("refs/pr/3")));
+        assert_eq!(ModelSpec::parse("tiny").unwrap(), ModelSpec::Builtin);
+        assert_eq!(ModelSpec::parse("org/tiny").unwrap(), hub("org/tiny", None));
+        assert!(matches!(ModelSpec::parse("./tiny"), Err(ModelError::NoFolder(_))));
         assert!(matches!(ModelSpec::parse("./nowhere"), Err(ModelError::NoFolder(_))));
         assert!(matches!(ModelSpec::parse("/nowhere"), Err(ModelError::NoFolder(_))));
         for bad in ["", "clip", "a/b/c", "a/..", "a/b@", "a/b@../x", "a b/c", "a/b@x y"] {

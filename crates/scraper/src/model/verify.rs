@@ -18,12 +18,12 @@ pub fn verify(files: &ModelFiles) -> Result<(usize, usize), ModelError> {
             let name = path.file_name()?.to_str()?.to_owned();
             (name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit())).then_some(name)
         });
-        let pinned = pin_of(&files.model, path).map(|pin| pin.sha256.to_owned());
+        let pinned = pin_of(&files.model, &path).map(|pin| pin.sha256.to_owned());
         let Some(expected) = pinned.or(blob) else {
             unknown += 1;
             continue;
         };
-        let found = sha256(path)?;
+        let found = sha256(&path)?;
         if found != expected {
             let what = path.display().to_string();
             return Err(ModelError::Damaged { what, property: "sha256", found, expected });

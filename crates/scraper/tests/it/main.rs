@@ -20,4 +20,5 @@ mod server;
 mod shop;
 mod sources;
 mod support;
+mod tiny;
 mod verify;
