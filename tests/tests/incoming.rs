@@ -90,7 +90,7 @@ fn without_table(golden: &Golden, file: &[u8]) -> Vec<u8> {
 #[test]
 fn damage_is_an_error() {
     let golden = Golden::second_shape();
-    let file = golden.checkpoint(Dtype::F16);
+    let file = golden.checkpoint(Dtype::F16).into_owned();
     let header = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let fails = |bytes: &[u8]| {
         let mut arriving = incoming(&golden, Towers::Both);
