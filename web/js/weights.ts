@@ -27,13 +27,6 @@ interface Callbacks {
 
 type Use = (index: number, chunk: Uint8Array) => void;
 
-/** A chunk that is being checked. */
-interface Arrived {
-  index: number;
-  chunk: Uint8Array;
-  digest: Promise<string>;
-}
-
 /** One packed model: its manifest, and chunks on demand. */
 export class Weights {
   private progress: Progress = { loaded: 0, total: 0, network: 0 };
@@ -148,9 +141,9 @@ export class Weights {
     const [start] = range(part, first);
     const [lastStart, lastLength] = range(part, last);
     // Two chunks at a time: while the digest of one is computed (on a thread of the platform's), the
-    // one before is used and the next one arrives.
+    // next one arrives.
     const buffers = [buffer, new Uint8Array(first < last ? part.chunk : 0)];
-    let arrived: Arrived | undefined;
+    let taken = Promise.resolve();
     let index = first;
     let filled = 0;
     try {
@@ -163,27 +156,22 @@ export class Weights {
           bytes = bytes.subarray(now.length);
           this.count(now.length, now.length);
           if (filled < chunk.length) continue;
-          const digest = this.digest(chunk);
-          // Awaited below; should the chunk before be bad, nobody asks any more.
-          digest.catch(() => undefined);
-          const before = arrived;
-          arrived = { index, chunk, digest };
-          if (before) await this.take(part, before, use);
+          await taken;
+          taken = this.take(part, index, chunk, use);
+          // Awaited with the next one; until then it is no unhandled failure.
+          taken.catch(() => undefined);
           index += 1;
           filled = 0;
         }
       }
-    } catch (error) {
-      // The network has gone: what came before is kept all the same.
-      if (arrived && error instanceof ClipError && error.kind === "network") await this.take(part, arrived, use);
-      throw error;
+    } finally {
+      await taken;
     }
-    if (arrived) await this.take(part, arrived, use);
   }
 
   /** Uses and keeps a chunk, if it is what the manifest promises. */
-  private async take(part: Part, { index, chunk, digest }: Arrived, use: Use): Promise<void> {
-    if ((await digest) !== part.sha256[index]) {
+  private async take(part: Part, index: number, chunk: Uint8Array, use: Use): Promise<void> {
+    if ((await this.digest(chunk)) !== part.sha256[index]) {
       throw new ClipError(
         "model.corrupt",
         `chunk ${index} of ${this.host.url(part.file)} is not what manifest.json promises (its ` +

