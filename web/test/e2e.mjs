@@ -8,6 +8,7 @@ import path from "node:path";
 
 import { launchChromium } from "./browsers.mjs";
 import { expectations, root, web } from "./compare.mjs";
+import { report } from "./report.mjs";
 import { serve } from "./server.mjs";
 
 const [folderArgument, ...only] = process.argv.slice(2);
@@ -341,22 +342,8 @@ const tests = {
   },
 };
 
-let failed = 0;
-let passed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
-  const start = performance.now();
-  try {
-    await test();
-    passed += 1;
-    console.log(`ok      ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}: ${error.stack}`);
-  }
-}
-await browser.close();
-plain.close();
-isolated.close();
-console.log(`test result: ${failed === 0 ? "ok" : "FAILED"}. ${passed} passed; ${failed} failed; 0 ignored`);
-process.exit(failed === 0 ? 0 : 1);
+await report(tests, only, async () => {
+  await browser.close();
+  plain.close();
+  isolated.close();
+});

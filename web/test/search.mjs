@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 
 import { launchChromium } from "./browsers.mjs";
 import { root, web } from "./compare.mjs";
+import { report } from "./report.mjs";
 import { serve } from "./server.mjs";
 
 const [folderArgument, ...only] = process.argv.slice(2);
@@ -478,21 +479,7 @@ const tests = {
   },
 };
 
-let failed = 0;
-let passed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
-  const start = performance.now();
-  try {
-    await test();
-    passed += 1;
-    console.log(`ok      ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}: ${error.stack}`);
-  }
-}
-await browser.close();
-server.close();
-console.log(`test result: ${failed === 0 ? "ok" : "FAILED"}. ${passed} passed; ${failed} failed; 0 ignored`);
-process.exit(failed === 0 ? 0 : 1);
+await report(tests, only, async () => {
+  await browser.close();
+  server.close();
+});

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { report } from "./report.mjs";
+import { report } from "../../web/test/report.mjs";
 
 const dist = path.resolve(import.meta.dirname, "../../web/dist");
 const { TraceError, compare, parseTraces, traceJson, ulps } = await import(pathToFileURL(path.join(dist, "inspect-compare.js")));

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 
-import { report } from "./report.mjs";
+import { report } from "../../web/test/report.mjs";
 import { idle, inspectSample, inspectText, openSite } from "./visit.mjs";
 
 const [siteFolder, workFolder, ...only] = process.argv.slice(2);

@@ -1,8 +1,9 @@
 //! Finds, downloads, verifies and loads weights.
 //!
 //! Search order: an explicit path; the folder named by `EMBEDDINGS_MODEL`; the Hugging Face
-//! cache; the hub. A small model that is compiled in is used where its name, `tiny`, is given. The protocol and the cache layout are those of `huggingface_hub`, so files are
-//! shared with Python. They are implemented here and not taken from the `hf-hub` crate, because
+//! cache; the hub. A small model that is compiled in is used where its name, `tiny`, is given. The
+//! protocol and the cache layout are those of `huggingface_hub`, so files are shared with Python.
+//! They are implemented here and not taken from the `hf-hub` crate, because
 //! hf-hub 1.0 restarts a cut download from zero and never compares a SHA-256.
 
 mod builtin;
