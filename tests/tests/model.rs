@@ -115,6 +115,31 @@ fn tokens_after_the_end_of_text_do_not_count() {
     same_bits("padding", &vectors[..1], &vectors[1..]);
 }
 
+/// The states of the first token are kept from the first text on. A trace computes them anew, and
+/// so does a batch of one token.
+#[test]
+fn the_kept_first_token_does_not_change_a_bit() {
+    let golden = Golden::second_shape();
+    let text = "a red dress with blue flowers";
+    let ids = golden.load(None).tokenize(text);
+    let other = [&[320], &ids[1..]].concat();
+    let batch =
+        [vec![49406], ids.clone(), other.clone(), vec![49406, 49407], ids.clone(), vec![49407]];
+    // Which text comes first decides what is kept.
+    for first in [&ids, &other] {
+        let clip = golden.load(None);
+        clip.embed_tokens(std::slice::from_ref(first)).unwrap();
+        let together = clip.embed_tokens(&batch).unwrap();
+        for (ids, vector) in batch.iter().zip(&together) {
+            // A model of its own, whose first text this is.
+            let alone = golden.load(None).embed_tokens(std::slice::from_ref(ids)).unwrap();
+            same_bits("kept", std::slice::from_ref(vector), &alone);
+        }
+        let traced = clip.trace_text(text).unwrap().0;
+        same_bits("traced", &[traced], &together[1..2]);
+    }
+}
+
 #[test]
 fn storage_and_single_towers_do_not_change_a_bit() {
     let golden = Golden::second_shape();

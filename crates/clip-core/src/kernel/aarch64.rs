@@ -10,8 +10,11 @@ pub(crate) struct Neon;
 // Every function below is one NEON instruction or two.
 impl Isa for Neon {
     type V = float32x4_t;
+    type Widen = ();
     const LANES: usize = 4;
 
+    #[inline(always)]
+    unsafe fn widen() {}
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self::V {
         // SAFETY: the caller guarantees 4 readable floats; NEON is baseline.

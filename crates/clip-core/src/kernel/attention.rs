@@ -4,8 +4,10 @@ use super::{
     Kernels,
     buffer::Shared,
     isa::Isa,
-    linear::{Init, Scratch, rows_of, scratch, tile_of, transpose},
+    linear::{Scratch, scratch},
     norm, par,
+    rows::{tile_of, transpose},
+    tile::{Init, Weights, tile},
 };
 
 /// The heads of one layer.
@@ -125,8 +127,8 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
             // SAFETY: the tile, the panel and MR * nr accumulators exist (grown above).
             unsafe {
                 let a = packed.as_ptr().add(start * d);
-                let b = wide.as_ptr().add(p * d * nr);
-                rows_of::<I, MR, C, false>(r, d, a, b.cast(), bias, acc.as_mut_ptr());
+                let b = Weights::F32(wide.as_ptr().add(p * d * nr));
+                tile::<I, MR, C>(r, d, a, b, bias, acc.as_mut_ptr());
             }
             for row in 0..r {
                 scores[(start + row) * padded_keys + p * nr..][..nr]
@@ -162,8 +164,8 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
             // to this task.
             unsafe {
                 let a = packed.as_ptr().add(start * keys);
-                let b = wide.as_ptr().add(p * keys * nr);
-                rows_of::<I, MR, C, false>(r, keys, a, b.cast(), bias, acc.as_mut_ptr());
+                let b = Weights::F32(wide.as_ptr().add(p * keys * nr));
+                tile::<I, MR, C>(r, keys, a, b, bias, acc.as_mut_ptr());
                 for row in 0..r {
                     let values = acc.as_mut_ptr().add(row * nr);
                     for c in (0..nr).step_by(I::LANES) {

@@ -11,6 +11,8 @@
 pub(crate) trait Isa: Copy {
     /// A vector of `LANES` floats.
     type V: Copy;
+    /// What `load_f16` holds in registers.
+    type Widen: Copy;
     /// 1, 4, 8 or 16: a divisor of the contract's 16 partial sums.
     const LANES: usize;
 
@@ -50,8 +52,11 @@ pub(crate) trait Isa: Copy {
     #[inline(always)]
     fn prefetch(_p: *const u8) {}
 
+    /// Constants of `load_f16`.
+    unsafe fn widen() -> Self::Widen;
+
     /// Widens `LANES` f16 values (exact). Reached only where the path packs f16 panels.
-    unsafe fn load_f16(p: *const u16) -> Self::V {
+    unsafe fn load_f16(p: *const u16, _widen: Self::Widen) -> Self::V {
         let mut wide = [0.0f32; 16];
         for (lane, x) in wide.iter_mut().enumerate().take(Self::LANES) {
             // SAFETY: the caller guarantees LANES readable elements.
@@ -68,8 +73,11 @@ pub(crate) struct Scalar;
 
 impl Isa for Scalar {
     type V = f32;
+    type Widen = ();
     const LANES: usize = 1;
 
+    #[inline(always)]
+    unsafe fn widen() {}
     #[inline(always)]
     unsafe fn load(p: *const f32) -> f32 {
         // SAFETY: the caller guarantees one readable element.

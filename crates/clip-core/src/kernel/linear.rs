@@ -8,11 +8,13 @@
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 use super::{
-    Kernels, LayerNorm,
+    Kernels,
     buffer::{Aligned, Plain, Shared},
     exp,
     isa::Isa,
-    norm, par,
+    par,
+    rows::Rows,
+    tile::{Init, Weights, tile},
 };
 
 /// Bytes of a k block of a panel, in f32: it stays in the first-level cache while all row tiles
@@ -218,113 +220,6 @@ fn pack_panels<T: Plain>(
     packed
 }
 
-/// Input rows `[m, k]`, interleaved for the micro-kernel: tiles of up to `kernels.rows` rows, of
-/// equal height but for one; tile t with r rows starting at row s is `[k][r]` at `s * k`.
-#[derive(Debug)]
-pub(crate) struct Rows {
-    pub(crate) m: usize,
-    pub(crate) k: usize,
-    tiles: usize,
-    packed: Aligned<f32>,
-}
-
-impl Rows {
-    pub(crate) fn empty() -> Self {
-        Rows { m: 0, k: 0, tiles: 0, packed: Aligned::zeroed(0) }
-    }
-
-    /// Interleaves `m` rows of `x`, in place of what was there; row i starts at `i * stride`.
-    pub(crate) fn pack(&mut self, kernels: &Kernels, x: &[f32], m: usize, k: usize, stride: usize) {
-        assert!(m == 0 || (m - 1) * stride + k <= x.len(), "input shape");
-        self.fill(kernels, m, k, 4, |start, height, out| {
-            kernels.transpose(&x[start * stride..], stride, height, out);
-        });
-    }
-
-    /// Interleaves the normalised rows of `x` (`[m, k]`, contiguous), which stays as it is.
-    pub(crate) fn pack_normed(&mut self, kernels: &Kernels, norm: &LayerNorm, x: &[f32]) {
-        let k = norm.n;
-        assert_eq!(x.len() % k, 0, "whole rows");
-        self.fill(kernels, x.len() / k, k, norm::COST, |start, height, out| {
-            scratch(|buffers| {
-                buffers.wide.grow(height * k);
-                let normed = &mut buffers.wide[..height * k];
-                normed.copy_from_slice(&x[start * k..][..height * k]);
-                normed.chunks_exact_mut(k).for_each(|row| norm.row(kernels, row));
-                kernels.transpose(normed, k, height, out);
-            });
-        });
-    }
-
-    /// Calls `fill(first row, height, out)` for every tile; `cost` per element.
-    fn fill(
-        &mut self,
-        kernels: &Kernels,
-        m: usize,
-        k: usize,
-        cost: usize,
-        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
-    ) {
-        (self.m, self.k, self.tiles) = (m, k, m.div_ceil(kernels.rows));
-        self.packed.grow(m * k);
-        let packed = Shared(self.packed.as_mut_ptr());
-        let shape = &*self;
-        par::for_each(shape.tiles, cost * k * kernels.rows, |tile| {
-            let (start, height) = shape.tile(tile);
-            // SAFETY: tiles are disjoint ranges of `packed`, which outlives for_each.
-            let out =
-                unsafe { std::slice::from_raw_parts_mut(packed.ptr().add(start * k), height * k) };
-            fill(start, height, out);
-        });
-    }
-
-    fn tiles(&self) -> usize {
-        self.tiles
-    }
-
-    /// First row and height of a tile.
-    fn tile(&self, tile: usize) -> (usize, usize) {
-        tile_of(self.m, self.tiles, tile)
-    }
-}
-
-/// Splits m rows evenly over `tiles`: (first row, height).
-#[inline(always)]
-pub(super) fn tile_of(m: usize, tiles: usize, tile: usize) -> (usize, usize) {
-    let (base, extra) = (m / tiles, m % tiles);
-    (tile * base + tile.min(extra), base + usize::from(tile < extra))
-}
-
-/// `out[k * width + r] = x[r * stride + k]` for `height <= width` rows, as many k as `out` holds.
-///
-/// # Safety
-/// The CPU has `I`.
-#[inline(always)]
-pub(super) unsafe fn transpose<I: Isa>(
-    x: &[f32],
-    stride: usize,
-    height: usize,
-    out: &mut [f32],
-    width: usize,
-) {
-    let k = out.len() / width;
-    assert!(0 < height && height <= width && (height - 1) * stride + k <= x.len(), "shapes");
-    let whole = if height < 4 { 0 } else { k / 4 * 4 };
-    for kk in (0..whole).step_by(4) {
-        // The last four rows may overlap those before.
-        for r in (0..height).step_by(4).map(|r| r.min(height - 4)) {
-            // SAFETY: rows r..r+4 and columns kk..kk+4 are inside `x` and `out` (asserted).
-            unsafe {
-                let from = x.as_ptr().add(r * stride + kk);
-                I::transpose4(from, stride, out.as_mut_ptr().add(kk * width + r), width);
-            }
-        }
-    }
-    for (kk, out) in out.chunks_exact_mut(width).enumerate().skip(whole) {
-        out[..height].iter_mut().enumerate().for_each(|(r, out)| *out = x[r * stride + kk]);
-    }
-}
-
 /// One task: a panel of output columns for a range of row tiles.
 pub(crate) struct PanelTask<'a> {
     linear: &'a Linear,
@@ -375,6 +270,7 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
     let k_block = BLOCK_BYTES / size_of::<f32>() / nr;
     scratch.wide.grow(k_block.min(k) * nr);
     let acc = scratch.acc.as_mut_ptr();
+    let wide = scratch.wide.as_mut_ptr();
     let bias = linear.bias[task.panel * nr..][..nr].as_ptr();
 
     let mut k0 = 0;
@@ -382,36 +278,20 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
         let depth = k_block.min(k - k0);
         let offset = (task.panel * k + k0) * nr;
         let init = if k0 == 0 { Init::Bias(bias) } else { Init::Parked };
-        let one_tile = task.tiles.len() == 1;
-        for tile in task.tiles.clone() {
-            let (start, r) = rows.tile(tile);
+        for index in task.tiles.clone() {
+            let (start, r) = rows.tile(index);
             // SAFETY: tile `start..start+r` of the packed rows and `acc` rows start-first_row..
             // exist; the panel holds k * nr elements, of which depth * nr from k0 are used.
             unsafe {
                 let a = rows.packed.as_ptr().add(start * k + k0 * r);
                 let dst = acc.add((start - first_row) * nr);
-                match &linear.panels {
-                    Panels::F32(p) => {
-                        let b = p.as_ptr().add(offset);
-                        rows_of::<I, MR, C, false>(r, depth, a, b.cast(), init, dst);
-                    }
-                    Panels::F16(p) if one_tile => {
-                        let b = p.as_ptr().add(offset);
-                        rows_of::<I, MR, C, true>(r, depth, a, b.cast(), init, dst);
-                    }
-                    Panels::F16(p) => {
-                        let wide = scratch.wide.as_mut_ptr();
-                        if tile == task.tiles.start {
-                            let source = p.as_ptr().add(offset);
-                            for i in (0..depth * nr).step_by(I::LANES) {
-                                // The next block comes from memory while this one is computed.
-                                I::prefetch(source.wrapping_add(i + depth * nr).cast());
-                                I::store(wide.add(i), I::load_f16(source.add(i)));
-                            }
-                        }
-                        rows_of::<I, MR, C, false>(r, depth, a, wide.cast(), init, dst);
-                    }
-                }
+                let b = match &linear.panels {
+                    Panels::F32(p) => Weights::F32(p.as_ptr().add(offset)),
+                    Panels::F16(_) if index > task.tiles.start => Weights::F32(wide),
+                    Panels::F16(p) if task.tiles.len() == 1 => Weights::F16(p.as_ptr().add(offset)),
+                    Panels::F16(p) => Weights::Widen { from: p.as_ptr().add(offset), to: wide },
+                };
+                tile::<I, MR, C>(r, depth, a, b, init, dst);
             }
         }
         k0 += depth;
@@ -460,90 +340,6 @@ unsafe fn finish<I: Isa>(
                         _ => *src.add(c),
                     };
                 }
-            }
-        }
-    }
-}
-
-/// Where a tile's accumulators come from.
-#[derive(Clone, Copy)]
-pub(super) enum Init {
-    /// One value per column, the same for all rows.
-    Bias(*const f32),
-    /// Where the previous k block left them.
-    Parked,
-}
-
-/// Calls the micro-kernel of the right height; heights above MR are compiled out.
-///
-/// # Safety
-/// As for [`tile`], with `1 <= r <= MR`.
-#[inline(always)]
-pub(super) unsafe fn rows_of<I: Isa, const MR: usize, const C: usize, const F16: bool>(
-    r: usize,
-    depth: usize,
-    a: *const f32,
-    b: *const u8,
-    init: Init,
-    dst: *mut f32,
-) {
-    macro_rules! heights {
-        ($($h:literal)*) => {
-            match r {
-                // SAFETY: the caller's guarantees are those of `tile` with R = r.
-                $($h if $h <= MR => unsafe { tile::<I, $h, C, F16>(depth, a, b, init, dst) },)*
-                _ => unreachable!("tiles have 1 to {MR} rows"),
-            }
-        };
-    }
-    heights!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-}
-
-/// The micro-kernel: R rows by C vectors, one chain per lane.
-///
-/// # Safety
-/// The CPU has `I`; `a` holds `[depth][R]` floats, `b` `[depth][C * LANES]` floats (f16 if `F16`),
-/// `dst` `[R][C * LANES]` floats, a bias `C * LANES` floats.
-#[inline(always)]
-unsafe fn tile<I: Isa, const R: usize, const C: usize, const F16: bool>(
-    depth: usize,
-    a: *const f32,
-    b: *const u8,
-    init: Init,
-    dst: *mut f32,
-) {
-    let nr = C * I::LANES;
-    // SAFETY: all accesses stay inside the extents the caller guarantees.
-    unsafe {
-        let mut acc = [[I::splat(0.0); C]; R];
-        for (r, acc) in acc.iter_mut().enumerate() {
-            for (c, acc) in acc.iter_mut().enumerate() {
-                *acc = match init {
-                    Init::Bias(bias) => I::load(bias.add(c * I::LANES)),
-                    Init::Parked => I::load(dst.add(r * nr + c * I::LANES)),
-                };
-            }
-        }
-        for kk in 0..depth {
-            let w: [I::V; C] = std::array::from_fn(|c| {
-                let offset = kk * nr + c * I::LANES;
-                if F16 {
-                    I::load_f16(b.cast::<u16>().add(offset))
-                } else {
-                    I::load(b.cast::<f32>().add(offset))
-                }
-            });
-            let a = a.add(kk * R);
-            for (r, acc) in acc.iter_mut().enumerate() {
-                let x = I::splat(*a.add(r));
-                for (acc, w) in acc.iter_mut().zip(w) {
-                    *acc = I::fma(x, w, *acc);
-                }
-            }
-        }
-        for (r, acc) in acc.iter().enumerate() {
-            for (c, acc) in acc.iter().enumerate() {
-                I::store(dst.add(r * nr + c * I::LANES), *acc);
             }
         }
     }

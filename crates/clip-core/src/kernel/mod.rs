@@ -28,10 +28,12 @@ mod isa;
 mod linear;
 mod norm;
 mod par;
+mod rows;
 #[cfg_attr(not(test), allow(dead_code))] // only for machines without a fused instruction
 mod soft_fma;
 #[cfg(test)]
 mod tests;
+mod tile;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 #[cfg(target_arch = "x86_64")]
@@ -39,8 +41,9 @@ mod x86;
 
 pub(crate) use attention::{Heads, Span, attention};
 pub(crate) use buffer::Aligned;
-pub(crate) use linear::{Epilogue, Layer, Linear, Rows, forward, to_f16};
+pub(crate) use linear::{Epilogue, Layer, Linear, forward, to_f16};
 pub(crate) use par::{for_each, in_pool};
+pub(crate) use rows::Rows;
 
 use attention::HeadTask;
 use buffer::Shared;
@@ -208,6 +211,8 @@ pub(crate) struct Kernels {
     path: Path,
     /// Rows of the register tile.
     rows: usize,
+    /// Rows that are one tile if there are no more: the weights pass once.
+    alone: usize,
     /// Columns of the register tile, the width of a weight panel.
     columns: usize,
     halves: Halves,
@@ -341,20 +346,20 @@ unsafe fn functions<I: isa::Isa>(x: &mut [f32], function: Function) {
 
 /// Monomorphic entry points of one instruction set, compiled with its features, and their table.
 macro_rules! path {
-    ($table:ident, $module:ident, $path:expr, $isa:ty, rows $rows:literal, vectors $vectors:literal,
-     f16 $f16:ident $(, features $features:literal)?) => {
+    ($table:ident, $module:ident, $path:expr, $isa:ty, rows $rows:literal, alone $alone:literal,
+     vectors $vectors:literal, f16 $f16:ident $(, features $features:literal)?) => {
         mod $module {
             use super::*;
 
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn panel(task: &PanelTask, scratch: &mut Scratch) {
                 // SAFETY: the table's reader guarantees the instruction set and the task.
-                unsafe { linear::panel::<$isa, $rows, $vectors>(task, scratch) }
+                unsafe { linear::panel::<$isa, $alone, $vectors>(task, scratch) }
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn head(task: &HeadTask, scratch: &mut Scratch) {
                 // SAFETY: the table's reader guarantees the instruction set and the task.
-                unsafe { attention::head::<$isa, $rows, $vectors>(task, scratch) }
+                unsafe { attention::head::<$isa, $alone, $vectors>(task, scratch) }
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn transpose(
@@ -365,7 +370,7 @@ macro_rules! path {
                 width: usize,
             ) {
                 // SAFETY: the table's reader guarantees the instruction set.
-                unsafe { linear::transpose::<$isa>(x, stride, height, out, width) }
+                unsafe { rows::transpose::<$isa>(x, stride, height, out, width) }
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
@@ -397,6 +402,7 @@ macro_rules! path {
         static $table: Kernels = Kernels {
             path: $path,
             rows: $rows,
+            alone: $alone,
             columns: $vectors * <$isa as isa::Isa>::LANES,
             halves: Halves::$f16,
             panel: $module::panel,
@@ -414,20 +420,20 @@ macro_rules! path {
     };
 }
 
-path!(SCALAR, scalar_entry, Path::Scalar, isa::Scalar, rows 4, vectors 4, f16 Never);
+path!(SCALAR, scalar_entry, Path::Scalar, isa::Scalar, rows 4, alone 4, vectors 4, f16 Never);
 #[cfg(target_arch = "x86_64")]
-path!(SSE2, sse2_entry, Path::Sse2, x86::Sse2, rows 4, vectors 2, f16 Never);
+path!(SSE2, sse2_entry, Path::Sse2, x86::Sse2, rows 4, alone 4, vectors 2, f16 Never);
 #[cfg(target_arch = "x86_64")]
-path!(AVX2, avx2_entry, Path::Avx2, x86::Avx2, rows 6, vectors 2, f16 Always,
+path!(AVX2, avx2_entry, Path::Avx2, x86::Avx2, rows 6, alone 6, vectors 2, f16 Always,
       features "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
-path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, vectors 2, f16 Always,
-      features "avx2,fma,f16c,avx512f");
+path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, alone 14, vectors 2,
+      f16 Always, features "avx2,fma,f16c,avx512f");
 #[cfg(target_arch = "aarch64")]
-path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, vectors 2, f16 Never);
+path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, alone 8, vectors 2, f16 Never);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(feature = "relaxed-simd")))]
-path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, vectors 2,
-      f16 Vision);
+path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, alone 4,
+      vectors 2, f16 Vision);
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
-path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 4, vectors 2,
-      f16 Vision, features "relaxed-simd");
+path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 5, alone 6,
+      vectors 2, f16 Vision, features "relaxed-simd");

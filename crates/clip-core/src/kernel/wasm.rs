@@ -10,6 +10,7 @@ use super::isa::Isa;
 macro_rules! shared_operations {
     () => {
         type V = v128;
+        type Widen = (v128, v128);
         const LANES: usize = 4;
 
         #[inline(always)]
@@ -22,15 +23,21 @@ macro_rules! shared_operations {
             // SAFETY: the caller guarantees 4 writable floats; wasm stores need no alignment.
             unsafe { v128_store(p.cast(), v) }
         }
+        /// Behind `black_box`: engines make a constant anew wherever it is used, also in a loop.
+        #[inline(always)]
+        unsafe fn widen() -> (v128, v128) {
+            let mask = std::hint::black_box(0x8fff_e000_u32 as i32);
+            let scale = std::hint::black_box(f32::from_bits((127 + 112) << 23));
+            (i32x4_splat(mask), f32x4_splat(scale))
+        }
         /// No instruction for it: mantissa and exponent move into place, and a factor makes good for
         /// the other bias. Exact for all that is finite, as weights are (checked when loaded).
         #[inline(always)]
-        unsafe fn load_f16(p: *const u16) -> v128 {
+        unsafe fn load_f16(p: *const u16, (mask, scale): (v128, v128)) -> v128 {
             // SAFETY: the caller guarantees 4 readable halves; wasm loads need no alignment.
             let halves = i32x4_extend_low_i16x8(unsafe { v128_load64_zero(p.cast()) });
             // The sign was extended: it is in the top bit already.
-            let bits = v128_and(i32x4_shl(halves, 13), i32x4_splat(0x8fff_e000_u32 as i32));
-            f32x4_mul(bits, f32x4_splat(f32::from_bits((127 + 112) << 23)))
+            f32x4_mul(v128_and(i32x4_shl(halves, 13), mask), scale)
         }
         #[inline(always)]
         unsafe fn splat(x: f32) -> v128 {

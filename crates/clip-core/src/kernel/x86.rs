@@ -23,8 +23,11 @@ pub(crate) struct Avx512;
 
 impl Isa for Avx512 {
     type V = __m512;
+    type Widen = ();
     const LANES: usize = 16;
 
+    #[inline(always)]
+    unsafe fn widen() {}
     #[inline(always)]
     unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
         // SAFETY: the caller's guarantees are the same.
@@ -90,7 +93,7 @@ impl Isa for Avx512 {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
-    unsafe fn load_f16(p: *const u16) -> Self::V {
+    unsafe fn load_f16(p: *const u16, _widen: ()) -> Self::V {
         // SAFETY: the caller guarantees AVX-512F and 16 readable f16 values.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
     }
@@ -101,8 +104,11 @@ pub(crate) struct Avx2;
 
 impl Isa for Avx2 {
     type V = __m256;
+    type Widen = ();
     const LANES: usize = 8;
 
+    #[inline(always)]
+    unsafe fn widen() {}
     #[inline(always)]
     unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
         // SAFETY: the caller's guarantees are the same.
@@ -168,7 +174,7 @@ impl Isa for Avx2 {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
-    unsafe fn load_f16(p: *const u16) -> Self::V {
+    unsafe fn load_f16(p: *const u16, _widen: ()) -> Self::V {
         // SAFETY: the caller guarantees F16C and 8 readable f16 values.
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.cast())) }
     }
@@ -213,8 +219,11 @@ unsafe fn exact(a: __m128, b: __m128, c: __m128) -> __m128 {
 
 impl Isa for Sse2 {
     type V = __m128;
+    type Widen = ();
     const LANES: usize = 4;
 
+    #[inline(always)]
+    unsafe fn widen() {}
     #[inline(always)]
     unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
         // SAFETY: the caller's guarantees are the same.

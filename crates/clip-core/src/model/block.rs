@@ -40,6 +40,36 @@ pub(super) struct Sequence {
     pub(super) len: usize,
     /// Row (in the sequence) that the tower pools.
     pub(super) pooled: usize,
+    /// Whether the sequence goes on from the block's [`Prefix`].
+    pub(super) prefixed: bool,
+}
+
+/// Keys and values of a first token that came before: in causal attention they depend on nothing
+/// after it.
+#[derive(Debug)]
+pub(super) struct Prefix {
+    k: Vec<f32>,
+    v: Vec<f32>,
+}
+
+impl Prefix {
+    /// What a block has just computed for a batch of that one token.
+    pub(super) fn of(work: &Workspace, hidden: usize) -> Self {
+        Prefix { k: work.k[..hidden].to_vec(), v: work.v[..hidden].to_vec() }
+    }
+}
+
+/// Makes room in front of each prefixed sequence of `rows` (width `d`), and puts `prefix` there.
+fn insert(prefix: &[f32], sequences: &[Sequence], d: usize, rows: &mut [f32]) {
+    let mut before = sequences.iter().filter(|s| s.prefixed).count();
+    for s in sequences.iter().rev() {
+        // From the last to the first, so that no row is overwritten before it has moved.
+        rows.copy_within(s.start * d..(s.start + s.len) * d, (s.start + before) * d);
+        if s.prefixed {
+            before -= 1;
+            rows[(s.start + before) * d..][..d].copy_from_slice(prefix);
+        }
+    }
 }
 
 /// Buffers that live through all layers, so that no layer allocates.
@@ -57,19 +87,29 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    pub(super) fn new(rows: usize, shape: &Shape) -> Self {
+    /// For `rows` rows, of `sequences` sequences.
+    pub(super) fn new(rows: usize, sequences: usize, shape: &Shape) -> Self {
         let hidden = || Aligned::zeroed(rows * shape.hidden);
+        let keys = || Aligned::zeroed((rows + sequences) * shape.hidden);
         Workspace {
             x: hidden(),
             next: hidden(),
             q: hidden(),
-            k: hidden(),
-            v: hidden(),
+            k: keys(),
+            v: keys(),
             context: hidden(),
             inner: Aligned::zeroed(rows * shape.intermediate),
             rows: Rows::empty(),
         }
     }
+}
+
+/// Which keys a token sees.
+#[derive(Clone, Copy)]
+pub(super) enum Attention<'a> {
+    Full,
+    /// Those up to itself, after the prefix if its sequence is prefixed.
+    Causal(Option<&'a Prefix>),
 }
 
 impl Block {
@@ -99,9 +139,13 @@ impl Block {
         kernels: &Kernels,
         work: &mut Workspace,
         sequences: &[Sequence],
-        causal: bool,
+        sees: Attention,
         pooled_only: bool,
     ) {
+        let (causal, prefix) = match sees {
+            Attention::Full => (false, None),
+            Attention::Causal(prefix) => (true, prefix),
+        };
         let d = self.q.n;
         let all: usize = sequences.iter().map(|s| s.len).sum();
         let Workspace { x, next, q, k, v, context, inner, rows } = work;
@@ -126,12 +170,21 @@ impl Block {
             forward(kernels, rows, layers);
             all
         };
-        let spans = sequences.iter().enumerate().map(|(i, s)| match pooled_only {
-            true => {
-                let keys = if causal { s.pooled + 1 } else { s.len };
-                Span { query_row: i, queries: 1, key_row: s.start, keys }
+        if let Some(prefix) = prefix {
+            insert(&prefix.k, sequences, d, k);
+            insert(&prefix.v, sequences, d, v);
+        }
+        let mut before = 0;
+        let spans = sequences.iter().enumerate().map(|(i, s)| {
+            let (key_row, extra) = (s.start + before, usize::from(s.prefixed));
+            before += extra;
+            match pooled_only {
+                true => {
+                    let keys = extra + if causal { s.pooled + 1 } else { s.len };
+                    Span { query_row: i, queries: 1, key_row, keys }
+                }
+                false => Span { query_row: s.start, queries: s.len, key_row, keys: extra + s.len },
             }
-            false => Span { query_row: s.start, queries: s.len, key_row: s.start, keys: s.len },
         });
         let heads = Heads { count: self.heads, width: d, causal };
         attention(kernels, &heads, [&*q, &*k, &*v], &spans.collect::<Vec<_>>(), context);

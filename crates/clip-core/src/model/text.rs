@@ -1,8 +1,10 @@
 //! `CLIPTextModelWithProjection`: token ids to the projected end-of-text state.
 
+use std::sync::OnceLock;
+
 use super::{
     CHUNK_ROWS, Loader, Source, Tracer,
-    block::{Block, Sequence, Shape, Workspace},
+    block::{Attention, Block, Prefix, Sequence, Shape, Workspace},
     table::Table,
     vision::project,
 };
@@ -21,6 +23,14 @@ pub(crate) struct TextTower {
     blocks: Vec<Block>,
     final_norm: LayerNorm,
     projection: Linear,
+    first: OnceLock<First>,
+}
+
+/// The token that all texts begin with, and what each block made of it: computed once.
+#[derive(Debug)]
+struct First {
+    id: u32,
+    prefixes: Vec<Prefix>,
 }
 
 impl TextTower {
@@ -48,6 +58,7 @@ impl TextTower {
             final_norm: loader.layer_norm(&name("final_layer_norm"), t.layer_norm_eps)?,
             projection: loader.matrix("text_projection.weight", config.projection_dim, d, None)?,
             config: config.clone(),
+            first: OnceLock::new(),
         })
     }
 
@@ -88,18 +99,21 @@ impl TextTower {
 
     fn chunk(&self, batch: &[&[u32]], mut trace: Tracer, out: &mut Vec<Vec<f32>>) {
         let d = self.config.text.hidden_size;
+        // A trace shows every row.
+        let first = if trace.is_some() { None } else { self.first(batch) };
         let mut sequences = Vec::with_capacity(batch.len());
         let mut all = 0;
         for ids in batch {
-            sequences.push(Sequence { start: all, len: ids.len(), pooled: ids.len() - 1 });
-            all += ids.len();
+            let prefixed = ids.len() > 1 && first.is_some_and(|first| first.id == ids[0]);
+            let len = ids.len() - usize::from(prefixed);
+            sequences.push(Sequence { start: all, len, pooled: len - 1, prefixed });
+            all += len;
         }
-        let mut work = Workspace::new(all, &shape(&self.config));
+        let mut work = Workspace::new(all, batch.len(), &shape(&self.config));
         for (sequence, ids) in sequences.iter().zip(batch) {
-            for (position, &id) in ids.iter().enumerate() {
-                let x = &mut work.x[(sequence.start + position) * d..][..d];
-                x.copy_from_slice(&self.positions[position * d..][..d]);
-                self.tokens.add_row(id as usize, x);
+            let rows = ids.iter().enumerate().skip(ids.len() - sequence.len);
+            for ((position, &id), row) in rows.zip(sequence.start..) {
+                self.embed(position, id, &mut work.x[row * d..][..d]);
             }
         }
         if let Some(trace) = trace.as_deref_mut() {
@@ -108,7 +122,8 @@ impl TextTower {
         let mut rows = all;
         for (i, block) in self.blocks.iter().enumerate() {
             let last = i + 1 == self.blocks.len();
-            block.forward(self.kernels, &mut work, &sequences, true, last);
+            let sees = Attention::Causal(first.map(|first| &first.prefixes[i]));
+            block.forward(self.kernels, &mut work, &sequences, sees, last);
             rows = if last { batch.len() } else { rows };
             if let Some(trace) = trace.as_deref_mut() {
                 trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
@@ -116,6 +131,31 @@ impl TextTower {
         }
         let pooled = &work.x[..batch.len() * d];
         project(self.kernels, &self.final_norm, &self.projection, pooled, out);
+    }
+
+    /// `x` = the embedding of token `id` at `position`.
+    fn embed(&self, position: usize, id: u32, x: &mut [f32]) {
+        x.copy_from_slice(&self.positions[position * x.len()..][..x.len()]);
+        self.tokens.add_row(id as usize, x);
+    }
+
+    /// The states of the first token, computed with the first text of more than one token.
+    fn first(&self, batch: &[&[u32]]) -> Option<&First> {
+        if self.first.get().is_none() {
+            let id = batch.iter().find(|ids| ids.len() > 1)?[0];
+            let d = self.config.text.hidden_size;
+            let mut work = Workspace::new(1, 1, &shape(&self.config));
+            self.embed(0, id, &mut work.x[..d]);
+            let alone = [Sequence { start: 0, len: 1, pooled: 0, prefixed: false }];
+            let prefixes = self.blocks.iter().map(|block| {
+                block.forward(self.kernels, &mut work, &alone, Attention::Causal(None), false);
+                Prefix::of(&work, d)
+            });
+            // Another thread may have been faster; its states have the same bits. (`get_or_init`
+            // could deadlock: a waiting pool thread may be handed a task that waits, too.)
+            let _ = self.first.set(First { id, prefixes: prefixes.collect() });
+        }
+        self.first.get()
     }
 }
 

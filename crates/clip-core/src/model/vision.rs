@@ -2,7 +2,7 @@
 
 use super::{
     CHUNK_ROWS, Loader, Tracer,
-    block::{Block, Sequence, Shape, Workspace},
+    block::{Attention, Block, Sequence, Shape, Workspace},
 };
 use crate::{
     config::ClipConfig,
@@ -63,7 +63,7 @@ impl VisionTower {
     fn run(&self, batch: &[&PixelValues], mut trace: Tracer) -> Vec<Vec<f32>> {
         let per_image = self.config.vision.positions();
         let chunk = (CHUNK_ROWS / per_image).clamp(1, batch.len().max(1));
-        let mut work = Workspace::new(chunk * per_image, &shape(&self.config));
+        let mut work = Workspace::new(chunk * per_image, 0, &shape(&self.config));
         let mut out = Vec::with_capacity(batch.len());
         for images in batch.chunks(chunk) {
             self.chunk(images, &mut work, trace.as_deref_mut(), &mut out);
@@ -86,13 +86,13 @@ impl VisionTower {
             trace.f32("embeddings", &[all, d], &work.x[..all * d]);
         }
         let sequences: Vec<_> = (0..images.len())
-            .map(|i| Sequence { start: i * per_image, len: per_image, pooled: 0 })
+            .map(|i| Sequence { start: i * per_image, len: per_image, pooled: 0, prefixed: false })
             .collect();
         let mut rows = all;
         for (i, block) in self.blocks.iter().enumerate() {
             // Only the class token is read after the last block.
             let last = i + 1 == self.blocks.len();
-            block.forward(self.kernels, work, &sequences, false, last);
+            block.forward(self.kernels, work, &sequences, Attention::Full, last);
             rows = if last { images.len() } else { rows };
             if let Some(trace) = trace.as_deref_mut() {
                 trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
