@@ -4,19 +4,21 @@
 // the same synthetic ViT-B/32, each in a page of its own, taking turns. FOLDER is target/web, with
 // the ONNX files of export.py in FOLDER/onnx.
 
-import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
 import { launchChromium } from "../test/browsers.mjs";
 import { root, web } from "../test/compare.mjs";
+import { lastBrowser, memory } from "../test/memory.mjs";
 import { serve } from "../test/server.mjs";
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: "string", default: "7" } }, allowPositionals: true,
 });
 const rounds = Number(values.rounds);
+/** A load takes seconds, and a fresh browser. */
+const LOADS = 3;
 const folder = path.resolve(positionals[0]);
 const modules = path.join(web, "bench/node_modules");
 // transformers.js may bring a runtime of its own version.
@@ -40,33 +42,15 @@ const server = await serve(
   { isolated: true, csp: false },
 );
 
-/** Peak resident memory (MB) of the largest renderer below process `parent`. */
-function peak(parent) {
-  const children = new Map();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, "utf8");
-      const ppid = /^PPid:\s+(\d+)/m.exec(status)[1];
-      const renderer = readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--type=renderer");
-      const mb = renderer ? Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1000 : 0;
-      children.set(ppid, [...(children.get(ppid) ?? []), { pid, mb }]);
-    } catch {
-      // it has ended
-    }
-  }
-  const below = (pid) => (children.get(String(pid)) ?? []).flatMap((c) => [c.mb, ...below(c.pid)]);
-  return Math.max(0, ...below(parent));
-}
-
 async function open(peer, tower, threads) {
   const browser = await launchChromium();
-  const pid = Number(execFileSync("pgrep", ["-n", "-P", String(process.pid), "-f", "chrom"], { encoding: "utf8" }));
+  const pid = lastBrowser();
   const page = await browser.newPage();
   page.on("pageerror", (error) => console.error(`${peer}: ${error}`));
   await page.goto(`${server.origin}/bench/page.html`);
   await page.waitForFunction(() => document.title === "ready");
   const load = await page.evaluate((a) => window.start(...a), [peer, tower, threads]);
-  return { peer, load, once: (kind) => page.evaluate((k) => window.once(k), kind), peak: () => peak(pid), close: () => browser.close() };
+  return { peer, load, once: (kind) => page.evaluate((k) => window.once(k), kind), peak: () => memory(pid).peak, close: () => browser.close() };
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -74,8 +58,17 @@ const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length /
 const rows = [];
 
 async function compare(tower, threads, peers, kinds) {
+  const loads = peers.map(() => []);
+  for (let round = 1; threads === 1 && round < LOADS; round += 1) {
+    for (const [i, peer] of peers.entries()) {
+      const page = await open(peer, tower, threads);
+      loads[i].push(page.load / 1000);
+      await page.close();
+    }
+  }
   const pages = [];
   for (const peer of peers) pages.push(await open(peer, tower, threads));
+  pages.forEach((page, i) => loads[i].push(page.load / 1000));
   const note = `${threads} thread${threads > 1 ? "s" : ""}`;
   for (const [kind, name] of kinds) {
     const times = pages.map(() => []);
@@ -90,7 +83,7 @@ async function compare(tower, threads, peers, kinds) {
     rows.push({ name: `${name}, ${note}, ms`, cells: pages.map((p, i) => [p.peer, times[i]]) });
   }
   if (threads === 1) {
-    rows.push({ name: `load of the ${tower} tower to ready, s`, cells: pages.map((p) => [p.peer, [p.load / 1000]]) });
+    rows.push({ name: `load of the ${tower} tower to ready, s`, cells: pages.map((p, i) => [p.peer, loads[i]]) });
     rows.push({ name: `peak memory, ${tower}, MB`, cells: pages.map((p) => [p.peer, [p.peak()]]) });
   }
   for (const page of pages) await page.close();
@@ -103,7 +96,7 @@ await compare("vision", 2, peers, [["tower", "image tower"], ["image", "image qu
 server.close();
 
 const columns = [...peers, "onnxruntime-web int8"];
-console.log(`\nMedian/minimum of ${rounds} rounds (and multiple of our median), synthetic ViT-B/32\n`);
+console.log(`\nMedian/minimum of ${rounds} rounds, ${LOADS} for loads (and multiple of our median), synthetic ViT-B/32\n`);
 console.log(`| | ${columns.join(" | ")} |\n|---|${columns.map(() => "---:|").join("")}`);
 for (const { name, cells } of rows) {
   const found = new Map(cells.filter(([, times]) => times.length > 0));

@@ -80,10 +80,11 @@ export interface Engine {
 
 /**
  * The fastest module that this engine runs: relaxed SIMD where it is known and a probe shows that
- * its multiply-add rounds once; threads where memory can be shared.
+ * its multiply-add rounds once; threads where memory can be shared. `bytes` is what the weights may
+ * take.
  */
 export async function startEngine(
-  wanted: { threads: number; kernel: "auto" | "fallback"; bytes: number },
+  wanted: { threads: number; kernel: "auto" | "fallback"; bytes: Promise<number> },
   spawn: () => Promise<WorkerPort>,
 ): Promise<Engine> {
   if (!WebAssembly.validate(SIMD_PROBE)) {
@@ -112,7 +113,7 @@ export async function startEngine(
 async function start(
   relaxed: boolean,
   threads: number,
-  bytes: number,
+  bytes: Promise<number>,
   spawn: () => Promise<WorkerPort>,
 ): Promise<Engine> {
   if (threads === 1) {
@@ -121,7 +122,7 @@ async function start(
   }
   const module = await compile(relaxed ? FILES.relaxedThreads() : FILES.fallbackThreads());
   // Reserves addresses, not memory.
-  const maximum = Math.min(65536, Math.ceil((bytes + ROOM) / PAGE));
+  const maximum = Math.min(65536, Math.ceil(((await bytes) + ROOM) / PAGE));
   const memory = new WebAssembly.Memory({ initial: 64, maximum, shared: true });
   const wasm = await Wasm.instantiate(module, memory);
   const engine = { wasm, kernel: kernel(wasm), threads };

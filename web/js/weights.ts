@@ -22,14 +22,18 @@ interface Callbacks {
   onProgress(progress: Progress): void;
   onWarning(warning: ClipError): void;
   /** SHA-256 where the platform has none (pages that are not served over https). */
-  digest(bytes: Uint8Array): string;
+  digest(bytes: Uint8Array): Promise<string>;
 }
 
-type Use = (index: number, chunk: Uint8Array) => void;
+type Use = (index: number, chunk: Uint8Array) => void | Promise<void>;
+
+/** Requests at a time, where the order of the answers does not matter. */
+const LANES = 6;
 
 /** One packed model: its manifest, and chunks on demand. */
 export class Weights {
   private progress: Progress = { loaded: 0, total: 0, network: 0 };
+  private writing: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly manifest: Manifest,
@@ -74,38 +78,65 @@ export class Weights {
   }
 
   /** All chunks of `part`, in order. A second tab waits here, and then finds them in the store. */
-  async all(part: Part, signal: AbortSignal, use: (chunk: Uint8Array) => void): Promise<void> {
-    await this.some(part, part.sha256.map((_, i) => i), signal, (_, chunk) => use(chunk));
-  }
-
-  /** The chunks `indices` (ascending) of `part`. */
-  async some(
-    part: Part,
-    indices: number[],
-    signal: AbortSignal,
-    use: Use,
-  ): Promise<void> {
+  async all(part: Part, signal: AbortSignal, use: Use): Promise<void> {
     await locked(this.host.url(part.file), signal, async () => {
       // One buffer for all chunks: a new one for each would be garbage of the part's size.
       const buffer = new Uint8Array(part.chunk);
-      for (let i = 0; i < indices.length; ) {
-        signal.throwIfAborted();
-        const index = indices[i]!;
-        const kept = await this.kept(part, index, buffer);
-        if (kept) {
-          this.count(kept.length, 0);
-          use(index, kept);
-          i += 1;
+      const end = part.sha256.length;
+      for (let index = 0; index < end; ) {
+        if (await this.useKept(part, index, buffer, signal, use)) {
+          index += 1;
           continue;
         }
         // One request for the run of neighbours that are not here either.
-        let next = i + 1;
-        while (next < indices.length && indices[next] === indices[next - 1]! + 1
-          && !(await this.has(part, indices[next]!, buffer))) next += 1;
-        await this.fetchRun(part, index, indices[next - 1]!, buffer, signal, use);
-        i = next;
+        let next = index + 1;
+        while (next < end && !(await this.has(part, next))) next += 1;
+        await this.fetchRun(part, index, next - 1, signal, use);
+        index = next;
       }
     });
+  }
+
+  /**
+   * The chunks `indices` (ascending) of `part`, in any order: those of a text lie apart, and one
+   * round trip after the other would add up.
+   */
+  async some(part: Part, indices: number[], signal: AbortSignal, use: Use): Promise<void> {
+    await locked(this.host.url(part.file), signal, async () => {
+      const buffer = new Uint8Array(part.chunk);
+      const runs: [first: number, last: number][] = [];
+      for (const index of indices) {
+        if (await this.useKept(part, index, buffer, signal, use)) continue;
+        const run = runs.at(-1);
+        if (run?.[1] === index - 1) run[1] = index;
+        else runs.push([index, index]);
+      }
+      // A host that ignores ranges sends the whole file each time: then all of it in one go.
+      if (this.host.ranges === undefined && runs.length > 1) await this.fetchRun(part, ...runs.shift()!, signal, use);
+      if (this.host.ranges === false && runs.length > 1) runs.splice(0, runs.length, [runs[0]![0], runs.at(-1)![1]]);
+      const lane = async () => {
+        for (let run; (run = runs.shift()); ) await this.fetchRun(part, ...run, signal, use);
+      };
+      // All have ended before the lock is given back.
+      const lanes = await Promise.allSettled(Array.from({ length: Math.min(LANES, runs.length) }, lane));
+      for (const { status, ...end } of lanes) if (status === "rejected") throw (end as PromiseRejectedResult).reason;
+    });
+  }
+
+  /** Uses a chunk that is in the store. */
+  private async useKept(
+    part: Part,
+    index: number,
+    buffer: Uint8Array,
+    signal: AbortSignal,
+    use: Use,
+  ): Promise<boolean> {
+    signal.throwIfAborted();
+    const kept = await this.kept(part, index, buffer);
+    if (!kept) return false;
+    this.count(kept.length, 0);
+    await use(index, kept);
+    return true;
   }
 
   private async kept(part: Part, index: number, buffer: Uint8Array): Promise<Uint8Array | undefined> {
@@ -119,11 +150,9 @@ export class Weights {
     }
   }
 
-  private async has(part: Part, index: number, buffer: Uint8Array): Promise<boolean> {
+  private async has(part: Part, index: number): Promise<boolean> {
     const [start, length] = range(part, index);
     try {
-      // A hole in a file of single blocks looks like a chunk, so only its bytes can tell.
-      if ("rows" in part) return (await this.kept(part, index, buffer)) !== undefined;
       return (await this.store?.has(part.file, start, length)) ?? false;
     } catch {
       return false;
@@ -134,7 +163,6 @@ export class Weights {
     part: Part,
     first: number,
     last: number,
-    buffer: Uint8Array,
     signal: AbortSignal,
     use: Use,
   ): Promise<void> {
@@ -142,7 +170,7 @@ export class Weights {
     const [lastStart, lastLength] = range(part, last);
     // Two chunks at a time: while the digest of one is computed (on a thread of the platform's), the
     // next one arrives.
-    const buffers = [buffer, new Uint8Array(first < last ? part.chunk : 0)];
+    const buffers = Array.from({ length: Math.min(2, last - first + 1) }, () => new Uint8Array(part.chunk));
     let taken = Promise.resolve();
     let index = first;
     let filled = 0;
@@ -180,18 +208,22 @@ export class Weights {
       );
     }
     const [at] = range(part, index);
-    use(index, chunk);
+    await use(index, chunk);
     await this.keep((store) => store.put(part.file, at, chunk));
   }
 
   /** Keeps what has arrived; where that fails, the model works all the same. */
-  private async keep(write: (store: Store) => Promise<void>): Promise<void> {
-    try {
-      if (this.store) await write(this.store);
-    } catch (error) {
-      this.store = undefined;
-      this.callbacks.onWarning(notKept(KEPT, reason(error), (error as Error).name));
-    }
+  private keep(write: (store: Store) => Promise<void>): Promise<void> {
+    // One after the other: a file in OPFS has one writer.
+    this.writing = this.writing.then(async () => {
+      try {
+        if (this.store) await write(this.store);
+      } catch (error) {
+        this.store = undefined;
+        this.callbacks.onWarning(notKept(KEPT, reason(error), (error as Error).name));
+      }
+    });
+    return this.writing;
   }
 
   private count(loaded: number, network: number): void {

@@ -29,52 +29,51 @@ class Model {
     signal: AbortSignal,
     report: Report,
   ): Promise<Model> {
-    let engine: Engine | undefined;
+    const towers = options.towers;
+    // One token of text takes one pass over the weights: threads would wait for memory.
+    const threads = options.threads ?? (towers === "text" ? 1 : Math.min(4, await processors()));
+    let known: (manifest: Manifest) => void = () => undefined;
+    const bytes = new Promise<Manifest>((resolve) => (known = resolve)).then(bytesOf(towers));
+    // The module is compiled while the manifest is on its way.
+    const starting = startEngine(
+      { threads: Math.max(1, Math.min(MAX_THREADS, threads)), kernel: options.kernel, bytes },
+      spawn,
+    );
+    // Whoever awaits it sees its failure; until then it is no unhandled one.
+    starting.catch(() => undefined);
     const weights = await Weights.open(
       options.model,
       options.cache,
       {
         onProgress: (progress) => report({ progress }),
         onWarning: (warning) => report({ warning: failure(warning) }),
-        digest: (bytes) => {
-          if (!engine) throw new ClipError("internal", "no engine");
-          return new TextDecoder().decode(engine.wasm.call("sha256", bytes));
-        },
+        digest: async (bytes) => new TextDecoder().decode((await starting).wasm.call("sha256", bytes)),
       },
       signal,
     );
     const { manifest } = weights;
+    known(manifest);
     const { text, vision, tokens } = manifest.parts;
-    const towers = options.towers;
     const parts = [...(towers === "vision" ? [] : [text]), ...(towers === "text" ? [] : [vision])];
     const whole = towers !== "vision" && options.tokens === "whole";
     weights.expect(whole ? [...parts, tokens] : parts);
-    // One token of text takes one pass over the weights: threads would wait for memory.
-    const threads = options.threads ?? (towers === "text" ? 1 : Math.min(4, await processors()));
-    const files = [...parts, ...(towers === "vision" ? [] : [tokens])];
-    engine = await startEngine(
-      {
-        threads: Math.max(1, Math.min(MAX_THREADS, threads)),
-        kernel: options.kernel,
-        // Values may lie in the files at half their size.
-        bytes: 2 * files.reduce((sum, part) => sum + part.size, 0),
-      },
-      spawn,
-    );
-    const { wasm } = engine;
     const images = towers === "text" ? undefined : startImages(manifest, options.profile);
-    // Whoever awaits it sees its failure; until then it is no unhandled one.
     images?.catch(() => undefined);
-    wasm.call("begin", JSON.stringify({
-      config: manifest.config,
-      towers,
-      weights: manifest.weights,
-      token_rows: towers === "vision" ? null : tokens.rows,
-    }));
+    const begun = starting.then((engine) => {
+      engine.wasm.call("begin", JSON.stringify({
+        config: manifest.config,
+        towers,
+        weights: manifest.weights,
+        token_rows: towers === "vision" ? null : tokens.rows,
+      }));
+      return engine;
+    });
+    begun.catch(() => undefined);
     for (const part of parts) {
-      await weights.all(part, signal, (chunk) => void wasm.call("push", chunk));
+      await weights.all(part, signal, async (_, chunk) => void (await begun).wasm.call("push", chunk));
     }
-    wasm.call("finish", undefined);
+    const engine = await begun;
+    engine.wasm.call("finish", undefined);
     const model = new Model(engine, weights, options, images);
     if (whole) await model.fillTokens(signal);
     await images;
@@ -183,6 +182,12 @@ class Model {
     }
   }
 }
+
+/** Bytes that the weights may take: values may lie in the files at half their size. */
+const bytesOf = (towers: WorkerOptions["towers"]) => ({ parts: { text, vision, tokens } }: Manifest): number => {
+  const files = [...(towers === "vision" ? [] : [text, tokens]), ...(towers === "text" ? [] : [vision])];
+  return 2 * files.reduce((sum, part) => sum + part.size, 0);
+};
 
 async function startImages(manifest: Manifest, profile: string): Promise<Wasm> {
   const wasm = await startDecoders();

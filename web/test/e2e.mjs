@@ -8,6 +8,7 @@ import path from "node:path";
 
 import { launchChromium } from "./browsers.mjs";
 import { expectations, root, web } from "./compare.mjs";
+import { lastBrowser, memory } from "./memory.mjs";
 import { report } from "./report.mjs";
 import { serve } from "./server.mjs";
 
@@ -94,6 +95,28 @@ const tests = {
       assert.deepEqual(loaded, loaded.toSorted((a, b) => a - b));
       assert.ok(seen.progress.some((p) => p.loaded === textPart.size && p.total === textPart.size));
     });
+  },
+  async "loading takes a tower's f32 size and 64 MB at most"() {
+    const { parts } = JSON.parse(await readFile(path.join(folder, "packed/vit_b_32/manifest.json"), "utf8"));
+    for (const tower of ["text", "vision"]) {
+      const own = await launchChromium();
+      const pid = lastBrowser();
+      try {
+        const page = await own.newPage();
+        await page.goto(`${plain.origin}/test/page.html`);
+        await page.waitForFunction(() => document.title === "ready");
+        const before = memory(pid).now;
+        const seen = await query(page, { model: "/models/vit_b_32/", towers: tower, text: undefined, keep: true });
+        assert.equal(seen.error, undefined);
+        const { peak, now } = memory(pid);
+        // The files hold f16.
+        const limit = (2 * parts[tower].size) / 1e6 + 64;
+        assert.ok(peak - before <= limit, `${tower}: ${peak - before} MB more, and not ${limit}`);
+        assert.ok(now - before > parts[tower].size / 1e6, "what was measured is not the page with the model");
+      } finally {
+        await own.close();
+      }
+    }
   },
   async "second load works offline"() {
     await visit(plain, async (page, { context }) => {

@@ -211,16 +211,27 @@ impl Tensor<'_> {
     /// Names the first one that is not.
     pub(crate) fn check_finite(&self) -> Result<(), WeightsError> {
         // The exponent is all ones; its bits lie in the last two bytes.
-        let ones: u16 = if self.dtype == Dtype::F16 { 0x7c00 } else { 0x7f80 };
-        let size = self.size();
-        let high = |b: &[u8]| u16::from_le_bytes([b[size - 2], b[size - 1]]) & ones;
-        match self.data.chunks_exact(size).position(|b| high(b) == ones) {
+        let (ones, size): (u16, _) =
+            if self.dtype == Dtype::F16 { (0x7c00, 2) } else { (0x7f80, self.size()) };
+        let bad = |high: [u8; 2]| u16::from_le_bytes(high) & ones == ones;
+        // Without early exit inside a chunk: looks at whole vectors.
+        let found = |chunk: &[u8]| match size {
+            2 => chunk.as_chunks::<2>().0.iter().fold(false, |any, &b| any | bad(b)),
+            _ => chunk.as_chunks::<4>().0.iter().fold(false, |any, b| any | bad([b[2], b[3]])),
+        };
+        const VALUES: usize = 4096;
+        let Some(chunk) = self.data.chunks(VALUES * size).position(found) else {
+            return Ok(());
+        };
+        let mut rest = (chunk * VALUES..self.len()).map(|index| {
+            let mut value = [0.0];
+            self.read(index, &mut value);
+            (index, value[0])
+        });
+        match rest.find(|(_, value)| !value.is_finite()) {
             None => Ok(()),
-            Some(index) => {
-                let mut value = [0.0];
-                self.read(index, &mut value);
-                let name = self.name.clone();
-                Err(WeightsError::NotFinite { name, index, value: value[0] })
+            Some((index, value)) => {
+                Err(WeightsError::NotFinite { name: self.name.clone(), index, value })
             }
         }
     }

@@ -23,6 +23,23 @@ impl<T: Plain> Aligned<T> {
         Aligned { lines, len, kind: std::marker::PhantomData }
     }
 
+    /// What `write` leaves behind.
+    ///
+    /// # Safety
+    /// `write` writes all of the `len` elements.
+    pub(crate) unsafe fn written(len: usize, write: impl FnOnce(Shared<T>)) -> Self {
+        let count = (len * size_of::<T>()).div_ceil(64);
+        let mut lines = Vec::<Line>::with_capacity(count);
+        if let Some(last) = lines.spare_capacity_mut()[..count].last_mut() {
+            last.write(Line([0; 64]));
+        }
+        write(Shared(lines.as_mut_ptr().cast()));
+        // SAFETY: the caller guarantees that `write` initialised all lines but the end of the last
+        // one, which is zero.
+        unsafe { lines.set_len(count) };
+        Aligned { lines, len, kind: std::marker::PhantomData }
+    }
+
     /// At least `len` elements; contents are kept or zero.
     pub(crate) fn grow(&mut self, len: usize) {
         if self.len < len {

@@ -42,6 +42,17 @@ pub(crate) trait Isa: Copy {
         }
     }
 
+    /// `out[j * width + i] = x[i * stride + j]` for i, j in 0..8: all pointers are valid for that.
+    #[inline(always)]
+    unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+        for i in 0..8 {
+            for j in 0..8 {
+                // SAFETY: the caller guarantees these elements.
+                unsafe { *out.add(j * width + i) = *x.add(i * stride + j) };
+            }
+        }
+    }
+
     /// Integer dot product (any order gives the same); compiled with the features of the path.
     #[inline(always)]
     fn dot_i8(a: &[i8], b: &[i16]) -> i32 {

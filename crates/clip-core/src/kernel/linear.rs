@@ -5,14 +5,12 @@
 //! panels beforehand, k is cut into blocks (accumulators wait in memory in between), and tasks
 //! split m and n over threads: none of this changes the order of one chain.
 
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-
 use super::{
     Kernels,
-    buffer::{Aligned, Plain, Shared},
+    buffer::{Aligned, Shared},
     exp,
     isa::Isa,
-    par,
+    pack, par,
     rows::Rows,
     tile::{Init, Weights, tile},
 };
@@ -63,18 +61,14 @@ impl Linear {
         bias: Option<&[f32]>,
         row: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
-        let nr = kernels.columns;
-        let mut padded = Aligned::zeroed(n.next_multiple_of(nr));
+        let mut padded = Aligned::zeroed(n.next_multiple_of(kernels.columns));
         if let Some(bias) = bias {
             padded[..n].copy_from_slice(bias);
         }
-        let halves = if halves { pack_f16(n, k, nr, &row) } else { None };
+        let halves = if halves { pack::lossless_f16(kernels, n, k, &row) } else { None };
         let panels = match halves {
             Some(halves) => Panels::F16(halves),
-            None => Panels::F32(pack_panels(n, k, nr, |i, out: &mut [f32], _| {
-                row(i, out);
-                true
-            })),
+            None => Panels::F32(pack::f32(kernels, n, k, row)),
         };
         Linear { n, k, panels, bias: padded }
     }
@@ -86,13 +80,8 @@ impl Linear {
         k: usize,
         row: impl Fn(usize, &mut [u16]) + Sync,
     ) -> Self {
-        let nr = kernels.columns;
-        let panels = pack_panels(n, k, nr, |i, out: &mut [u16], _| {
-            row(i, out);
-            true
-        });
-        let bias = Aligned::zeroed(n.next_multiple_of(nr));
-        Linear { n, k, panels: Panels::F16(panels), bias }
+        let bias = Aligned::zeroed(n.next_multiple_of(kernels.columns));
+        Linear { n, k, panels: Panels::F16(pack::f16(kernels, n, k, row)), bias }
     }
 
     /// Sets the bias, `n` values.
@@ -150,74 +139,6 @@ pub(crate) fn forward<const N: usize>(kernels: &Kernels, rows: &Rows, layers: [L
             panel -= panels_of(linear);
         }
     });
-}
-
-fn pack_f16(
-    n: usize,
-    k: usize,
-    nr: usize,
-    row: &(impl Fn(usize, &mut [f32]) + Sync),
-) -> Option<Aligned<u16>> {
-    let lossless = std::sync::atomic::AtomicBool::new(true);
-    let packed = pack_panels(n, k, nr, |i, out: &mut [u16], wide: &mut [f32]| {
-        if !lossless.load(std::sync::atomic::Ordering::Relaxed) {
-            return false;
-        }
-        row(i, wide);
-        let same = to_f16(wide, out);
-        if !same {
-            lossless.store(false, std::sync::atomic::Ordering::Relaxed);
-        }
-        same
-    });
-    lossless.into_inner().then_some(packed)
-}
-
-/// Rounds to f16; says whether every value survived.
-pub(crate) fn to_f16(wide: &[f32], out: &mut [u16]) -> bool {
-    let mut back = [0.0f32; 256];
-    let mut same = true;
-    for (wide, out) in wide.chunks(256).zip(out.chunks_mut(256)) {
-        let halves: &mut [half::f16] = out.reinterpret_cast_mut();
-        halves.convert_from_f32_slice(wide);
-        let back = &mut back[..wide.len()];
-        halves.convert_to_f32_slice(back);
-        // Without early exit: compares whole vectors.
-        same &= wide.iter().zip(&*back).fold(true, |s, (a, b)| s & (a.to_bits() == b.to_bits()));
-    }
-    same
-}
-
-/// Transposes rows into panels; `row(i, out, scratch)` returns false to give up.
-fn pack_panels<T: Plain>(
-    n: usize,
-    k: usize,
-    nr: usize,
-    row: impl Fn(usize, &mut [T], &mut [f32]) -> bool + Sync,
-) -> Aligned<T> {
-    let panels = n.div_ceil(nr);
-    let mut packed = Aligned::<T>::zeroed(panels * nr * k);
-    let shared = Shared(packed.as_mut_ptr());
-    par::for_each(panels, 4 * k * nr, |panel| {
-        // SAFETY: panel p owns the elements p*k*nr .. (p+1)*k*nr of `packed`, which outlives
-        // for_each.
-        let panel_out =
-            unsafe { std::slice::from_raw_parts_mut(shared.ptr().add(panel * k * nr), k * nr) };
-        let columns = nr.min(n - panel * nr);
-        let mut rows = vec![T::default(); columns * k];
-        let mut wide = vec![0.0f32; k];
-        for (column, out) in rows.chunks_exact_mut(k).enumerate() {
-            if !row(panel * nr + column, out, &mut wide) {
-                return;
-            }
-        }
-        for (kk, out) in panel_out.chunks_exact_mut(nr).enumerate() {
-            for (column, x) in out[..columns].iter_mut().enumerate() {
-                *x = rows[column * k + kk];
-            }
-        }
-    });
-    packed
 }
 
 /// One task: a panel of output columns for a range of row tiles.

@@ -27,6 +27,7 @@ mod exp;
 mod isa;
 mod linear;
 mod norm;
+mod pack;
 mod par;
 mod rows;
 #[cfg_attr(not(test), allow(dead_code))] // only for machines without a fused instruction
@@ -41,7 +42,8 @@ mod x86;
 
 pub(crate) use attention::{Heads, Span, attention};
 pub(crate) use buffer::Aligned;
-pub(crate) use linear::{Epilogue, Layer, Linear, forward, to_f16};
+pub(crate) use linear::{Epilogue, Layer, Linear, forward};
+pub(crate) use pack::to_f16;
 pub(crate) use par::{for_each, in_pool};
 pub(crate) use rows::Rows;
 
@@ -219,6 +221,7 @@ pub(crate) struct Kernels {
     panel: unsafe fn(&PanelTask, &mut Scratch),
     head: unsafe fn(&HeadTask, &mut Scratch),
     transpose: unsafe fn(&[f32], usize, usize, &mut [f32], usize),
+    transpose_halves: unsafe fn(&[u16], usize, &mut [u16]),
     layer_norm: unsafe fn(&mut [f32], &[f32], &[f32], f32),
     dot: unsafe fn(&[f32], &[f32]) -> f32,
     dot_i8: unsafe fn(&[i8], &[i16]) -> i32,
@@ -294,10 +297,16 @@ impl Kernels {
         }
     }
 
-    /// `out[k][r] = x[r * stride + k]` for `height` rows, as many k as `out` holds.
-    fn transpose(&self, x: &[f32], stride: usize, height: usize, out: &mut [f32]) {
+    /// `out[k * width + r] = x[r * stride + k]` for `height <= width` rows, as many k as `out` holds.
+    fn transpose(&self, x: &[f32], stride: usize, height: usize, out: &mut [f32], width: usize) {
         // SAFETY: `self` exists only where the CPU has the instruction set.
-        unsafe { (self.transpose)(x, stride, height, out, height) }
+        unsafe { (self.transpose)(x, stride, height, out, width) }
+    }
+
+    /// The same of whole rows of `k` halves, as wide as `out` is.
+    fn transpose_halves(&self, x: &[u16], k: usize, out: &mut [u16]) {
+        // SAFETY: `self` exists only where the CPU has the instruction set.
+        unsafe { (self.transpose_halves)(x, k, out) }
     }
 
     /// Dot product of two vectors of equal length.
@@ -373,6 +382,11 @@ macro_rules! path {
                 unsafe { rows::transpose::<$isa>(x, stride, height, out, width) }
             }
             $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn transpose_halves(x: &[u16], k: usize, out: &mut [u16]) {
+                // SAFETY: the table's reader guarantees the instruction set.
+                unsafe { pack::transpose_halves::<$isa>(x, k, out) }
+            }
+            $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
                 // SAFETY: the table's reader guarantees the instruction set.
                 unsafe { norm::layer_norm::<$isa>(x, gamma, beta, eps) }
@@ -408,6 +422,7 @@ macro_rules! path {
             panel: $module::panel,
             head: $module::head,
             transpose: $module::transpose,
+            transpose_halves: $module::transpose_halves,
             layer_norm: $module::layer_norm,
             dot: $module::dot,
             dot_i8: $module::dot_i8,

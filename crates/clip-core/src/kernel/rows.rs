@@ -27,7 +27,7 @@ impl Rows {
     pub(crate) fn pack(&mut self, kernels: &Kernels, x: &[f32], m: usize, k: usize, stride: usize) {
         assert!(m == 0 || (m - 1) * stride + k <= x.len(), "input shape");
         self.fill(kernels, m, k, 4, |start, height, out| {
-            kernels.transpose(&x[start * stride..], stride, height, out);
+            kernels.transpose(&x[start * stride..], stride, height, out, height);
         });
     }
 
@@ -41,7 +41,7 @@ impl Rows {
                 let normed = &mut buffers.wide[..height * k];
                 normed.copy_from_slice(&x[start * k..][..height * k]);
                 normed.chunks_exact_mut(k).for_each(|row| norm.row(kernels, row));
-                kernels.transpose(normed, k, height, out);
+                kernels.transpose(normed, k, height, out, height);
             });
         });
     }

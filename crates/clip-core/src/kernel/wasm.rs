@@ -107,6 +107,36 @@ macro_rules! shared_operations {
                 }
             }
         }
+        #[inline(always)]
+        unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+            // SAFETY: the caller guarantees eight rows of eight halves on both sides.
+            let [a, b, c, d, e, f, g, h] =
+                std::array::from_fn(|i| unsafe { v128_load(x.add(i * stride).cast()) });
+            let by16 = |a, b| {
+                (
+                    i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(a, b),
+                    i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(a, b),
+                )
+            };
+            let by32 = |(low, high), (other_low, other_high)| {
+                [
+                    i32x4_shuffle::<0, 4, 1, 5>(low, other_low),
+                    i32x4_shuffle::<2, 6, 3, 7>(low, other_low),
+                    i32x4_shuffle::<0, 4, 1, 5>(high, other_high),
+                    i32x4_shuffle::<2, 6, 3, 7>(high, other_high),
+                ]
+            };
+            let upper = by32(by16(a, b), by16(c, d));
+            let lower = by32(by16(e, f), by16(g, h));
+            for (j, (upper, lower)) in upper.into_iter().zip(lower).enumerate() {
+                // SAFETY: as above.
+                unsafe {
+                    let out = out.add(2 * j * width);
+                    v128_store(out.cast(), i64x2_shuffle::<0, 2>(upper, lower));
+                    v128_store(out.add(width).cast(), i64x2_shuffle::<1, 3>(upper, lower));
+                }
+            }
+        }
     };
 }
 

@@ -18,6 +18,35 @@ unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) 
     }
 }
 
+/// See [`Isa::transpose8`]; SSE2 is part of x86-64.
+///
+/// # Safety
+/// Eight rows of eight halves are there on both sides.
+#[inline(always)]
+unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+    // SAFETY: the caller guarantees the elements.
+    unsafe {
+        let [a, b, c, d, e, f, g, h] =
+            std::array::from_fn(|i| _mm_loadu_si128(x.add(i * stride).cast()));
+        let by16 = |a, b| (_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b));
+        let by32 = |(low, high), (other_low, other_high)| {
+            [
+                _mm_unpacklo_epi32(low, other_low),
+                _mm_unpackhi_epi32(low, other_low),
+                _mm_unpacklo_epi32(high, other_high),
+                _mm_unpackhi_epi32(high, other_high),
+            ]
+        };
+        let upper = by32(by16(a, b), by16(c, d));
+        let lower = by32(by16(e, f), by16(g, h));
+        for (j, (upper, lower)) in upper.into_iter().zip(lower).enumerate() {
+            let out = out.add(2 * j * width);
+            _mm_storeu_si128(out.cast(), _mm_unpacklo_epi64(upper, lower));
+            _mm_storeu_si128(out.add(width).cast(), _mm_unpackhi_epi64(upper, lower));
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512;
 
@@ -32,6 +61,11 @@ impl Isa for Avx512 {
     unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
         // SAFETY: the caller's guarantees are the same.
         unsafe { transpose4(x, stride, out, width) }
+    }
+    #[inline(always)]
+    unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { transpose8(x, stride, out, width) }
     }
 
     #[inline(always)]
@@ -113,6 +147,11 @@ impl Isa for Avx2 {
     unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) {
         // SAFETY: the caller's guarantees are the same.
         unsafe { transpose4(x, stride, out, width) }
+    }
+    #[inline(always)]
+    unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { transpose8(x, stride, out, width) }
     }
 
     #[inline(always)]

@@ -27,7 +27,8 @@ use super::{
 /// Version of the layout; `web/js/manifest.ts` reads it.
 const FORMAT: u32 = 1;
 /// Chunk of the towers: what is lost when a chunk arrives damaged, and held while it is checked.
-const CHUNK: usize = 2 << 20;
+/// Just below what Chromium's allocator maps anew for each copy: every chunk is copied to be hashed.
+const CHUNK: usize = 896 << 10;
 /// Rows in a block of the token embedding (128 kB at CLIP's width in f16): what a host can tell
 /// about a query is which blocks it needs.
 const ROWS: usize = 128;

@@ -1,0 +1,129 @@
+//! Weights `[n, k]` into panels: element (k, column) of panel p at `(p * K + k) * nr + column`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+
+use super::{
+    Kernels,
+    buffer::{Aligned, Plain},
+    isa::Isa,
+    par,
+};
+
+/// As f32; `row(i, out)` writes row i.
+pub(super) fn f32(
+    kernels: &Kernels,
+    n: usize,
+    k: usize,
+    row: impl Fn(usize, &mut [f32]) + Sync,
+) -> Aligned<f32> {
+    let nr = kernels.columns;
+    pack(n, k, nr, |first, rows, panel| {
+        rows.chunks_exact_mut(k).zip(first..).for_each(|(out, i)| row(i, out));
+        kernels.transpose(rows, k, rows.len() / k, panel, nr);
+    })
+}
+
+/// Weights that are f16, as such.
+pub(super) fn f16(
+    kernels: &Kernels,
+    n: usize,
+    k: usize,
+    row: impl Fn(usize, &mut [u16]) + Sync,
+) -> Aligned<u16> {
+    pack(n, k, kernels.columns, |first, rows, panel| {
+        rows.chunks_exact_mut(k).zip(first..).for_each(|(out, i)| row(i, out));
+        kernels.transpose_halves(rows, k, panel);
+    })
+}
+
+/// As f16, if no weight loses a bit by it.
+pub(super) fn lossless_f16(
+    kernels: &Kernels,
+    n: usize,
+    k: usize,
+    row: &(impl Fn(usize, &mut [f32]) + Sync),
+) -> Option<Aligned<u16>> {
+    let lossless = AtomicBool::new(true);
+    let packed = pack(n, k, kernels.columns, |first, rows, panel| {
+        let mut wide = vec![0.0; k];
+        for (out, i) in rows.chunks_exact_mut(k).zip(first..) {
+            if !lossless.load(Ordering::Relaxed) {
+                return;
+            }
+            row(i, &mut wide);
+            if !to_f16(&wide, out) {
+                lossless.store(false, Ordering::Relaxed);
+            }
+        }
+        kernels.transpose_halves(rows, k, panel);
+    });
+    lossless.into_inner().then_some(packed)
+}
+
+/// Rounds to f16; says whether every value survived.
+pub(crate) fn to_f16(wide: &[f32], out: &mut [u16]) -> bool {
+    let mut back = [0.0f32; 256];
+    let mut same = true;
+    for (wide, out) in wide.chunks(256).zip(out.chunks_mut(256)) {
+        let halves: &mut [half::f16] = out.reinterpret_cast_mut();
+        halves.convert_from_f32_slice(wide);
+        let back = &mut back[..wide.len()];
+        halves.convert_to_f32_slice(back);
+        // Without early exit: compares whole vectors.
+        same &= wide.iter().zip(&*back).fold(true, |s, (a, b)| s & (a.to_bits() == b.to_bits()));
+    }
+    same
+}
+
+/// Calls `fill(first row, rows, panel)` for every panel: both are zero, of `k` per row, and `nr`
+/// columns per k; the last panel may have fewer rows.
+fn pack<T: Plain>(
+    n: usize,
+    k: usize,
+    nr: usize,
+    fill: impl Fn(usize, &mut [T], &mut [T]) + Sync,
+) -> Aligned<T> {
+    let panels = n.div_ceil(nr);
+    let write = |packed: super::Shared<T>| {
+        par::for_each(panels, 4 * k * nr, |index| {
+            let first = index * nr;
+            let mut rows = vec![T::default(); nr.min(n - first) * k];
+            let mut panel = vec![T::default(); nr * k];
+            fill(first, &mut rows, &mut panel);
+            // SAFETY: panel p owns the elements p*k*nr .. (p+1)*k*nr of the buffer, which outlives
+            // for_each.
+            unsafe {
+                let to = packed.ptr().add(first * k);
+                std::ptr::copy_nonoverlapping(panel.as_ptr(), to, panel.len());
+            }
+        });
+    };
+    // SAFETY: the panels together are all elements, and each is written.
+    unsafe { Aligned::written(panels * nr * k, write) }
+}
+
+/// `out[k * width + r] = x[r * k + k]` for the rows of `x`, at most `width`.
+///
+/// # Safety
+/// The CPU has `I`.
+#[inline(always)]
+pub(super) unsafe fn transpose_halves<I: Isa>(x: &[u16], k: usize, out: &mut [u16]) {
+    let (height, width) = (x.len() / k, out.len() / k);
+    assert!(height <= width && x.len() == height * k && out.len() == width * k, "shapes");
+    let whole = if height < 8 { 0 } else { k / 8 * 8 };
+    for kk in (0..whole).step_by(8) {
+        // The last eight rows may overlap those before.
+        for r in (0..height).step_by(8).map(|r| r.min(height - 8)) {
+            // SAFETY: rows r..r+8 and columns kk..kk+8 are inside `x` and `out` (asserted).
+            unsafe {
+                let from = x.as_ptr().add(r * k + kk);
+                I::transpose8(from, k, out.as_mut_ptr().add(kk * width + r), width);
+            }
+        }
+    }
+    for (kk, out) in out.chunks_exact_mut(width).enumerate().skip(whole) {
+        out[..height].iter_mut().enumerate().for_each(|(r, out)| *out = x[r * k + kk]);
+    }
+}
