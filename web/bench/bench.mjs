@@ -39,7 +39,7 @@ const server = await serve(
     "/corpus/": path.join(root, "tests/corpus"), "/peers/": modules, "/tf-ort/": runtime,
     "/bench/": import.meta.dirname,
   },
-  { isolated: true, csp: false },
+  { isolated: true, csp: false, held: true },
 );
 
 async function open(peer, tower, threads) {

@@ -9,6 +9,8 @@ export interface Exports {
   memory?: WebAssembly.Memory;
   input(length: number): number;
   output(): number;
+  room?(): number;
+  room_size?(): number;
   thread_room?(length: number): number;
   run_thread?(): void;
   __stack_pointer?: WebAssembly.Global;
@@ -52,6 +54,17 @@ export class Wasm {
   /** As `call`, for answers in JSON. */
   json<T>(name: string, input?: Uint8Array | string, ...args: number[]): T {
     return JSON.parse(new TextDecoder().decode(this.call(name, input, ...args))) as T;
+  }
+
+  /** Puts bytes of weights where they are needed. */
+  load(bytes: Uint8Array): void {
+    for (let rest = bytes; rest.length > 0; ) {
+      const address = this.exports.room!() >>> 0;
+      const now = rest.subarray(0, this.exports.room_size!());
+      if (address !== 0) new Uint8Array(this.memory.buffer, address, now.length).set(now);
+      this.call("filled", undefined, now.length);
+      rest = rest.subarray(now.length);
+    }
   }
 
   private write(input: Uint8Array | string): void {

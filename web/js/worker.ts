@@ -70,7 +70,7 @@ class Model {
     });
     begun.catch(() => undefined);
     for (const part of parts) {
-      await weights.all(part, signal, async (_, chunk) => void (await begun).wasm.call("push", chunk));
+      await weights.all(part, signal, async (_, chunk) => (await begun).wasm.load(chunk));
     }
     const engine = await begun;
     engine.wasm.call("finish", undefined);

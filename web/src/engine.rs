@@ -97,11 +97,30 @@ fn reserve(bytes: u64) -> Result<(), Failure> {
     ))
 }
 
-/// Takes the next bytes of a safetensors file.
+/// Address of the room for the next bytes of a safetensors file, or 0 if no model is being loaded:
+/// weights come without a copy on the way.
 #[unsafe(no_mangle)]
-pub extern "C" fn push() -> i32 {
-    answer(|input| match &mut *lock(&MODEL) {
-        Model::Loading(incoming) => Ok(incoming.push(input).map(|()| Vec::new())?),
+pub extern "C" fn room() -> *mut u8 {
+    match &mut *lock(&MODEL) {
+        Model::Loading(incoming) => incoming.room().as_mut_ptr(),
+        _ => std::ptr::null_mut(),
+    }
+}
+
+/// Its bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn room_size() -> usize {
+    match &mut *lock(&MODEL) {
+        Model::Loading(incoming) => incoming.room().len(),
+        _ => 0,
+    }
+}
+
+/// `count` bytes were written to the room.
+#[unsafe(no_mangle)]
+pub extern "C" fn filled(count: usize) -> i32 {
+    answer(|_| match &mut *lock(&MODEL) {
+        Model::Loading(incoming) => Ok(incoming.filled(count).map(|()| Vec::new())?),
         _ => Err(Failure::new("internal", "no model is being loaded")),
     })
 }

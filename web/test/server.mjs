@@ -1,7 +1,7 @@
 // A static host on localhost with the faults of real ones, for the tests.
 
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
 
@@ -14,7 +14,8 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
 
 /**
  * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a strict
- * Content-Security-Policy (and `policy` more of it), `cors` lets other origins read. The returned `faults` may
+ * Content-Security-Policy (and `policy` more of it), `cors` lets other origins read, `held` keeps files
+ * in memory, so that a measurement on the same machine is not one of this server. The returned `faults` may
  * be changed at any time:
  * - `cut`: closes the connection after so many bytes of a body, as often as `cuts` says
  * - `ignoreRange`: answers 200 with the whole file
@@ -24,7 +25,8 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
  * - `pause`: milliseconds between pieces of 256 kB
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
-export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false } = {}) {
+export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false, held = false } = {}) {
+  const files = new Map();
   const faults = {};
   const log = [];
   const server = createServer((request, response) => {
@@ -77,6 +79,11 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     response.setHeader("Content-Length", end - start + 1);
     if (request.method === "HEAD" || end < start) {
       response.end();
+      return;
+    }
+    if (held) {
+      if (!files.has(file)) files.set(file, await readFile(file));
+      response.end(files.get(file).subarray(start, end + 1));
       return;
     }
     let position = start;

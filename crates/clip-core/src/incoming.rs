@@ -17,6 +17,8 @@ use crate::{
 const MAX_HEADER: u64 = 16 << 20;
 /// A safetensors file starts with the header's length.
 const PREFIX: usize = 8;
+/// Bytes of memory that wait for more at most.
+const GROWTH: usize = 4 << 20;
 
 /// Takes safetensors files byte by byte and gives a [`Clip`] with the same bits as [`Clip::load`].
 ///
@@ -34,8 +36,9 @@ pub struct Incoming {
     expected: BTreeMap<String, Vec<usize>>,
     parts: Parts,
     log_scale: Option<f32>,
-    /// The bytes of what is being read, and how many of them make it complete.
+    /// Holds what is being read: of its bytes so many have come, and so many make it complete.
     buffer: Vec<u8>,
+    filled: usize,
     needed: usize,
     reading: Reading,
     /// Tensors of the current file that are still to come.
@@ -79,6 +82,7 @@ impl Incoming {
             parts: Parts::default(),
             log_scale: None,
             buffer: Vec::new(),
+            filled: 0,
             needed: PREFIX,
             reading: Reading::Prefix,
             coming: VecDeque::new(),
@@ -98,23 +102,46 @@ impl Incoming {
     /// A damaged header; a tensor that is unknown, misshaped, of another type, or not finite.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            // Grows with what has arrived: a header may promise more than ever comes.
-            let (now, later) = bytes.split_at(bytes.len().min(self.needed - self.buffer.len()));
-            self.buffer.extend_from_slice(now);
+            let room = self.room();
+            let (now, later) = bytes.split_at(bytes.len().min(room.len()));
+            room[..now.len()].copy_from_slice(now);
+            self.filled(now.len())?;
             bytes = later;
-            while self.buffer.len() == self.needed {
-                self.complete()?;
-            }
+        }
+        Ok(())
+    }
+
+    /// Where the next bytes go, for callers that can write them there: some, but seldom all.
+    pub fn room(&mut self) -> &mut [u8] {
+        // Grows with what has arrived: a header may promise more than ever comes.
+        let end = self.needed.min(self.filled + GROWTH);
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        &mut self.buffer[self.filled..end]
+    }
+
+    /// `count` bytes were written to the start of [`Incoming::room`].
+    ///
+    /// # Errors
+    /// As [`Incoming::push`].
+    pub fn filled(&mut self, count: usize) -> Result<(), Error> {
+        self.filled = self.needed.min(self.filled + count);
+        while self.filled == self.needed {
+            self.complete()?;
         }
         Ok(())
     }
 
     /// The buffer is full: uses it, and says what comes next.
     fn complete(&mut self) -> Result<(), WeightsError> {
+        // The largest tensor decides how much there will be.
         let buffer = std::mem::take(&mut self.buffer);
+        let bytes = &buffer[..self.needed];
+        self.filled = 0;
         match std::mem::replace(&mut self.reading, Reading::Prefix) {
             Reading::Prefix => {
-                let length = buffer.try_into().map_or(u64::MAX, u64::from_le_bytes);
+                let length = bytes.try_into().map_or(u64::MAX, u64::from_le_bytes);
                 self.needed = match usize::try_from(length) {
                     Ok(needed) if (1..=MAX_HEADER).contains(&length) => needed,
                     _ => return Err(format(std::format!("a header of {length} bytes"))),
@@ -122,14 +149,12 @@ impl Incoming {
                 self.reading = Reading::Header;
                 return Ok(());
             }
-            Reading::Header => self.coming = self.header(&buffer)?,
-            Reading::Tensor(entry) => self.tensor(entry, &buffer)?,
+            Reading::Header => self.coming = self.header(bytes)?,
+            Reading::Tensor(entry) => self.tensor(entry, bytes)?,
         }
         match self.coming.pop_front() {
             Some(entry) => {
-                // The largest tensor decides how much there will be; reuse what is there.
                 self.buffer = buffer;
-                self.buffer.clear();
                 self.needed = entry.bytes;
                 self.reading = Reading::Tensor(entry);
             }
@@ -175,7 +200,7 @@ impl Incoming {
     /// # Errors
     /// Tensors are missing, or the last file stops early.
     pub fn finish(self) -> Result<Clip, Error> {
-        if !matches!(self.reading, Reading::Prefix) || !self.buffer.is_empty() {
+        if !matches!(self.reading, Reading::Prefix) || self.filled > 0 {
             return Err(format("it ends too early").into());
         }
         let needed = self.expected.iter().filter(|(name, _)| {
