@@ -1,4 +1,4 @@
-// node bench.mjs FOLDER [--rounds N]
+// node bench.mjs FOLDER [--rounds N] [--only text|vision]
 //
 // Side by side in Chromium: this package, onnxruntime-web and transformers.js (both wasm, f32) on
 // the same synthetic ViT-B/32, each in a page of its own, taking turns. FOLDER is target/web, with
@@ -14,7 +14,8 @@ import { lastBrowser, memory } from "../test/memory.mjs";
 import { serve } from "../test/server.mjs";
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: "string", default: "7" } }, allowPositionals: true,
+  options: { rounds: { type: "string", default: "7" }, only: { type: "string" } },
+  allowPositionals: true,
 });
 const rounds = Number(values.rounds);
 /** A load takes seconds, and a fresh browser. */
@@ -58,6 +59,7 @@ const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length /
 const rows = [];
 
 async function compare(tower, threads, peers, kinds) {
+  if (values.only && values.only !== tower) return;
   const loads = peers.map(() => []);
   for (let round = 1; threads === 1 && round < LOADS; round += 1) {
     for (const [i, peer] of peers.entries()) {

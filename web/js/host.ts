@@ -123,7 +123,8 @@ export class Host {
     // To another origin this header would need a preflight; digests guard against mixed versions.
     const sameOrigin = isNode || new URL(url).origin === location.origin;
     if (etag !== undefined && sameOrigin) headers["If-Range"] = etag;
-    const response = await request(url, { headers, signal });
+    // What comes is checked and kept by us: the browser's own cache would hold it a second time.
+    const response = await request(url, { headers, signal, cache: "no-store" });
     const found = response.headers.get("etag");
     const strong = found && !found.startsWith("W/") ? found : undefined;
     if (response.status === 206) {
