@@ -118,8 +118,9 @@ export class Weights {
         for (let run; (run = runs.shift()); ) await this.fetchRun(part, ...run, signal, use);
       };
       // All have ended before the lock is given back.
-      const lanes = await Promise.allSettled(Array.from({ length: Math.min(LANES, runs.length) }, lane));
-      for (const { status, ...end } of lanes) if (status === "rejected") throw (end as PromiseRejectedResult).reason;
+      const ends = await Promise.allSettled(Array.from({ length: Math.min(LANES, runs.length) }, lane));
+      const failed = ends.find((end): end is PromiseRejectedResult => end.status === "rejected");
+      if (failed) throw failed.reason;
     });
   }
 
