@@ -2,7 +2,7 @@
 
 import { ClipError, reason } from "./errors.js";
 import { type CatalogueManifest, type Listed, parseCatalogue } from "./catalogue-data.js";
-import { Host } from "./host.js";
+import { Host, inLanes } from "./host.js";
 import { type Store, locked, notKept, openStore } from "./store.js";
 
 const MANIFEST = "manifest.json";
@@ -10,7 +10,6 @@ const MANIFEST = "manifest.json";
 const PIECE = 512;
 /** Rows that lie so near to each other are fetched with what is between them. */
 const GAP = 16;
-const REQUESTS = 6;
 
 /** Neighbouring rows, in one request. */
 interface Run {
@@ -167,11 +166,7 @@ export class CatalogueFiles {
     // The first alone: it shows whether the host knows ranges.
     if (this.host.ranges === undefined && runs[0]) await this.fetch(runs[0], signal);
     if (this.host.ranges === false && runs.some(({ bytes }) => !bytes)) return this.allRows(signal);
-    const rest = runs.filter(({ bytes }) => !bytes);
-    const next = async () => {
-      for (let run = rest.shift(); run; run = rest.shift()) await this.fetch(run, signal);
-    };
-    await Promise.all(Array.from({ length: REQUESTS }, next));
+    await inLanes(runs.filter(({ bytes }) => !bytes), (run) => this.fetch(run, signal));
     if (!keep) return;
     await locked(this.host.url(file), signal, async () => {
       for (const { first, last, bytes } of runs) {

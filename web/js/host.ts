@@ -15,6 +15,8 @@ interface Answer {
 
 /** Bytes taken from a response at a time. */
 const PIECE = 1 << 18;
+/** Requests at a time. */
+const LANES = 6;
 
 /** The error for a file that is not there. */
 export interface Absent {
@@ -187,6 +189,20 @@ function bufferReader(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableSt
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Works on all items, some at a time, where the order of the answers does not matter. All that was
+ * begun has ended when this fails.
+ */
+export async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const lane = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+  };
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(LANES, rest.length) }, lane));
+  const failed = ends.find((end): end is PromiseRejectedResult => end.status === "rejected");
+  if (failed) throw failed.reason;
 }
 
 function unreachable(url: string, error: unknown): ClipError {

@@ -1,7 +1,7 @@
 // Verified chunks of a model's parts, from the store or from the host.
 
 import { ClipError, reason } from "./errors.js";
-import { Host } from "./host.js";
+import { Host, inLanes } from "./host.js";
 import { type Manifest, type Part, parseManifest } from "./manifest.js";
 import { sha256 } from "./platform.js";
 import { type Store, locked, notKept, openStore } from "./store.js";
@@ -26,9 +26,6 @@ interface Callbacks {
 }
 
 type Use = (index: number, chunk: Uint8Array) => void | Promise<void>;
-
-/** Requests at a time, where the order of the answers does not matter. */
-const LANES = 6;
 
 /** One packed model: its manifest, and chunks on demand. */
 export class Weights {
@@ -114,13 +111,7 @@ export class Weights {
       // A host that ignores ranges sends the whole file each time: then all of it in one go.
       if (this.host.ranges === undefined && runs.length > 1) await this.fetchRun(part, ...runs.shift()!, signal, use);
       if (this.host.ranges === false && runs.length > 1) runs.splice(0, runs.length, [runs[0]![0], runs.at(-1)![1]]);
-      const lane = async () => {
-        for (let run; (run = runs.shift()); ) await this.fetchRun(part, ...run, signal, use);
-      };
-      // All have ended before the lock is given back.
-      const ends = await Promise.allSettled(Array.from({ length: Math.min(LANES, runs.length) }, lane));
-      const failed = ends.find((end): end is PromiseRejectedResult => end.status === "rejected");
-      if (failed) throw failed.reason;
+      await inLanes(runs, (run) => this.fetchRun(part, ...run, signal, use));
     });
   }
 

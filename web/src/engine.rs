@@ -107,7 +107,7 @@ pub extern "C" fn room() -> *mut u8 {
     }
 }
 
-/// Its bytes.
+/// How many bytes fit into the room.
 #[unsafe(no_mangle)]
 pub extern "C" fn room_size() -> usize {
     match &mut *lock(&MODEL) {

@@ -211,8 +211,8 @@ impl Tensor<'_> {
     /// Names the first one that is not.
     pub(crate) fn check_finite(&self) -> Result<(), WeightsError> {
         // The exponent is all ones; its bits lie in the last two bytes.
-        let (ones, size): (u16, _) =
-            if self.dtype == Dtype::F16 { (0x7c00, 2) } else { (0x7f80, self.size()) };
+        let ones: u16 = if self.dtype == Dtype::F16 { 0x7c00 } else { 0x7f80 };
+        let size = self.size();
         let bad = |high: [u8; 2]| u16::from_le_bytes(high) & ones == ones;
         // Without early exit inside a chunk: looks at whole vectors.
         let found = |chunk: &[u8]| match size {

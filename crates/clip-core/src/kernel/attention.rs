@@ -116,13 +116,13 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
             panel.fill(0.0);
         }
         // SAFETY: the caller guarantees I.
-        unsafe { transpose::<I>(&task.k[j * nr * stride..], stride, count, panel, nr) };
+        unsafe { transpose::<I, f32>(&task.k[j * nr * stride..], stride, count, panel, nr) };
     }
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * d..][..r * d];
         // SAFETY: the caller guarantees I.
-        unsafe { transpose::<I>(&task.q[start * stride..], stride, r, rows, r) };
+        unsafe { transpose::<I, f32>(&task.q[start * stride..], stride, r, rows, r) };
         for p in 0..key_panels {
             // SAFETY: the tile, the panel and MR * nr accumulators exist (grown above).
             unsafe {
@@ -157,7 +157,7 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * keys..][..r * keys];
         // SAFETY: the caller guarantees I.
-        unsafe { transpose::<I>(&scores[start * padded_keys..], padded_keys, r, rows, r) };
+        unsafe { transpose::<I, f32>(&scores[start * padded_keys..], padded_keys, r, rows, r) };
         for p in 0..out_panels {
             let valid = nr.min(d - p * nr);
             // SAFETY: the tile, the panel and MR * nr accumulators exist; the output rows belong

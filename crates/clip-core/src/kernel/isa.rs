@@ -78,6 +78,37 @@ pub(crate) trait Isa: Copy {
     }
 }
 
+/// What is transposed in blocks of N by N.
+pub(crate) trait Element<I: Isa>: Copy {
+    const N: usize;
+
+    /// `out[j * width + i] = x[i * stride + j]` for i, j in 0..N.
+    ///
+    /// # Safety
+    /// The CPU has `I`; all pointers are valid for that.
+    unsafe fn transpose(x: *const Self, stride: usize, out: *mut Self, width: usize);
+}
+
+impl<I: Isa> Element<I> for f32 {
+    const N: usize = 4;
+
+    #[inline(always)]
+    unsafe fn transpose(x: *const f32, stride: usize, out: *mut f32, width: usize) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { I::transpose4(x, stride, out, width) }
+    }
+}
+
+impl<I: Isa> Element<I> for u16 {
+    const N: usize = 8;
+
+    #[inline(always)]
+    unsafe fn transpose(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { I::transpose8(x, stride, out, width) }
+    }
+}
+
 /// The scalar path: one lane, `f32::mul_add`. Correct everywhere, fast nowhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scalar;

@@ -221,7 +221,7 @@ pub(crate) struct Kernels {
     panel: unsafe fn(&PanelTask, &mut Scratch),
     head: unsafe fn(&HeadTask, &mut Scratch),
     transpose: unsafe fn(&[f32], usize, usize, &mut [f32], usize),
-    transpose_halves: unsafe fn(&[u16], usize, &mut [u16]),
+    transpose_halves: unsafe fn(&[u16], usize, usize, &mut [u16], usize),
     layer_norm: unsafe fn(&mut [f32], &[f32], &[f32], f32),
     dot: unsafe fn(&[f32], &[f32]) -> f32,
     dot_i8: unsafe fn(&[i8], &[i16]) -> i32,
@@ -303,10 +303,17 @@ impl Kernels {
         unsafe { (self.transpose)(x, stride, height, out, width) }
     }
 
-    /// The same of whole rows of `k` halves, as wide as `out` is.
-    fn transpose_halves(&self, x: &[u16], k: usize, out: &mut [u16]) {
+    /// The same of halves.
+    fn transpose_halves(
+        &self,
+        x: &[u16],
+        stride: usize,
+        height: usize,
+        out: &mut [u16],
+        width: usize,
+    ) {
         // SAFETY: `self` exists only where the CPU has the instruction set.
-        unsafe { (self.transpose_halves)(x, k, out) }
+        unsafe { (self.transpose_halves)(x, stride, height, out, width) }
     }
 
     /// Dot product of two vectors of equal length.
@@ -379,12 +386,18 @@ macro_rules! path {
                 width: usize,
             ) {
                 // SAFETY: the table's reader guarantees the instruction set.
-                unsafe { rows::transpose::<$isa>(x, stride, height, out, width) }
+                unsafe { rows::transpose::<$isa, f32>(x, stride, height, out, width) }
             }
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn transpose_halves(x: &[u16], k: usize, out: &mut [u16]) {
+            pub(super) unsafe fn transpose_halves(
+                x: &[u16],
+                stride: usize,
+                height: usize,
+                out: &mut [u16],
+                width: usize,
+            ) {
                 // SAFETY: the table's reader guarantees the instruction set.
-                unsafe { pack::transpose_halves::<$isa>(x, k, out) }
+                unsafe { rows::transpose::<$isa, u16>(x, stride, height, out, width) }
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {

@@ -7,7 +7,6 @@ use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use super::{
     Kernels,
     buffer::{Aligned, Plain},
-    isa::Isa,
     par,
 };
 
@@ -32,9 +31,10 @@ pub(super) fn f16(
     k: usize,
     row: impl Fn(usize, &mut [u16]) + Sync,
 ) -> Aligned<u16> {
-    pack(n, k, kernels.columns, |first, rows, panel| {
+    let nr = kernels.columns;
+    pack(n, k, nr, |first, rows, panel| {
         rows.chunks_exact_mut(k).zip(first..).for_each(|(out, i)| row(i, out));
-        kernels.transpose_halves(rows, k, panel);
+        kernels.transpose_halves(rows, k, rows.len() / k, panel, nr);
     })
 }
 
@@ -46,7 +46,8 @@ pub(super) fn lossless_f16(
     row: &(impl Fn(usize, &mut [f32]) + Sync),
 ) -> Option<Aligned<u16>> {
     let lossless = AtomicBool::new(true);
-    let packed = pack(n, k, kernels.columns, |first, rows, panel| {
+    let nr = kernels.columns;
+    let packed = pack(n, k, nr, |first, rows, panel| {
         let mut wide = vec![0.0; k];
         for (out, i) in rows.chunks_exact_mut(k).zip(first..) {
             if !lossless.load(Ordering::Relaxed) {
@@ -57,7 +58,7 @@ pub(super) fn lossless_f16(
                 lossless.store(false, Ordering::Relaxed);
             }
         }
-        kernels.transpose_halves(rows, k, panel);
+        kernels.transpose_halves(rows, k, rows.len() / k, panel, nr);
     });
     lossless.into_inner().then_some(packed)
 }
@@ -102,28 +103,4 @@ fn pack<T: Plain>(
     };
     // SAFETY: the panels together are all elements, and each is written.
     unsafe { Aligned::written(panels * nr * k, write) }
-}
-
-/// `out[k * width + r] = x[r * k + k]` for the rows of `x`, at most `width`.
-///
-/// # Safety
-/// The CPU has `I`.
-#[inline(always)]
-pub(super) unsafe fn transpose_halves<I: Isa>(x: &[u16], k: usize, out: &mut [u16]) {
-    let (height, width) = (x.len() / k, out.len() / k);
-    assert!(height <= width && x.len() == height * k && out.len() == width * k, "shapes");
-    let whole = if height < 8 { 0 } else { k / 8 * 8 };
-    for kk in (0..whole).step_by(8) {
-        // The last eight rows may overlap those before.
-        for r in (0..height).step_by(8).map(|r| r.min(height - 8)) {
-            // SAFETY: rows r..r+8 and columns kk..kk+8 are inside `x` and `out` (asserted).
-            unsafe {
-                let from = x.as_ptr().add(r * k + kk);
-                I::transpose8(from, k, out.as_mut_ptr().add(kk * width + r), width);
-            }
-        }
-    }
-    for (kk, out) in out.chunks_exact_mut(width).enumerate().skip(whole) {
-        out[..height].iter_mut().enumerate().for_each(|(r, out)| *out = x[r * k + kk]);
-    }
 }

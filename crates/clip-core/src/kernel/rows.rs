@@ -3,7 +3,7 @@
 use super::{
     Kernels, LayerNorm,
     buffer::{Aligned, Shared},
-    isa::Isa,
+    isa::{Element, Isa},
     linear::scratch,
     norm, par,
 };
@@ -91,23 +91,23 @@ pub(super) fn tile_of(m: usize, tiles: usize, tile: usize) -> (usize, usize) {
 /// # Safety
 /// The CPU has `I`.
 #[inline(always)]
-pub(super) unsafe fn transpose<I: Isa>(
-    x: &[f32],
+pub(super) unsafe fn transpose<I: Isa, T: Element<I>>(
+    x: &[T],
     stride: usize,
     height: usize,
-    out: &mut [f32],
+    out: &mut [T],
     width: usize,
 ) {
     let k = out.len() / width;
     assert!(0 < height && height <= width && (height - 1) * stride + k <= x.len(), "shapes");
-    let whole = if height < 4 { 0 } else { k / 4 * 4 };
-    for kk in (0..whole).step_by(4) {
-        // The last four rows may overlap those before.
-        for r in (0..height).step_by(4).map(|r| r.min(height - 4)) {
-            // SAFETY: rows r..r+4 and columns kk..kk+4 are inside `x` and `out` (asserted).
+    let whole = if height < T::N { 0 } else { k / T::N * T::N };
+    for kk in (0..whole).step_by(T::N) {
+        // The last block of rows may overlap the one before.
+        for r in (0..height).step_by(T::N).map(|r| r.min(height - T::N)) {
+            // SAFETY: rows r..r+N and columns kk..kk+N are inside `x` and `out` (asserted).
             unsafe {
                 let from = x.as_ptr().add(r * stride + kk);
-                I::transpose4(from, stride, out.as_mut_ptr().add(kk * width + r), width);
+                T::transpose(from, stride, out.as_mut_ptr().add(kk * width + r), width);
             }
         }
     }

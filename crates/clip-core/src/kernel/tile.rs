@@ -43,6 +43,9 @@ pub(super) unsafe fn tile<I: Isa, const MR: usize, const C: usize>(
     dst: *mut f32,
 ) {
     macro_rules! heights {
+        ($from:ident, $b:expr, $wide:expr) => {
+            heights!($from, $b, $wide, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        };
         ($from:ident, $b:expr, $wide:expr, $($h:literal)*) => {
             match r {
                 // SAFETY: the caller's guarantees, with R = r.
@@ -54,9 +57,9 @@ pub(super) unsafe fn tile<I: Isa, const MR: usize, const C: usize>(
         };
     }
     match b {
-        Weights::F32(b) => heights!(F32, b, std::ptr::null_mut(), 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        Weights::F16(b) => heights!(F16, b, std::ptr::null_mut(), 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        Weights::Widen { from, to } => heights!(WIDEN, from, to, 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        Weights::F32(b) => heights!(F32, b, std::ptr::null_mut()),
+        Weights::F16(b) => heights!(F16, b, std::ptr::null_mut()),
+        Weights::Widen { from, to } => heights!(WIDEN, from, to),
     }
 }
 
