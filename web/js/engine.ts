@@ -1,8 +1,9 @@
 // The wasm modules of the model: which one this engine can run.
 
 import { ClipError, reason } from "./errors.js";
-import { type WorkerPort, isNode } from "./platform.js";
-import { type Exports, Wasm, compile } from "./wasm.js";
+import { isNode } from "./platform.js";
+import type { Spawn } from "./threads.js";
+import { Wasm, compile } from "./wasm.js";
 
 // Literal names, so that bundlers find and copy the files.
 const FILES = {
@@ -33,22 +34,16 @@ async function startThreads(
   wasm: Wasm,
   count: number,
   module: WebAssembly.Module,
-  spawn: () => Promise<WorkerPort>,
+  spawn: Spawn,
 ): Promise<void> {
   const { thread_room, __tls_size } = wasm.exports;
   if (!thread_room || !__tls_size) throw new Error("not a module with threads");
   const ready: Promise<void>[] = [];
   for (let i = 1; i < count; i += 1) {
-    const worker = await spawn();
-    worker.keepAlive(false);
     const room = thread_room(THREAD_STACK + (__tls_size.value as number) + 64) >>> 0;
     if (room === 0) throw new ClipError("memory", "there is no memory for threads");
-    ready.push(new Promise((resolve, reject) => {
-      worker.onMessage(() => resolve());
-      worker.onError((why) => reject(new Error(why)));
-    }));
     // The stack grows down from where the thread-local variables begin.
-    worker.post({ op: "thread", module, memory: wasm.memory, tls: room + THREAD_STACK });
+    ready.push(spawn({ module, memory: wasm.memory, tls: room + THREAD_STACK }));
   }
   await Promise.all(ready);
   wasm.call("start_threads", undefined, count);
@@ -56,19 +51,6 @@ async function startThreads(
 
 /** The module with the decoders. */
 export const startDecoders = async (): Promise<Wasm> => Wasm.instantiate(await compile(FILES.images()));
-
-/** A pool thread's life: never returns. `ready` is called when it can be counted on. */
-export function runThread(
-  { module, memory, tls }: { module: WebAssembly.Module; memory: WebAssembly.Memory; tls: number },
-  ready: () => void,
-): void {
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  const exports = instance.exports as unknown as Exports;
-  exports.__stack_pointer!.value = tls;
-  exports.__wasm_init_tls!(Math.ceil(tls / 64) * 64);
-  ready();
-  exports.run_thread!();
-}
 
 /** What was chosen for this engine. */
 export interface Engine {
@@ -85,7 +67,7 @@ export interface Engine {
  */
 export async function startEngine(
   wanted: { threads: number; kernel: "auto" | "fallback"; bytes: Promise<number> },
-  spawn: () => Promise<WorkerPort>,
+  spawn: Spawn,
 ): Promise<Engine> {
   if (!WebAssembly.validate(SIMD_PROBE)) {
     throw new ClipError("engine", "this browser does not know WebAssembly SIMD: Chrome 91, Firefox 89 and Safari 16.4 do");
@@ -114,7 +96,7 @@ async function start(
   relaxed: boolean,
   threads: number,
   bytes: Promise<number>,
-  spawn: () => Promise<WorkerPort>,
+  spawn: Spawn,
 ): Promise<Engine> {
   if (threads === 1) {
     const wasm = await Wasm.instantiate(await compile(relaxed ? FILES.relaxed() : FILES.fallback()));

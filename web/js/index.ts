@@ -8,9 +8,10 @@
  */
 
 import { ClipError } from "./errors.js";
-import { address, browserWorker, foreignWorker, isNode, nodeWorker } from "./platform.js";
+import { type WorkerPort, address, browserWorker, foreignWorker, isNode, nodeWorker } from "./platform.js";
 import type { Loaded, Picture, Provenance, Request, Stage, Towers } from "./protocol.js";
 import { type AskOptions, Remote, aborted } from "./rpc.js";
+import { withThreads } from "./threads.js";
 import type { Progress } from "./weights.js";
 
 export { ClipError };
@@ -89,9 +90,7 @@ export class Clip {
    */
   static async load(options: LoadOptions): Promise<Clip> {
     if (options.signal?.aborted) throw aborted();
-    const worker = isNode
-      ? await nodeWorker(new URL("./worker.js", import.meta.url).href)
-      : browserWorker(pageWorker());
+    const worker = withThreads(await open(), open);
     const clip = new Clip(new Remote(worker, "model", (warning) => options.onWarning?.(warning)), options);
     try {
       clip.loaded = await clip.ask(
@@ -201,11 +200,13 @@ export class Clip {
   }
 }
 
-function pageWorker(): Worker {
+/** A worker that runs worker.js. */
+async function open(): Promise<WorkerPort> {
+  if (isNode) return nodeWorker(new URL("./worker.js", import.meta.url).href);
   try {
-    return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "clip" });
+    return browserWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "clip" }));
   } catch (error) {
-    return foreignWorker("./worker.js", "clip", error);
+    return browserWorker(foreignWorker("./worker.js", "clip", error));
   }
 }
 

@@ -4,7 +4,7 @@ import { ClipError, type Failure, failure } from "./errors.js";
 import type { Port, WorkerPort } from "./platform.js";
 
 interface Reply {
-  id: number;
+  id?: number;
   value?: unknown;
   error?: Failure;
   progress?: unknown;
@@ -83,6 +83,8 @@ export class Remote {
   }
 
   private receive(reply: Reply): void {
+    // What has no id is not for this.
+    if (reply.id === undefined) return;
     if (reply.progress) this.pending.get(reply.id)?.onProgress?.(reply.progress);
     else if (reply.warning) this.onWarning(toError(reply.warning));
     else if (reply.error) this.settle(reply.id)?.reject(toError(reply.error));
@@ -104,6 +106,8 @@ export function serve<Q extends { op: string; id: number }>(
   const running = new Map<number, AbortController>();
   port.onMessage(async (request: Q) => {
     const { id } = request;
+    // What has no id is not for this.
+    if (id === undefined) return;
     if (request.op === "abort") {
       running.get(id)?.abort();
       return;

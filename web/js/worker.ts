@@ -1,20 +1,16 @@
 // The worker: owns the modules and the weights, answers one message after the other.
 
-import { type Engine, runThread, startDecoders, startEngine } from "./engine.js";
+import { type Engine, startDecoders, startEngine } from "./engine.js";
 import { ClipError, failure } from "./errors.js";
 import { type Manifest } from "./manifest.js";
-import { type WorkerPort, browserWorker, isNode, nodeWorker, parent, processors } from "./platform.js";
+import { parent, processors } from "./platform.js";
 import type { Request, Loaded, Picture, Stage, WorkerOptions } from "./protocol.js";
 import { type Report, serve } from "./rpc.js";
+import { type Spawn, spawner, threadOf } from "./threads.js";
 import type { Wasm } from "./wasm.js";
 import { Weights } from "./weights.js";
 
-/** This very file, which pool threads run as well. */
-const SELF = import.meta.url;
 const MAX_THREADS = 8;
-
-const spawn = async (): Promise<WorkerPort> =>
-  isNode ? nodeWorker(SELF) : browserWorker(new Worker(SELF, { type: "module", name: "clip-thread" }));
 
 class Model {
   private constructor(
@@ -28,12 +24,13 @@ class Model {
     options: WorkerOptions,
     signal: AbortSignal,
     report: Report,
+    spawn: Spawn,
   ): Promise<Model> {
     const towers = options.towers;
     // One token of text takes one pass over the weights: threads would wait for memory.
     const threads = options.threads ?? (towers === "text" ? 1 : Math.min(4, await processors()));
-    let known: (manifest: Manifest) => void = () => undefined;
-    const bytes = new Promise<Manifest>((resolve) => (known = resolve)).then(bytesOf(towers));
+    let known: (bytes: number) => void = () => undefined;
+    const bytes = new Promise<number>((resolve) => (known = resolve));
     // The module is compiled while the manifest is on its way.
     const starting = startEngine(
       { threads: Math.max(1, Math.min(MAX_THREADS, threads)), kernel: options.kernel, bytes },
@@ -52,9 +49,11 @@ class Model {
       signal,
     );
     const { manifest } = weights;
-    known(manifest);
     const { text, vision, tokens } = manifest.parts;
     const parts = [...(towers === "vision" ? [] : [text]), ...(towers === "text" ? [] : [vision])];
+    const files = [...parts, ...(towers === "vision" ? [] : [tokens])];
+    // Values may lie in the files at half their size.
+    known(2 * files.reduce((sum, part) => sum + part.size, 0));
     const whole = towers !== "vision" && options.tokens === "whole";
     weights.expect(whole ? [...parts, tokens] : parts);
     const images = towers === "text" ? undefined : startImages(manifest, options.profile);
@@ -183,12 +182,6 @@ class Model {
   }
 }
 
-/** Bytes that the weights may take: values may lie in the files at half their size. */
-const bytesOf = (towers: WorkerOptions["towers"]) => ({ parts: { text, vision, tokens } }: Manifest): number => {
-  const files = [...(towers === "vision" ? [] : [text, tokens]), ...(towers === "text" ? [] : [vision])];
-  return 2 * files.reduce((sum, part) => sum + part.size, 0);
-};
-
 async function startImages(manifest: Manifest, profile: string): Promise<Wasm> {
   const wasm = await startDecoders();
   wasm.call("configure", JSON.stringify({
@@ -241,9 +234,14 @@ function floats(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
 
 let model: Model | undefined;
 
-async function run(request: Request, signal: AbortSignal, report: Report): Promise<[unknown, Transferable[]?]> {
+async function run(
+  request: Request,
+  signal: AbortSignal,
+  report: Report,
+  spawn: Spawn,
+): Promise<[unknown, Transferable[]?]> {
   if (request.op === "load") {
-    model = await Model.load(request.options, signal, report);
+    model = await Model.load(request.options, signal, report, spawn);
     return [model.loaded];
   }
   if (!model) throw new ClipError("internal", "the model is not loaded");
@@ -263,10 +261,9 @@ async function run(request: Request, signal: AbortSignal, report: Report): Promi
   }
 }
 
-void parent().then((port) => {
-  port.onMessage((message: { op: string }) => {
-    // A thread of the pool never comes back from this.
-    if (message.op === "thread") runThread(message as never, () => port.post("ready"));
-  });
-  serve(port, run);
+void parent().then((page) => {
+  // Threads of the pool run this file as well.
+  threadOf(page);
+  const spawn = spawner(page);
+  serve<Request>(page, (request, signal, report) => run(request, signal, report, spawn));
 });

@@ -4,6 +4,8 @@ import { execFileSync } from "node:child_process";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
 
+import { within } from "./report.mjs";
+
 const which = (...names) => {
   for (const name of names) {
     try {
@@ -23,34 +25,24 @@ export async function launchChromium(args = []) {
   });
 }
 
-/** Something with `open(url)`, whose pages have `run(function, argument)`, and `close()`. */
-export async function openBrowser(name) {
-  if (name === "chromium") {
-    const browser = await launchChromium();
-    return {
-      version: `Chromium ${browser.version()}`,
-      async open(url) {
-        const page = await browser.newPage();
-        await page.goto(url);
-        await page.waitForFunction(() => document.title === "ready");
-        return { run: (work, argument) => page.evaluate(work, argument), close: () => page.close() };
-      },
-      close: () => browser.close(),
-    };
-  }
-  const browser = await puppeteer.launch({
+const launchFirefox = () =>
+  puppeteer.launch({
     browser: "firefox", executablePath: which("firefox-esr", "firefox"), headless: true,
-    // A slow machine may need minutes for a whole corpus.
-    protocolTimeout: 20 * 60_000,
+    // Callers have limits of their own.
+    protocolTimeout: 0,
   });
+
+/** Opens `url` in a browser of its own: `version`, `run(function, argument)` in the page, `close()`. */
+export async function openPage(name, url) {
+  const browser = await (name === "chromium" ? launchChromium() : launchFirefox());
+  const version = name === "chromium" ? `Chromium ${browser.version()}` : (await browser.version()).replace("/", " ");
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.waitForFunction(() => document.title === "ready");
   return {
-    version: (await browser.version()).replace("/", " "),
-    async open(url) {
-      const page = await browser.newPage();
-      await page.goto(url);
-      await page.waitForFunction(() => document.title === "ready");
-      return { run: (work, argument) => page.evaluate(work, argument), close: () => page.close() };
-    },
-    close: () => browser.close(),
+    version,
+    run: (work, argument) => page.evaluate(work, argument),
+    // One that does not answer may not end either.
+    close: () => within(30, `${version} is to end`, browser.close()).catch(() => browser.process?.()?.kill("SIGKILL")),
   };
 }

@@ -8,15 +8,18 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { openBrowser } from "./browsers.mjs";
+import { openPage } from "./browsers.mjs";
 import { differences, expectations, root, web } from "./compare.mjs";
 import { digests } from "./digests.mjs";
+import { NoAnswer, within } from "./report.mjs";
 import { serve } from "./server.mjs";
 
 const [folderArgument, ...wanted] = process.argv.slice(2);
 const folder = path.resolve(folderArgument);
 const engines = wanted.length > 0 ? wanted : ["node", "chromium", "firefox"];
 const expected = await expectations(folder);
+/** For one model on one kernel; a slow machine takes half a minute. */
+const LIMIT_S = 300;
 const isPicture = (name) => !name.startsWith("text-");
 const names = (of) => Object.keys(of);
 
@@ -50,13 +53,29 @@ async function openEngine(name) {
       "/models/": path.join(folder, "packed"), "/corpus/": path.join(root, "tests/corpus") },
     { isolated: true },
   );
-  const browser = await openBrowser(name);
-  const page = await browser.open(`${server.origin}/test/page.html`);
+  const open = () => openPage(name, `${server.origin}/test/page.html`);
+  let page = await open();
+  const digestsOf = (o) => {
+    const what = `${page.version}, ${o.kernel} kernel, ${o.threads} threads, ${o.model}`;
+    return within(LIMIT_S, what, page.run((o) => window.digests(o), { ...o, model: `/models/${o.model}/` }));
+  };
   return {
-    version: browser.version,
-    run: (o) => page.run((o) => window.digests(o), { ...o, model: `/models/${o.model}/` }),
+    version: page.version,
+    async run(o) {
+      try {
+        return await digestsOf(o);
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error;
+        // A driven browser has been seen to stop answering: nothing is known of its bits then.
+        const at = await within(10, "the page", page.run(() => window.at)).catch((e) => e.message);
+        console.log(`${error.message} (it was at: ${at}); once more in a new browser`);
+        await page.close();
+        page = await open();
+        return digestsOf(o);
+      }
+    },
     close: async () => {
-      await browser.close();
+      await page.close();
       server.close();
     },
   };

@@ -226,6 +226,17 @@ const tests = {
       assert.equal(seen.info.threads, 2);
       assert.equal(seen.digest, digestOf(`text-${TEXT}`));
       assert.equal(seen.picture, digestOf(PICTURE));
+      // The page starts the second thread, and ends it.
+      const workers = async (count) => {
+        // Chromium gives a thread that sleeps two seconds to end.
+        for (let tries = 0; page.workers().length !== count && tries < 100; tries += 1) await page.waitForTimeout(100);
+        assert.equal(page.workers().length, count);
+      };
+      await workers(0);
+      const clip = await page.evaluateHandle(() => Clip.load({ model: "/models/tiny/", towers: "text", threads: 2 }));
+      await workers(2);
+      await clip.evaluate((clip) => clip.dispose());
+      await workers(0);
     });
   },
   async "a load can be aborted, and the next one resumes"() {

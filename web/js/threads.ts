@@ -1,0 +1,67 @@
+// Threads of the pool. The page starts them, not the worker of the model: where one worker starts
+// another while a debugger or a test driver watches, Firefox can miss the wake-up between the two
+// (WorkerPrivate::WaitForIsDebuggerRegistered), and the load would never end.
+
+import { reason } from "./errors.js";
+import type { Port, WorkerPort } from "./platform.js";
+import type { Exports } from "./wasm.js";
+
+/** What a thread begins with: the module of the others, and its place in their memory. */
+export interface Start {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  tls: number;
+}
+
+/** Starts a thread; resolves when it runs. */
+export type Spawn = (start: Start) => Promise<void>;
+
+/** The page's side: `worker`, with threads from `open` where it asks for them. They end with it. */
+export function withThreads(worker: WorkerPort, open: () => Promise<WorkerPort>): WorkerPort {
+  const threads: WorkerPort[] = [];
+  let ended = false;
+  worker.onMessage(async ({ spawn, start }: { spawn?: number; start: Start }) => {
+    if (spawn === undefined) return;
+    const answer = (error?: string) => worker.post({ op: "spawned", spawn, error });
+    try {
+      const thread = await open();
+      if (ended) return thread.terminate();
+      threads.push(thread);
+      thread.onMessage(() => answer());
+      thread.onError(answer);
+      thread.post({ op: "thread", start });
+    } catch (error) {
+      answer(reason(error));
+    }
+  });
+  const terminate = () => {
+    ended = true;
+    for (const port of [worker, ...threads]) port.terminate();
+  };
+  return { ...worker, terminate };
+}
+
+/** The worker's side. */
+export function spawner(page: Port): Spawn {
+  const waiting: ((error?: string) => void)[] = [];
+  page.onMessage(({ op, spawn, error }: { op: string; spawn: number; error?: string }) => {
+    if (op === "spawned") waiting[spawn]?.(error);
+  });
+  return (start) => new Promise((resolve, reject) => {
+    const settle = (error?: string) => (error === undefined ? resolve() : reject(new Error(error)));
+    page.post({ spawn: waiting.push(settle) - 1, start });
+  });
+}
+
+/** The thread's side: runs it when `page` says so. That never returns. */
+export function threadOf(page: Port): void {
+  page.onMessage(({ op, start }: { op: string; start: Start }) => {
+    if (op !== "thread") return;
+    const { module, memory, tls } = start;
+    const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
+    exports.__stack_pointer!.value = tls;
+    exports.__wasm_init_tls!(Math.ceil(tls / 64) * 64);
+    page.post("ready");
+    exports.run_thread!();
+  });
+}
