@@ -17,6 +17,7 @@ use crate::{
     bench::Arguments,
     model,
     process::{cargo, root, seconds},
+    program::released,
 };
 
 /// A run may take so much longer than its decoding and embedding.
@@ -187,14 +188,6 @@ impl Bench<'_> {
 fn shop(n: usize) -> Shop {
     let options = Options { size: Some((800, 1000)), format: Some(Format::JPEG), images: Some(1) };
     Shop::with(1, n, options)
-}
-
-/// A program that was just built.
-fn released(name: &str) -> Result<PathBuf> {
-    let program = root().join("target/release").join(name);
-    let program = program.with_extension(std::env::consts::EXE_EXTENSION);
-    ensure!(program.is_file(), "the build left no {}", program.display());
-    Ok(program)
 }
 
 /// Resident memory of a process now and at its highest, in MB; `None` where the system does not

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     model::Model,
     process::{Cmd, cargo, root, seconds},
+    program::released,
 };
 
 /// Draws a shop, serves it on localhost, embeds every picture, and searches by text and picture.
@@ -31,7 +32,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     cargo().args("build --release --quiet --package scraper").run()?;
     let start = Instant::now();
-    let scraper = scraper()?;
+    let scraper = released("scraper")?;
     let dir = root().join("target/demo");
     let folder = dir.join("shop");
     for old in [dir.join("shop.db"), dir.join("shop.db-wal"), dir.join("shop.db-shm")] {
@@ -165,15 +166,6 @@ fn check_first(summary: &Value, written: &Written) -> Result<()> {
 
 fn count(summary: &Value, name: &str) -> Result<u64> {
     summary[name].as_u64().with_context(|| format!("the run's summary lacks `{name}`"))
-}
-
-/// The binary that was just built, which lies beside this one's folder.
-fn scraper() -> Result<PathBuf> {
-    let this = std::env::current_exe().context("could not find this program's own path")?;
-    let target = this.parent().and_then(Path::parent).context("no target folder")?;
-    let scraper = target.join("release").join(format!("scraper{}", std::env::consts::EXE_SUFFIX));
-    ensure!(scraper.is_file(), "the build left no {}", scraper.display());
-    Ok(scraper)
 }
 
 fn remove(file: &Path) -> Result<()> {

@@ -8,6 +8,7 @@ mod draw_shop;
 mod goldens;
 mod model;
 mod process;
+mod program;
 mod setup;
 mod test;
 mod tools;

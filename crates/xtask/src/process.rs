@@ -1,14 +1,15 @@
 //! Child processes: said before they start, timed, and with an error that names them.
 
 use std::{
+    collections::VecDeque,
     ffi::OsStr,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// The repository's root folder.
 pub(crate) fn root() -> PathBuf {
@@ -75,8 +76,9 @@ impl Cmd {
 
     /// Runs it, its output going to ours. An exit code other than 0 is an error.
     pub(crate) fn run(self) -> Result<()> {
+        let shown = self.shown.clone();
         let (status, _) = self.run_with_code()?;
-        check(status)
+        check(status, &shown)
     }
 
     /// Runs it; any exit status is fine.
@@ -88,26 +90,29 @@ impl Cmd {
         Ok((status, start.elapsed()))
     }
 
-    /// Runs it and counts what test harnesses report; the output is passed on line by line.
+    /// Runs it and counts what test harnesses report; the output is passed on line by line. The
+    /// error has its end, a [`Tail`].
     pub(crate) fn run_tests(mut self) -> Result<Tests> {
         eprintln!("$ {}", self.shown);
         let start = Instant::now();
         let cannot = self.cannot();
-        let mut child =
-            self.command.stdout(Stdio::piped()).spawn().with_context(|| cannot.clone())?;
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().with_context(|| cannot.clone())?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let mut tests = Tests::default();
-        let stdout = child.stdout.take().context("no output to read")?;
-        for line in BufReader::new(stdout).lines() {
-            // A test may print anything; what is not text is not a summary line either.
-            let Ok(line) = line else { continue };
+        let errors = std::thread::spawn(|| lines(stderr, |line| eprintln!("{line}")));
+        let mut tail = lines(stdout, |line| {
             println!("{line}");
-            tests.add(&line);
-        }
+            tests.add(line);
+        });
+        tail.0.extend(errors.join().unwrap_or_default().0);
         let status = child.wait().context(cannot)?;
         eprintln!("  ({}; {tests})", seconds(start.elapsed()));
-        check(status).with_context(|| format!("{tests}"))?;
+        if let Err(why) = check(status, &self.shown) {
+            return Err(anyhow!(tail).context(format!("{why}; {tests}")));
+        }
         if tests.failed > 0 {
-            bail!("{tests}");
+            return Err(anyhow!(tail).context(format!("`{}`: {tests}", self.shown)));
         }
         Ok(tests)
     }
@@ -124,13 +129,45 @@ impl Cmd {
     }
 }
 
-fn check(status: ExitStatus) -> Result<()> {
+fn check(status: ExitStatus, shown: &str) -> Result<()> {
     match status.code() {
         Some(0) => Ok(()),
-        Some(code) => bail!("it ended with exit code {code}"),
-        None => bail!("it was ended by a signal"),
+        Some(code) => bail!("`{shown}` ended with exit code {code}"),
+        None => bail!("`{shown}` was ended by a signal"),
     }
 }
+
+/// Gives `each` the lines of a child's output until it ends. A test may print anything.
+fn lines(output: Option<impl Read>, mut each: impl FnMut(&str)) -> Tail {
+    let mut tail = Tail::default();
+    let Some(output) = output else { return tail };
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        each(&line);
+        if tail.0.len() == Tail::LINES {
+            tail.0.pop_front();
+        }
+        tail.0.push_back(line.into_owned());
+    }
+    tail
+}
+
+/// The last lines that a command printed: what a long log is read for.
+#[derive(Debug, Default)]
+pub(crate) struct Tail(VecDeque<String>);
+
+impl Tail {
+    const LINES: usize = 30;
+}
+
+impl std::fmt::Display for Tail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "its last lines:")?;
+        self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl std::error::Error for Tail {}
 
 /// What the Rust test harness counted, over all binaries of a command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -196,5 +233,16 @@ mod tests {
         assert!(Cmd::new("no-such-program-anywhere").run().is_err());
         let summary = "echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'";
         assert!(Cmd::new("sh").arg("-c").arg(summary).run_tests().is_err());
+    }
+
+    #[test]
+    fn a_failing_test_command_is_shown_with_its_last_lines() {
+        let script = "seq 100; echo why >&2; echo 'test result: ok. 3 passed; 0 failed'; exit 3";
+        let error = Cmd::new("sh").arg("-c").arg(script).run_tests().unwrap_err();
+        assert!(error.to_string().starts_with("`sh -c "), "{error}");
+        assert!(error.to_string().ends_with("exit code 3; 3 tests passed, 0 failed"), "{error}");
+        let whole = format!("{error:#}");
+        assert!(["\n  99\n", "\n  why"].iter().all(|line| whole.contains(line)), "{whole}");
+        assert!(!whole.contains("\n  9\n"), "{whole}");
     }
 }

@@ -98,7 +98,7 @@ fn names() -> clap::builder::PossibleValuesParser {
 
 enum Outcome {
     Passed(String),
-    Failed(String),
+    Failed(anyhow::Error),
     NotRun(String),
 }
 
@@ -134,26 +134,31 @@ fn outcome(stage: &Stage) -> Outcome {
     match (stage.run)() {
         Ok(note) => Outcome::Passed(note),
         Err(why) => {
-            eprintln!("error: {why:#}");
-            Outcome::Failed(format!("{why:#}"))
+            eprintln!("error: {why}");
+            Outcome::Failed(why)
         }
     }
 }
 
-/// The table, and a last line that says it all.
+/// How the failed commands ended, the table, and a last line that says it all.
 fn summary(results: &[(&Stage, Outcome, Duration)], ci: bool) -> Result<()> {
+    for (stage, outcome, _) in results {
+        if let Outcome::Failed(why) = outcome {
+            println!("\n== {} FAILED: {why:#}", stage.name);
+        }
+    }
     println!("\n{:<9} {:<8} {:>12}  note", "stage", "result", "time");
     let (mut failed, mut not_run) = (Vec::new(), Vec::new());
     for (stage, outcome, time) in results {
         let (word, note) = match outcome {
-            Outcome::Passed(note) => ("passed", note),
+            Outcome::Passed(note) => ("passed", note.clone()),
             Outcome::Failed(why) => {
                 failed.push(stage.name);
-                ("FAILED", why)
+                ("FAILED", why.to_string())
             }
             Outcome::NotRun(why) => {
                 not_run.push(stage.name);
-                ("NOT RUN", why)
+                ("NOT RUN", why.clone())
             }
         };
         println!("{:<9} {word:<8} {:>12}  {note}", stage.name, seconds(*time));

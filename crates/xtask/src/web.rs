@@ -1,6 +1,10 @@
 //! `cargo xtask web`: the browser package, and the same bits there.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -8,6 +12,7 @@ use clap::Args;
 use crate::{
     cross::{self, WASM},
     process::{Cmd, Tests, cargo, root},
+    program::tested,
     tools::Need,
     web_shop,
 };
@@ -99,8 +104,12 @@ fn check_only(only: &[String]) -> Result<Tests> {
     Ok(total)
 }
 
-/// The wasm modules and the scripts, in web/dist.
+/// The wasm modules and the scripts, in web/dist; once in this process's life.
 pub(crate) fn build() -> Result<()> {
+    static BUILT: AtomicBool = AtomicBool::new(false);
+    if BUILT.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     let dist = root().join("web/dist");
     fs::create_dir_all(&dist).with_context(|| format!("could not make {}", dist.display()))?;
     for module in &MODULES {
@@ -111,7 +120,9 @@ pub(crate) fn build() -> Result<()> {
             .with_context(|| format!("could not write {}", target.display()))?;
     }
     install("web")?;
-    Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()
+    Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()?;
+    BUILT.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 /// `cargo xtask bench web`: the package beside its peers, in Chromium.
@@ -181,15 +192,20 @@ fn compile(arguments: &str, threads: bool) -> Result<PathBuf> {
 
 /// Synthetic models, packed, and what the native program makes of the corpus: target/web.
 fn fixtures() -> Result<()> {
-    cargo().args("run --quiet -p clip-tests --bin web_fixtures -- target/web/models").run()?;
+    models()?;
     for model in MODELS {
         let packed = format!("target/web/packed/{model}");
         // Parts have digests in their names: older ones would pile up.
         let _ = fs::remove_dir_all(root().join(&packed));
-        let pack = cargo().args("run --quiet -p scraper -- --quiet model pack");
+        let pack = tested("scraper")?.args("--quiet model pack");
         pack.arg(format!("target/web/models/{model}")).arg("--out").arg(packed).run()?;
     }
     Ok(())
+}
+
+/// Synthetic models of the tests, in target/web/models.
+pub(crate) fn models() -> Result<()> {
+    tested("web_fixtures")?.arg("target/web/models").run()
 }
 
 /// The cross-target checks that need no page: pixels under every preset, all tokens, every kernel.

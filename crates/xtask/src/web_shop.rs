@@ -11,7 +11,10 @@ use anyhow::{Context, Result};
 use drawn_shop::{Format, Options, Shop};
 use serde_json::{Value, json};
 
-use crate::process::{Cmd, cargo, root};
+use crate::{
+    process::{Cmd, root},
+    program::tested,
+};
 
 const MODEL: &str = "target/web/models/second_shape";
 /// Feed, pictures and the exported catalogue.
@@ -47,8 +50,8 @@ pub(crate) fn write() -> Result<()> {
     fs::write(folder.join("query.jpg"), image.clone().with_size(300, 400).file()?)?;
     add(&written.feed, &name)?;
 
-    scraper("run").arg(&written.feed).run()?;
-    let export = scraper("export").args("--format web --output").arg(FOLDER);
+    scraper("run")?.arg(&written.feed).run()?;
+    let export = scraper("export")?.args("--format web --output").arg(FOLDER);
     export.run()?;
     let expected = QUERIES.iter().map(|query| found(query)).collect::<Result<Vec<_>>>()?;
     fs::write(root().join("target/web/shop.json"), serde_json::to_vec(&expected)?)?;
@@ -76,15 +79,14 @@ fn add(feed: &Path, image: &str) -> Result<()> {
     Ok(())
 }
 
-fn scraper(command: &str) -> Cmd {
-    let cmd = cargo().args("run --quiet -p scraper -- --quiet").arg(command);
-    let cmd = cmd.arg("--store").arg(STORE);
-    if command == "export" { cmd } else { cmd.args("--model").arg(MODEL) }
+fn scraper(command: &str) -> Result<Cmd> {
+    let cmd = tested("scraper")?.arg("--quiet").arg(command).arg("--store").arg(STORE);
+    Ok(if command == "export" { cmd } else { cmd.args("--model").arg(MODEL) })
 }
 
 /// The hits of `scraper search`.
 fn found(query: &[&str]) -> Result<Value> {
-    let cmd = query.iter().fold(scraper("search"), Cmd::arg);
+    let cmd = query.iter().fold(scraper("search")?, Cmd::arg);
     let json = cmd.args("--format json --top").arg(TOP).probe();
     let json = json.with_context(|| format!("`scraper search {}` failed", query.join(" ")))?;
     let hits: Value = serde_json::from_str(&json)?;

@@ -11,7 +11,8 @@ use drawn_shop::{Format, Options, Shop};
 use serde_json::{Value, json};
 
 use crate::{
-    process::{Cmd, Tests, cargo, root},
+    process::{Cmd, Tests, root},
+    program::tested,
     tools::Need,
     web::{self, BUILD_NEEDS},
 };
@@ -90,9 +91,8 @@ fn build() -> Result<()> {
     web::build()?;
     let (model, trained) = model();
     if !trained {
-        cargo().args("run --quiet -p clip-tests --bin web_fixtures -- target/web/models").run()?;
+        web::models()?;
     }
-    cargo().args("build --quiet -p scraper").run()?;
     web::install("www")?;
     Cmd::new("node").args("www/node_modules/typescript/bin/tsc -p www").run()?;
     // Empties the folder first.
@@ -102,7 +102,7 @@ fn build() -> Result<()> {
     fresh(&work)?;
     let shop = draw(&site.join("shop"))?;
     let store = work.join("shop.db");
-    scraper("run")
+    scraper("run")?
         .arg(site.join("shop/feed.jsonl"))
         .args("--model")
         .arg(model)
@@ -110,13 +110,13 @@ fn build() -> Result<()> {
         .arg(&store)
         .run()?;
     fs::remove_file(site.join("shop/feed.jsonl")).context("could not remove the feed")?;
-    scraper("export --format web")
+    scraper("export --format web")?
         .arg("--store")
         .arg(&store)
         .arg("--output")
         .arg(site.join("shop"))
         .run()?;
-    scraper("model pack").arg(model).arg("--out").arg(site.join("model")).run()?;
+    scraper("model pack")?.arg(model).arg("--out").arg(site.join("model")).run()?;
 
     let site_json = describe(&shop, trained)?;
     let image = site_json["check"]["image"].as_str().context("the shop has no pictures")?;
@@ -128,13 +128,13 @@ fn build() -> Result<()> {
 }
 
 /// The scraper of this build, as tests use it.
-fn scraper(args: &str) -> Cmd {
-    cargo().args("run --quiet -p scraper -- --quiet").args(args)
+fn scraper(args: &str) -> Result<Cmd> {
+    Ok(tested("scraper")?.arg("--quiet").args(args))
 }
 
 /// What the native program makes of the self-check's picture (below the site) and text.
 fn trace(model: &Path, image: &str, out: &Path) -> Result<()> {
-    let cmd = scraper("embed --trace --format json").arg("--model").arg(model);
+    let cmd = scraper("embed --trace --format json")?.arg("--model").arg(model);
     // From there, so that the result names the picture as the page does.
     let cmd = cmd.arg("--output").arg(out).arg(image).folder(&root().join(SITE));
     cmd.arg("--text").arg(TEXT).run()
