@@ -70,6 +70,10 @@ pub extern "C" fn begin() -> i32 {
         let needed = packed_bytes(&config, towers);
         reserve(needed)?;
         let options = Options { towers, ..Options::new(&config) };
+        if towers != Towers::Vision {
+            // Unpacks the vocabulary: now the first bytes are still on their way.
+            options.tokenizer.encode("", 0);
+        }
         let mut incoming = Incoming::new(config, options, begin.weights)?;
         if let Some(rows) = begin.token_rows {
             incoming.token_blocks(rows);

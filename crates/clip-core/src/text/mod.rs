@@ -11,7 +11,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
 use bpe::Model;
 pub use hf::TokenizerError;
@@ -23,8 +26,37 @@ const EOT: &str = "<|endoftext|>";
 /// CLIP's byte-level BPE tokenizer. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokenizer {
-    model: Arc<Model>,
+    model: Vocabulary,
     rules: Rules,
+}
+
+/// The standard vocabulary takes 15 ms to unpack, in a browser that just started 50, and whoever
+/// embeds pictures only does not need it: the first text unpacks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Vocabulary {
+    Standard,
+    /// Another than the standard one.
+    Own(Arc<Model>),
+}
+
+static STANDARD: LazyLock<Model> = LazyLock::new(Model::clip);
+
+impl From<Model> for Vocabulary {
+    fn from(model: Model) -> Self {
+        // No second copy of the standard one.
+        if model == *STANDARD { Vocabulary::Standard } else { Vocabulary::Own(model.into()) }
+    }
+}
+
+impl Deref for Vocabulary {
+    type Target = Model;
+
+    fn deref(&self) -> &Model {
+        match self {
+            Vocabulary::Standard => &STANDARD,
+            Vocabulary::Own(model) => model,
+        }
+    }
 }
 
 /// Where published tokenizers differ besides the vocabulary.
@@ -49,8 +81,7 @@ impl Rules {
 impl Tokenizer {
     /// The tokenizer of OpenAI's checkpoints (49,408 tokens), embedded in the crate.
     pub fn clip() -> Self {
-        static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::clip()));
-        Tokenizer { model: MODEL.clone(), rules: Rules::CLIP }
+        Tokenizer { model: Vocabulary::Standard, rules: Rules::CLIP }
     }
 
     /// From a checkpoint's `tokenizer.json`.
@@ -59,7 +90,7 @@ impl Tokenizer {
     /// Invalid JSON, a vocabulary that contradicts itself, or a normaliser, pre-tokenizer,
     /// post-processor or model that is not CLIP's; the message names what was found.
     pub fn from_tokenizer_json(json: &[u8]) -> Result<Self, TokenizerError> {
-        hf::from_tokenizer_json(json).map(Self::share)
+        hf::from_tokenizer_json(json)
     }
 
     /// From a checkpoint's `vocab.json` and `merges.txt`, for one that has no `tokenizer.json`.
@@ -73,13 +104,7 @@ impl Tokenizer {
         vocab_json: &[u8],
         merges_txt: &[u8],
     ) -> Result<Self, TokenizerError> {
-        hf::from_vocab_and_merges(vocab_json, merges_txt).map(Self::share)
-    }
-
-    /// Drops a copy of the standard vocabulary in favour of the embedded one.
-    fn share(self) -> Self {
-        let clip = Self::clip();
-        if self.model == clip.model { Tokenizer { model: clip.model, ..self } } else { self }
+        hf::from_vocab_and_merges(vocab_json, merges_txt)
     }
 
     /// Whether this is exactly [`Tokenizer::clip`], wherever it was read from.
