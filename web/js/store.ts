@@ -16,6 +16,8 @@ export interface Store {
   setText(file: string, text: string): Promise<void>;
   /** Deletes all files but these. */
   keepOnly(files: string[]): Promise<void>;
+  /** Keeps a file open during `work`, where opening takes longer than reading or writing a chunk. */
+  hold<T>(file: string, work: () => Promise<T>): Promise<T>;
 }
 
 const FOLDER = "clip-everywhere";
@@ -60,22 +62,49 @@ export async function openStore(
   }
 }
 
+/** What is known of a file that nobody else opens meanwhile. */
+interface Held {
+  handle?: FileSystemSyncAccessHandle;
+  absent?: boolean;
+}
+
 /** The origin's private file system. Access handles are exclusive: callers hold a Web Lock. */
 class OpfsStore implements Store {
+  private readonly held = new Map<string, Held>();
+
   constructor(private readonly folder: FileSystemDirectoryHandle) {}
+
+  async hold<T>(file: string, work: () => Promise<T>): Promise<T> {
+    const held: Held = {};
+    this.held.set(file, held);
+    try {
+      return await work();
+    } finally {
+      this.held.delete(file);
+      held.handle?.close();
+    }
+  }
 
   private async open<T>(
     file: string,
     create: boolean,
     use: (handle: FileSystemSyncAccessHandle) => T,
   ): Promise<T | undefined> {
+    const held = this.held.get(file);
+    if (held?.handle) return use(held.handle);
+    if (held?.absent && !create) return undefined;
     let handle: FileSystemSyncAccessHandle;
     try {
       const found = await this.folder.getFileHandle(file, { create });
       handle = await found.createSyncAccessHandle();
     } catch (error) {
-      if (!create && (error as Error).name === "NotFoundError") return undefined;
-      throw error;
+      if (create || (error as Error).name !== "NotFoundError") throw error;
+      if (held) held.absent = true;
+      return undefined;
+    }
+    if (held) {
+      held.handle = handle;
+      return use(handle);
     }
     try {
       return use(handle);
@@ -168,6 +197,10 @@ class CacheStore implements Store {
       if (file !== undefined && !files.includes(file)) await this.cache.delete(request);
     }
   }
+
+  hold<T>(_file: string, work: () => Promise<T>): Promise<T> {
+    return work();
+  }
 }
 
 /** A folder on this machine, in Node. */
@@ -241,6 +274,10 @@ class FileStore implements Store {
     for (const name of await readdir(this.folder)) {
       if (!files.includes(name)) await rm(join(this.folder, name), { force: true });
     }
+  }
+
+  hold<T>(_file: string, work: () => Promise<T>): Promise<T> {
+    return work();
   }
 }
 

@@ -29,6 +29,9 @@ type Use = (index: number, chunk: Uint8Array) => void | Promise<void>;
 
 /** One packed model: its manifest, and chunks on demand. */
 export class Weights {
+  /** When the first chunk was found here, or asked for: what takes a while may be done meanwhile. */
+  readonly asked: Promise<void>;
+  private ask: () => void = () => undefined;
   private progress: Progress = { loaded: 0, total: 0, network: 0 };
   private writing: Promise<void> = Promise.resolve();
 
@@ -37,7 +40,9 @@ export class Weights {
     private readonly host: Host,
     private store: Store | undefined,
     private readonly callbacks: Callbacks,
-  ) {}
+  ) {
+    this.asked = new Promise((resolve) => (this.ask = resolve));
+  }
 
   /** Asks the host for the manifest; without the network the kept one will do. */
   static async open(
@@ -76,7 +81,7 @@ export class Weights {
 
   /** All chunks of `part`, in order. A second tab waits here, and then finds them in the store. */
   async all(part: Part, signal: AbortSignal, use: Use): Promise<void> {
-    await locked(this.host.url(part.file), signal, async () => {
+    await this.exclusive(part, signal, async () => {
       // One buffer for all chunks: a new one for each would be garbage of the part's size.
       const buffer = new Uint8Array(part.chunk);
       const end = part.sha256.length;
@@ -99,7 +104,7 @@ export class Weights {
    * round trip after the other would add up.
    */
   async some(part: Part, indices: number[], signal: AbortSignal, use: Use): Promise<void> {
-    await locked(this.host.url(part.file), signal, async () => {
+    await this.exclusive(part, signal, async () => {
       const buffer = new Uint8Array(part.chunk);
       const runs: [first: number, last: number][] = [];
       for (const index of indices) {
@@ -115,6 +120,12 @@ export class Weights {
     });
   }
 
+  /** Reads and writes what is kept of a part, in one tab at a time. */
+  private exclusive(part: Part, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const held = () => this.store?.hold(part.file, work) ?? work();
+    return locked(this.host.url(part.file), signal, held);
+  }
+
   /** Uses a chunk that is in the store. */
   private async useKept(
     part: Part,
@@ -126,6 +137,7 @@ export class Weights {
     signal.throwIfAborted();
     const kept = await this.kept(part, index, buffer);
     if (!kept) return false;
+    this.ask();
     this.count(kept.length, 0);
     await use(index, kept);
     return true;
@@ -160,12 +172,14 @@ export class Weights {
   ): Promise<void> {
     const [start] = range(part, first);
     const [lastStart, lastLength] = range(part, last);
-    // Two chunks at a time: while the digest of one is computed (on a thread of the platform's), the
-    // next one arrives.
+    // Two chunks at a time: where the platform computes digests on a thread of its own, the next one
+    // arrives meanwhile.
     const buffers = Array.from({ length: Math.min(2, last - first + 1) }, () => new Uint8Array(part.chunk));
     let taken = Promise.resolve();
     let index = first;
     let filled = 0;
+    // Once the loop has begun and waits.
+    queueMicrotask(this.ask);
     try {
       for await (let bytes of this.host.bytes(part.file, start, lastStart + lastLength, signal)) {
         while (bytes.length > 0 && index <= last) {

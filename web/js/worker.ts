@@ -58,7 +58,7 @@ class Model {
     weights.expect(whole ? [...parts, tokens] : parts);
     const images = towers === "text" ? undefined : startImages(manifest, options.profile);
     images?.catch(() => undefined);
-    const begun = starting.then((engine) => {
+    const begun = Promise.all([starting, weights.asked]).then(([engine]) => {
       engine.wasm.call("begin", JSON.stringify({
         config: manifest.config,
         towers,

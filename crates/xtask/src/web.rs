@@ -121,6 +121,8 @@ pub(crate) fn build() -> Result<()> {
     }
     install("web")?;
     Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()?;
+    let bundle = "web/node_modules/rolldown/bin/cli.mjs --config web/rolldown.config.mjs";
+    Cmd::new("node").args(bundle).run()?;
     BUILT.store(true, Ordering::Relaxed);
     Ok(())
 }
