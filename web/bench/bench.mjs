@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
 });
 const rounds = Number(values.rounds);
 /** A load takes seconds, and a fresh browser. */
-const LOADS = 3;
+const LOADS = 5;
 const folder = path.resolve(positionals[0]);
 const modules = path.join(web, "bench/node_modules");
 // transformers.js may bring a runtime of its own version.
@@ -40,7 +40,8 @@ const server = await serve(
     "/corpus/": path.join(root, "tests/corpus"), "/peers/": modules, "/tf-ort/": runtime,
     "/bench/": import.meta.dirname,
   },
-  { isolated: true, csp: false, held: true },
+  // Models are kept by the packages themselves: no second copy in the browser's cache.
+  { isolated: true, csp: false, held: true, caching: "no-store" },
 );
 
 async function open(peer, tower, threads) {

@@ -15,8 +15,8 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
 /**
  * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a strict
  * Content-Security-Policy (and `policy` more of it), `cors` lets other origins read, `held` keeps files
- * in memory, so that a measurement on the same machine is not one of this server. The returned `faults` may
- * be changed at any time:
+ * in memory, so that a measurement on the same machine is not one of this server, `caching` is the
+ * `Cache-Control` of models and catalogues. The returned `faults` may be changed at any time:
  * - `cut`: closes the connection after so many bytes of a body, as often as `cuts` says
  * - `ignoreRange`: answers 200 with the whole file
  * - `corrupt`: `{ file, at }`, a byte of a file (by a part of its name) that arrives wrong
@@ -25,7 +25,7 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
  * - `pause`: milliseconds between pieces of 256 kB
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
-export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false, held = false } = {}) {
+export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false, held = false, caching = "no-cache" } = {}) {
   const files = new Map();
   const faults = {};
   const log = [];
@@ -64,7 +64,7 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     response.setHeader("Content-Type", TYPES[path.extname(file)] ?? "application/octet-stream");
     response.setHeader("ETag", etag);
     response.setHeader("Accept-Ranges", "bytes");
-    response.setHeader("Cache-Control", ["/models/", "/shop/"].includes(prefix) ? "no-cache" : "max-age=3600");
+    response.setHeader("Cache-Control", ["/models/", "/onnx/", "/shop/"].includes(prefix) ? caching : "max-age=3600");
     const wanted = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
     const same = !request.headers["if-range"] || request.headers["if-range"] === etag;
     let [start, end] = [0, info.size - 1];

@@ -91,14 +91,14 @@ fn pack<T: Plain>(
         par::for_each(panels, 4 * k * nr, |index| {
             let first = index * nr;
             let mut rows = vec![T::default(); nr.min(n - first) * k];
-            let mut panel = vec![T::default(); nr * k];
-            fill(first, &mut rows, &mut panel);
             // SAFETY: panel p owns the elements p*k*nr .. (p+1)*k*nr of the buffer, which outlives
-            // for_each.
-            unsafe {
-                let to = packed.ptr().add(first * k);
-                std::ptr::copy_nonoverlapping(panel.as_ptr(), to, panel.len());
-            }
+            // for_each; T: Plain, so zero bytes are values.
+            let panel = unsafe {
+                let panel = packed.ptr().add(first * k);
+                panel.write_bytes(0, nr * k);
+                std::slice::from_raw_parts_mut(panel, nr * k)
+            };
+            fill(first, &mut rows, panel);
         });
     };
     // SAFETY: the panels together are all elements, and each is written.
