@@ -4,11 +4,13 @@
 import path from "node:path";
 import { defineConfig } from "rolldown";
 
+// Without `compress`, which would put the names of Node's modules where bundlers for browsers see them.
+const minify = { compress: false, mangle: true, codegen: true };
 const here = (file) => path.join(import.meta.dirname, file);
 
 export default defineConfig(
   ["worker", "catalogue-worker", "inspect-worker"].map((name) => ({
     input: here(`js/${name}.ts`),
-    output: { file: here(`dist/${name}.js`), format: "esm", minify: { compress: false, mangle: false, codegen: true } },
+    output: { file: here(`dist/${name}.js`), format: "esm", minify },
   })),
 );

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 
 import { launchChromium } from "../test/browsers.mjs";
 import { root, web } from "../test/compare.mjs";
-import { lastBrowser, memory } from "../test/memory.mjs";
+import { lastBrowser, memory, renderers } from "../test/memory.mjs";
 import { serve } from "../test/server.mjs";
 
 const { values, positionals } = parseArgs({
@@ -51,8 +51,18 @@ async function open(peer, tower, threads) {
   page.on("pageerror", (error) => console.error(`${peer}: ${error}`));
   await page.goto(`${server.origin}/bench/page.html`);
   await page.waitForFunction(() => document.title === "ready");
+  const empty = new Map(renderers(pid).map((r) => [r.pid, r.peak]));
   const load = await page.evaluate((a) => window.start(...a), [peer, tower, threads]);
-  return { peer, load, once: (kind) => page.evaluate((k) => window.once(k), kind), peak: () => memory(pid).peak, close: () => browser.close() };
+  return {
+    peer,
+    load,
+    once: (kind) => page.evaluate((k) => window.once(k), kind),
+    peak: () => {
+      const largest = memory(pid);
+      return { peak: largest.peak, over: largest.peak - (empty.get(largest.pid) ?? 0) };
+    },
+    close: () => browser.close(),
+  };
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -87,7 +97,9 @@ async function compare(tower, threads, peers, kinds) {
   }
   if (threads === 1) {
     rows.push({ name: `load of the ${tower} tower to ready, s`, cells: pages.map((p, i) => [p.peer, loads[i]]) });
-    rows.push({ name: `peak memory, ${tower}, MB`, cells: pages.map((p) => [p.peer, [p.peak()]]) });
+    const peaks = pages.map((page) => [page.peer, page.peak()]);
+    rows.push({ name: `peak memory, ${tower}, MB`, cells: peaks.map(([peer, { peak }]) => [peer, [peak]]) });
+    rows.push({ name: "of it over the empty page", cells: peaks.map(([peer, { over }]) => [peer, [over]]) });
   }
   for (const page of pages) await page.close();
 }

@@ -16,8 +16,8 @@ export interface Store {
   setText(file: string, text: string): Promise<void>;
   /** Deletes all files but these. */
   keepOnly(files: string[]): Promise<void>;
-  /** Keeps a file open during `work`, where opening takes longer than reading or writing a chunk. */
-  hold<T>(file: string, work: () => Promise<T>): Promise<T>;
+  /** Keeps a file open during `work`, where opening it takes longer than reading or writing a chunk. */
+  hold?<T>(file: string, work: () => Promise<T>): Promise<T>;
 }
 
 const FOLDER = "clip-everywhere";
@@ -197,10 +197,6 @@ class CacheStore implements Store {
       if (file !== undefined && !files.includes(file)) await this.cache.delete(request);
     }
   }
-
-  hold<T>(_file: string, work: () => Promise<T>): Promise<T> {
-    return work();
-  }
 }
 
 /** A folder on this machine, in Node. */
@@ -274,10 +270,6 @@ class FileStore implements Store {
     for (const name of await readdir(this.folder)) {
       if (!files.includes(name)) await rm(join(this.folder, name), { force: true });
     }
-  }
-
-  hold<T>(_file: string, work: () => Promise<T>): Promise<T> {
-    return work();
   }
 }
 

@@ -19,6 +19,7 @@ export type Spawn = (start: Start) => Promise<void>;
 /** The page's side: `worker`, with threads from `open` where it asks for them. They end with it. */
 export function withThreads(worker: WorkerPort, open: () => Promise<WorkerPort>): WorkerPort {
   const threads: WorkerPort[] = [];
+  const handlers: ((why: string) => void)[] = [];
   let ended = false;
   worker.onMessage(async ({ spawn, start }: { spawn?: number; start: Start }) => {
     if (spawn === undefined) return;
@@ -27,18 +28,29 @@ export function withThreads(worker: WorkerPort, open: () => Promise<WorkerPort>)
       const thread = await open();
       if (ended) return thread.terminate();
       threads.push(thread);
-      thread.onMessage(() => answer());
-      thread.onError(answer);
+      let runs = false;
+      thread.onMessage(() => {
+        runs = true;
+        answer();
+      });
+      // The others would wait for ever for one that crashed.
+      thread.onError((why) => (runs ? handlers.forEach((handler) => handler(why)) : answer(why)));
       thread.post({ op: "thread", start });
     } catch (error) {
       answer(reason(error));
     }
   });
-  const terminate = () => {
-    ended = true;
-    for (const port of [worker, ...threads]) port.terminate();
+  return {
+    ...worker,
+    onError(handler) {
+      handlers.push(handler);
+      worker.onError(handler);
+    },
+    terminate() {
+      ended = true;
+      for (const port of [worker, ...threads]) port.terminate();
+    },
   };
-  return { ...worker, terminate };
 }
 
 /** The worker's side. */

@@ -122,7 +122,7 @@ export class Weights {
 
   /** Reads and writes what is kept of a part, in one tab at a time. */
   private exclusive(part: Part, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    const held = () => this.store?.hold(part.file, work) ?? work();
+    const held = () => this.store?.hold?.(part.file, work) ?? work();
     return locked(this.host.url(part.file), signal, held);
   }
 

@@ -226,16 +226,36 @@ const tests = {
       assert.equal(seen.info.threads, 2);
       assert.equal(seen.digest, digestOf(`text-${TEXT}`));
       assert.equal(seen.picture, digestOf(PICTURE));
-      // The page starts the second thread, and ends it.
+    });
+  },
+  async "threads end with their model, and a model with a thread that crashes"() {
+    await visit(isolated, async (page) => {
       const workers = async (count) => {
         // Chromium gives a thread that sleeps two seconds to end.
         for (let tries = 0; page.workers().length !== count && tries < 100; tries += 1) await page.waitForTimeout(100);
         assert.equal(page.workers().length, count);
       };
-      await workers(0);
       const clip = await page.evaluateHandle(() => Clip.load({ model: "/models/tiny/", towers: "text", threads: 2 }));
       await workers(2);
       await clip.evaluate((clip) => clip.dispose());
+      await workers(0);
+      // One that crashes ends the model: the others would wait for it.
+      const error = await page.evaluate(async () => {
+        const started = [];
+        const { Worker } = window;
+        window.Worker = class extends Worker {
+          constructor(...options) {
+            super(...options);
+            started.push(this);
+          }
+        };
+        const clip = await Clip.load({ model: "/models/tiny/", towers: "text", threads: 2 });
+        window.Worker = Worker;
+        started[1].dispatchEvent(new ErrorEvent("error", { message: "unreachable" }));
+        return clip.embedText("red").then(() => undefined, ({ kind, message }) => ({ kind, message }));
+      });
+      assert.equal(error.kind, "engine");
+      assert.match(error.message, /unreachable.*again/);
       await workers(0);
     });
   },

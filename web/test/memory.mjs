@@ -7,8 +7,8 @@ import { readFileSync, readdirSync } from "node:fs";
 export const lastBrowser = () =>
   Number(execFileSync("pgrep", ["-n", "-P", String(process.pid), "-f", "chrom"], { encoding: "utf8" }));
 
-/** Resident memory (MB) of the largest page below process `parent`: at most so far, and now. */
-export function memory(parent) {
+/** Resident memory (MB) of every renderer below process `parent`: at most so far, and now. */
+export function renderers(parent) {
   const children = new Map();
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
@@ -22,5 +22,8 @@ export function memory(parent) {
     }
   }
   const below = (pid) => (children.get(String(pid)) ?? []).flatMap((c) => [c, ...below(c.pid)]);
-  return below(parent).reduce((a, b) => (b.peak > a.peak ? b : a), { peak: 0, now: 0 });
+  return below(parent);
 }
+
+/** That of the largest page. */
+export const memory = (parent) => renderers(parent).reduce((a, b) => (b.peak > a.peak ? b : a), { peak: 0, now: 0 });

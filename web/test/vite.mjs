@@ -4,7 +4,7 @@
 // examples of ../examples search the sample shop.
 
 import assert from "node:assert/strict";
-import { cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "vite";
 
@@ -85,4 +85,10 @@ for (const [name, mounts] of Object.entries({
   }
 }
 await browser.close();
-console.log("test result: ok. 4 passed; 0 failed; 0 ignored");
+
+// Bundlers for browsers stumble over modules of Node that they can see.
+for (const name of (await readdir(path.join(web, "dist"))).filter((name) => name.endsWith(".js"))) {
+  const script = await readFile(path.join(web, "dist", name), "utf8");
+  assert.doesNotMatch(script, /(import\(|from)\s*(\/\*.*?\*\/)?\s*["'`]node:/, name);
+}
+console.log("test result: ok. 5 passed; 0 failed; 0 ignored");
