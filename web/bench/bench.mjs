@@ -40,7 +40,7 @@ const server = await serve(
     "/corpus/": path.join(root, "tests/corpus"), "/peers/": modules, "/tf-ort/": runtime,
     "/bench/": import.meta.dirname,
   },
-  // Models are kept by the packages themselves: no second copy in the browser's cache.
+  // What the browser would keep of the models is measured for nobody.
   { isolated: true, csp: false, held: true, caching: "no-store" },
 );
 

@@ -53,25 +53,17 @@ async function openEngine(name) {
       "/models/": path.join(folder, "packed"), "/corpus/": path.join(root, "tests/corpus") },
     { isolated: true },
   );
-  const open = () => openPage(name, `${server.origin}/test/page.html`);
-  let page = await open();
-  const digestsOf = (o) => {
-    const what = `${page.version}, ${o.kernel} kernel, ${o.threads} threads, ${o.model}`;
-    return within(LIMIT_S, what, page.run((o) => window.digests(o), { ...o, model: `/models/${o.model}/` }));
-  };
+  const page = await openPage(name, `${server.origin}/test/page.html`);
   return {
     version: page.version,
     async run(o) {
+      const what = `${page.version}, ${o.kernel} kernel, ${o.threads} threads, ${o.model}`;
       try {
-        return await digestsOf(o);
+        return await within(LIMIT_S, what, page.run((o) => window.digests(o), { ...o, model: `/models/${o.model}/` }));
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
-        // A driven browser has been seen to stop answering: nothing is known of its bits then.
         const at = await within(10, "the page", page.run(() => window.at)).catch((e) => e.message);
-        console.log(`${error.message} (it was at: ${at}); once more in a new browser`);
-        await page.close();
-        page = await open();
-        return digestsOf(o);
+        throw new Error(`${error.message}; it was at: ${at}`);
       }
     },
     close: async () => {
