@@ -1,24 +1,24 @@
 // node bench.mjs FOLDER [--rounds N] [--only text|vision]
 //
 // Side by side in Chromium: this package, onnxruntime-web and transformers.js (both wasm, f32) on
-// the same synthetic ViT-B/32, each in a page of its own, taking turns. FOLDER is target/web, with
+// the same synthetic ViT-B/32, each in a browser of its own, taking turns. FOLDER is target/web, with
 // the ONNX files of export.py in FOLDER/onnx.
 
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
-import { launchChromium } from "../test/browsers.mjs";
 import { root, web } from "../test/compare.mjs";
-import { lastBrowser, memory, renderers } from "../test/memory.mjs";
+import { memory, watchOwn } from "../test/memory.mjs";
 import { serve } from "../test/server.mjs";
+import { undriven } from "./undriven.mjs";
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: "string", default: "7" }, only: { type: "string" } },
   allowPositionals: true,
 });
 const rounds = Number(values.rounds);
-/** A load takes seconds, and a fresh browser. */
+/** For what takes a fresh browser and seconds. */
 const LOADS = 5;
 const folder = path.resolve(positionals[0]);
 const modules = path.join(web, "bench/node_modules");
@@ -44,44 +44,54 @@ const server = await serve(
   { isolated: true, csp: false, held: true, caching: "no-store" },
 );
 
+const browsers = await undriven();
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 async function open(peer, tower, threads) {
-  const browser = await launchChromium();
-  const pid = lastBrowser();
-  const page = await browser.newPage();
-  page.on("pageerror", (error) => console.error(`${peer}: ${error}`));
-  await page.goto(`${server.origin}/bench/page.html`);
-  await page.waitForFunction(() => document.title === "ready");
-  const empty = new Map(renderers(pid).map((r) => [r.pid, r.peak]));
-  const load = await page.evaluate((a) => window.start(...a), [peer, tower, threads]);
-  return {
-    peer,
-    load,
-    once: (kind) => page.evaluate((k) => window.once(k), kind),
-    peak: () => {
-      const largest = memory(pid);
-      return { peak: largest.peak, over: largest.peak - (empty.get(largest.pid) ?? 0) };
-    },
-    close: () => browser.close(),
-  };
+  const page = await browsers.open(`${server.origin}/bench/page.html`);
+  // A browser that has just started has other work to do.
+  await pause(1000);
+  return { ...page, peer, load: () => page.run("start", peer, tower, threads), once: (kind) => page.run("once", kind) };
 }
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Peak of loading and using a model, MB: all that is resident, and what is the page's own. */
+async function peaks(peer, tower, kinds) {
+  const page = await open(peer, tower, 1);
+  const own = watchOwn(page.pid);
+  await page.load();
+  for (const [kind] of kinds) await page.once(kind);
+  const found = { resident: memory(page.pid).peak, own: own() };
+  await page.close();
+  return found;
+}
+
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 const rows = [];
 
 async function compare(tower, threads, peers, kinds) {
   if (values.only && values.only !== tower) return;
-  const loads = peers.map(() => []);
-  for (let round = 1; threads === 1 && round < LOADS; round += 1) {
+  const [loads, resident, own] = [[], [], []].map(() => peers.map(() => []));
+  for (let round = 0; threads === 1 && round < LOADS; round += 1) {
     for (const [i, peer] of peers.entries()) {
       const page = await open(peer, tower, threads);
-      loads[i].push(page.load / 1000);
+      loads[i].push((await page.load()) / 1000);
       await page.close();
     }
   }
+  // Not in the same loads: to watch takes time.
+  for (let round = 0; threads === 1 && round < LOADS; round += 1) {
+    for (const [i, peer] of peers.entries()) {
+      const peak = await peaks(peer, tower, kinds);
+      resident[i].push(peak.resident);
+      own[i].push(peak.own);
+    }
+  }
+  const row = (name, lists) => rows.push({ name, cells: peers.map((peer, i) => [peer, lists[i]]) });
   const pages = [];
-  for (const peer of peers) pages.push(await open(peer, tower, threads));
-  pages.forEach((page, i) => loads[i].push(page.load / 1000));
+  for (const peer of peers) {
+    pages.push(await open(peer, tower, threads));
+    await pages.at(-1).load();
+  }
   const note = `${threads} thread${threads > 1 ? "s" : ""}`;
   for (const [kind, name] of kinds) {
     const times = pages.map(() => []);
@@ -90,16 +100,15 @@ async function compare(tower, threads, peers, kinds) {
         // Threads of a runtime may spin for a while after their work.
         await pause(300);
         const ms = await page.once(kind);
-        if (round >= 0 && ms !== undefined) times[i].push(ms);
+        if (round >= 0 && ms !== null) times[i].push(ms);
       }
     }
-    rows.push({ name: `${name}, ${note}, ms`, cells: pages.map((p, i) => [p.peer, times[i]]) });
+    row(`${name}, ${note}, ms`, times);
   }
   if (threads === 1) {
-    rows.push({ name: `load of the ${tower} tower to ready, s`, cells: pages.map((p, i) => [p.peer, loads[i]]) });
-    const peaks = pages.map((page) => [page.peer, page.peak()]);
-    rows.push({ name: `peak memory, ${tower}, MB`, cells: peaks.map(([peer, { peak }]) => [peer, [peak]]) });
-    rows.push({ name: "of it over the empty page", cells: peaks.map(([peer, { over }]) => [peer, [over]]) });
+    row(`load of the ${tower} tower to ready, s`, loads);
+    row(`peak memory, ${tower}, MB`, own);
+    row(`peak memory, ${tower}, with the browser's program file, MB`, resident);
   }
   for (const page of pages) await page.close();
 }
@@ -109,9 +118,10 @@ await compare("text", 1, [...peers, "onnxruntime-web int8"], [["text", "text que
 await compare("vision", 1, peers, [["tower", "image tower"], ["image", "image query, file to vector"]]);
 await compare("vision", 2, peers, [["tower", "image tower"], ["image", "image query, file to vector"]]);
 server.close();
+browsers.close();
 
 const columns = [...peers, "onnxruntime-web int8"];
-console.log(`\nMedian/minimum of ${rounds} rounds, ${LOADS} for loads (and multiple of our median), synthetic ViT-B/32\n`);
+console.log(`\nMedian/minimum of ${rounds} rounds, ${LOADS} for loads and memory (and multiple of our median), synthetic ViT-B/32\n`);
 console.log(`| | ${columns.join(" | ")} |\n|---|${columns.map(() => "---:|").join("")}`);
 for (const { name, cells } of rows) {
   const found = new Map(cells.filter(([, times]) => times.length > 0));

@@ -1,5 +1,5 @@
-// One peer in one page: `start(peer, tower, threads)` loads it and gives the milliseconds, then
-// `once(kind)` runs a workload once and gives the milliseconds.
+// One peer in one page: `start` loads it and gives the milliseconds, then `once` runs a workload once
+// and gives the milliseconds.
 
 /** `<bos> a red dress with blue flowers <eot>` has 7 tokens less one; the ids do not change the time. */
 const IDS = [49406, 320, 736, 2595, 593, 1746, 49407];
@@ -83,6 +83,17 @@ const PEERS = {
   "transformers.js": transformers,
 };
 
-window.start = async (peer, tower, threads) => timed(await PEERS[peer](tower, threads));
-window.once = (kind) => (run[kind] ? timed(run[kind]) : undefined);
-document.title = "ready";
+const start = (peer, tower, threads) => PEERS[peer](tower, threads).then(timed);
+const once = (kind) => (run[kind] ? timed(run[kind]) : null);
+const WORK = { start, once };
+
+// Asks `undriven.mjs` for work, and sends what came of it.
+for (let result = null; ; ) {
+  const turn = await fetch(location.search.slice(1), { method: "POST", body: JSON.stringify(result) });
+  const [name, ...args] = await turn.json();
+  try {
+    result = { value: await WORK[name](...args) };
+  } catch (error) {
+    result = { error: error.stack ?? String(error) };
+  }
+}

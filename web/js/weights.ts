@@ -8,6 +8,8 @@ import { type Store, locked, notKept, openStore } from "./store.js";
 
 const MANIFEST = "manifest.json";
 const KEPT = "weights";
+/** Between two reports of progress: each is a message to the page. */
+const REPORT_MS = 50;
 
 export interface Progress {
   /** Bytes of the files asked for that are here and checked. */
@@ -33,6 +35,7 @@ export class Weights {
   readonly asked: Promise<void>;
   private ask: () => void = () => undefined;
   private progress: Progress = { loaded: 0, total: 0, network: 0 };
+  private reported = { loaded: 0, at: -REPORT_MS };
   private writing: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -123,7 +126,7 @@ export class Weights {
   /** Reads and writes what is kept of a part, in one tab at a time. */
   private exclusive(part: Part, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     const held = () => this.store?.hold?.(part.file, work) ?? work();
-    return locked(this.host.url(part.file), signal, held);
+    return locked(this.host.url(part.file), signal, held).finally(() => this.report(0));
   }
 
   /** Uses a chunk that is in the store. */
@@ -235,6 +238,13 @@ export class Weights {
   private count(loaded: number, network: number): void {
     this.progress.loaded += loaded;
     this.progress.network += network;
+    this.report(REPORT_MS);
+  }
+
+  private report(after: number): void {
+    const now = performance.now();
+    if (this.progress.loaded === this.reported.loaded || now - this.reported.at < after) return;
+    this.reported = { loaded: this.progress.loaded, at: now };
     this.callbacks.onProgress({ ...this.progress });
   }
 

@@ -6,7 +6,8 @@ import puppeteer from "puppeteer-core";
 
 import { within } from "./report.mjs";
 
-const which = (...names) => {
+/** The first of these programs that is on this machine. */
+export const which = (...names) => {
   for (const name of names) {
     try {
       return execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim();

@@ -7,16 +7,20 @@ import { readFileSync, readdirSync } from "node:fs";
 export const lastBrowser = () =>
   Number(execFileSync("pgrep", ["-n", "-P", String(process.pid), "-f", "chrom"], { encoding: "utf8" }));
 
+const status = (pid) => readFileSync(`/proc/${pid}/status`, "utf8");
+/** A field of it, MB. */
+const mb = (text, field) => (Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0) * 1024) / 1e6;
+
 /** Resident memory (MB) of every renderer below process `parent`: at most so far, and now. */
-export function renderers(parent) {
+function renderers(parent) {
   const children = new Map();
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      const text = status(pid);
       const renderer = readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--type=renderer");
-      const mb = (field) => (renderer ? Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) / 1000 : 0);
-      const ppid = /^PPid:\s+(\d+)/m.exec(status)[1];
-      children.set(ppid, [...(children.get(ppid) ?? []), { pid, peak: mb("VmHWM"), now: mb("VmRSS") }]);
+      const ppid = /^PPid:\s+(\d+)/m.exec(text)[1];
+      const peak = renderer ? mb(text, "VmHWM") : 0;
+      children.set(ppid, [...(children.get(ppid) ?? []), { pid, peak, now: renderer ? mb(text, "VmRSS") : 0 }]);
     } catch {
       // it has ended
     }
@@ -27,3 +31,27 @@ export function renderers(parent) {
 
 /** That of the largest page. */
 export const memory = (parent) => renderers(parent).reduce((a, b) => (b.peak > a.peak ? b : a), { peak: 0, now: 0 });
+
+/**
+ * Watches the pages of a browser until the returned function is called, which gives the most (MB)
+ * that any had for itself: what Chromium's task manager shows as memory footprint. Resident memory
+ * also counts pages of the browser's program file, which all its processes share.
+ */
+export function watchOwn(parent) {
+  const pages = renderers(parent).filter(({ peak }) => peak > 0);
+  let most = 0;
+  const timer = setInterval(() => {
+    for (const { pid } of pages) {
+      try {
+        const text = status(pid);
+        most = Math.max(most, mb(text, "RssAnon") + mb(text, "VmSwap"));
+      } catch {
+        // it has ended
+      }
+    }
+  }, 5);
+  return () => {
+    clearInterval(timer);
+    return most;
+  };
+}
