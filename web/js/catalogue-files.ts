@@ -1,11 +1,11 @@
 // The files of a catalogue: from the store, else from the host; checked in either case.
 
-import { ClipError, reason } from "./errors.js";
+import { ClipError } from "./errors.js";
 import { type CatalogueManifest, type Listed, parseCatalogue } from "./catalogue-data.js";
 import { Host, inLanes } from "./host.js";
-import { type Store, locked, notKept, openStore } from "./store.js";
+import { Kept } from "./kept.js";
+import { locked } from "./store.js";
 
-const MANIFEST = "manifest.json";
 /** Rows of the exact file that are kept, and checked, at a time: 1 MiB at 512 values. */
 const PIECE = 512;
 /** Rows that lie so near to each other are fetched with what is between them. */
@@ -30,7 +30,7 @@ export class CatalogueFiles {
   private constructor(
     readonly manifest: CatalogueManifest,
     private readonly host: Host,
-    private store: Store | undefined,
+    private readonly store: Kept,
     private readonly callbacks: Callbacks,
   ) {}
 
@@ -40,27 +40,10 @@ export class CatalogueFiles {
       kind: "index.not_found",
       advice: "it is no folder, or not all of it, that `scraper export --format web` wrote",
     });
-    const { store, why } = await openStore(url, cache);
-    if (why !== undefined) callbacks.onWarning(notKept("files of the catalogue", why));
-    const self = (text: string) =>
-      new CatalogueFiles(parseCatalogue(text, host.url(MANIFEST)), host, store, callbacks);
-    let text: string;
-    try {
-      text = await host.text(MANIFEST, signal);
-    } catch (error) {
-      if (!(error instanceof ClipError) || error.kind !== "network" || !store) throw error;
-      const kept = await locked(url, signal, () => store.text(MANIFEST).catch(() => undefined));
-      if (kept === undefined) throw error;
-      return self(kept);
-    }
-    const files = self(text);
-    const { scan, exact, facets, titles, cards } = files.manifest;
-    await locked(url, signal, async () => {
-      const names = [scan, exact, facets, titles, ...cards].map(({ file }) => file);
-      await store?.keepOnly([MANIFEST, ...names]).catch(() => undefined);
-      await files.keep((to) => to.setText(MANIFEST, text));
-    });
-    return files;
+    const store = await Kept.open(url, cache, "files of the catalogue", callbacks.onWarning);
+    const names = ({ scan, exact, facets, titles, cards }: CatalogueManifest) =>
+      [scan, exact, facets, titles, ...cards].map(({ file }) => file);
+    return new CatalogueFiles(await store.manifest(host, signal, parseCatalogue, names), host, store, callbacks);
   }
 
   url(file: string): string {
@@ -98,14 +81,13 @@ export class CatalogueFiles {
   ): Promise<Uint8Array<ArrayBuffer>> {
     return locked(this.host.url(file), signal, async () => {
       const kept = new Uint8Array(bytes);
-      const there = await this.store?.get(file, 0, kept).catch(() => false);
-      if (there && (await this.callbacks.digest(kept)) === sha256) {
+      if ((await this.store.get(file, 0, kept)) && (await this.callbacks.digest(kept)) === sha256) {
         this.callbacks.onBytes(bytes);
         return kept;
       }
       const all = await download();
       if ((await this.callbacks.digest(all)) !== sha256) throw this.corrupt(file);
-      await this.keep((store) => store.put(file, 0, all));
+      await this.store.put((to) => to.put(file, 0, all));
       return all;
     });
   }
@@ -136,7 +118,7 @@ export class CatalogueFiles {
           this.use(first, piece);
           const at = this.offset(first);
           const verified = piece;
-          await this.keep((store) => store.put(exact.file, at, verified));
+          await this.store.put((to) => to.put(exact.file, at, verified));
           first += PIECE;
           if (first >= rows) return;
           piece = new Uint8Array(this.length(first));
@@ -172,7 +154,7 @@ export class CatalogueFiles {
       for (const { first, last, bytes } of runs) {
         for (let id = first; id <= last; id += 1) {
           const row = bytes!.subarray(this.offset(id) - this.offset(first), this.offset(id + 1) - this.offset(first));
-          await this.keep((store) => store.put(file, this.offset(id), row));
+          await this.store.put((to) => to.put(file, this.offset(id), row));
         }
       }
     });
@@ -202,8 +184,8 @@ export class CatalogueFiles {
   /** Rows that are kept on the device, if they are there and sound. */
   private async keptRows(first: number, count: number): Promise<boolean> {
     const bytes = new Uint8Array(this.offset(first + count) - this.offset(first));
-    const there = await this.store?.get(this.manifest.exact.file, this.offset(first), bytes).catch(() => false);
-    return there === true && this.callbacks.rows(ids(first, count), bytes) === 0;
+    const there = await this.store.get(this.manifest.exact.file, this.offset(first), bytes);
+    return there && this.callbacks.rows(ids(first, count), bytes) === 0;
   }
 
   private use(first: number, bytes: Uint8Array): void {
@@ -218,16 +200,6 @@ export class CatalogueFiles {
         "was used: deploy the folder that `scraper export --format web` wrote again, and see that no " +
         "proxy alters or recompresses it",
     );
-  }
-
-  /** Keeps what has arrived; where that fails, the search works all the same. */
-  private async keep(write: (store: Store) => Promise<void>): Promise<void> {
-    try {
-      if (this.store) await write(this.store);
-    } catch (error) {
-      this.store = undefined;
-      this.callbacks.onWarning(notKept("files of the catalogue", reason(error), (error as Error).name));
-    }
   }
 }
 

@@ -1,13 +1,12 @@
 // Verified chunks of a model's parts, from the store or from the host.
 
-import { ClipError, reason } from "./errors.js";
+import { ClipError } from "./errors.js";
 import { Host, inLanes } from "./host.js";
+import { Kept } from "./kept.js";
 import { type Manifest, type Part, parseManifest } from "./manifest.js";
 import { sha256 } from "./platform.js";
-import { type Store, locked, notKept, openStore } from "./store.js";
+import { locked } from "./store.js";
 
-const MANIFEST = "manifest.json";
-const KEPT = "weights";
 /** Between two reports of progress: each is a message to the page. */
 const REPORT_MS = 50;
 
@@ -36,12 +35,11 @@ export class Weights {
   private ask: () => void = () => undefined;
   private progress: Progress = { loaded: 0, total: 0, network: 0 };
   private reported = { loaded: 0, at: -REPORT_MS };
-  private writing: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly manifest: Manifest,
     private readonly host: Host,
-    private store: Store | undefined,
+    private readonly store: Kept,
     private readonly callbacks: Callbacks,
   ) {
     this.asked = new Promise((resolve) => (this.ask = resolve));
@@ -55,26 +53,9 @@ export class Weights {
     signal: AbortSignal,
   ): Promise<Weights> {
     const host = new Host(model, { kind: "model.not_found", advice: "`model` must be the address of a folder made by `scraper model pack`" });
-    const { store, why } = await openStore(model, cache);
-    const self = (manifest: Manifest) => new Weights(manifest, host, store, callbacks);
-    if (why !== undefined) callbacks.onWarning(notKept(KEPT, why));
-    let text: string;
-    try {
-      text = await host.text(MANIFEST, signal);
-    } catch (error) {
-      if (!(error instanceof ClipError) || error.kind !== "network" || !store) throw error;
-      const kept = await locked(model, signal, () => store.text(MANIFEST).catch(() => undefined));
-      if (kept === undefined) throw error;
-      return self(parseManifest(kept, host.url(MANIFEST)));
-    }
-    const weights = self(parseManifest(text, host.url(MANIFEST)));
-    await locked(model, signal, async () => {
-      // Files carry a digest in their names: those of an older manifest are not named any more.
-      const { text: t, vision, tokens } = weights.manifest.parts;
-      await store?.keepOnly([MANIFEST, t.file, vision.file, tokens.file]).catch(() => undefined);
-      await weights.keep((to) => to.setText(MANIFEST, text));
-    });
-    return weights;
+    const store = await Kept.open(model, cache, "weights", callbacks.onWarning);
+    const files = ({ parts: { text, vision, tokens } }: Manifest) => [text.file, vision.file, tokens.file];
+    return new Weights(await store.manifest(host, signal, parseManifest, files), host, store, callbacks);
   }
 
   /** Announces files of which every byte will be needed. */
@@ -125,7 +106,7 @@ export class Weights {
 
   /** Reads and writes what is kept of a part, in one tab at a time. */
   private exclusive(part: Part, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    const held = () => this.store?.hold?.(part.file, work) ?? work();
+    const held = () => this.store.hold(part.file, work);
     return locked(this.host.url(part.file), signal, held).finally(() => this.report(0));
   }
 
@@ -149,21 +130,12 @@ export class Weights {
   private async kept(part: Part, index: number, buffer: Uint8Array): Promise<Uint8Array | undefined> {
     const [start, length] = range(part, index);
     const bytes = buffer.subarray(0, length);
-    try {
-      if (!(await this.store?.get(part.file, start, bytes))) return undefined;
-      return (await this.digest(bytes)) === part.sha256[index] ? bytes : undefined;
-    } catch {
-      return undefined;
-    }
+    if (!(await this.store.get(part.file, start, bytes))) return undefined;
+    return (await this.digest(bytes)) === part.sha256[index] ? bytes : undefined;
   }
 
-  private async has(part: Part, index: number): Promise<boolean> {
-    const [start, length] = range(part, index);
-    try {
-      return (await this.store?.has(part.file, start, length)) ?? false;
-    } catch {
-      return false;
-    }
+  private has(part: Part, index: number): Promise<boolean> {
+    return this.store.has(part.file, ...range(part, index));
   }
 
   private async fetchRun(
@@ -218,21 +190,7 @@ export class Weights {
     }
     const [at] = range(part, index);
     await use(index, chunk);
-    await this.keep((store) => store.put(part.file, at, chunk));
-  }
-
-  /** Keeps what has arrived; where that fails, the model works all the same. */
-  private keep(write: (store: Store) => Promise<void>): Promise<void> {
-    // One after the other: a file in OPFS has one writer.
-    this.writing = this.writing.then(async () => {
-      try {
-        if (this.store) await write(this.store);
-      } catch (error) {
-        this.store = undefined;
-        this.callbacks.onWarning(notKept(KEPT, reason(error), (error as Error).name));
-      }
-    });
-    return this.writing;
+    await this.store.put((to) => to.put(part.file, at, chunk));
   }
 
   private count(loaded: number, network: number): void {
