@@ -15,9 +15,11 @@ use super::{
     tile::{Init, Weights, tile},
 };
 
-/// Bytes of a k block of a panel, in f32: it stays in the first-level cache while all row tiles
-/// pass by.
-const BLOCK_BYTES: usize = 16 << 10;
+/// Depth of a k block: at most 192 KiB of a panel, which stay in the second-level cache while all row
+/// tiles pass by.
+const BLOCK: usize = 1536;
+/// Bytes of one that is widened from f16: they are written first, and stay in the first-level cache.
+const WIDE_BYTES: usize = 16 << 10;
 /// Rows of one task, so that its accumulators stay in cache.
 const ROW_BLOCK: usize = 448;
 
@@ -188,8 +190,14 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
     let (last_start, last_height) = rows.tile(task.tiles.end - 1);
     let height = last_start + last_height - first_row;
     scratch.acc.grow(height * nr);
-    let k_block = BLOCK_BYTES / size_of::<f32>() / nr;
-    scratch.wide.grow(k_block.min(k) * nr);
+    let k_block = match linear.panels {
+        Panels::F32(_) => BLOCK,
+        Panels::F16(_) => {
+            let block = WIDE_BYTES / size_of::<f32>() / nr;
+            scratch.wide.grow(block.min(k) * nr);
+            block
+        }
+    };
     let acc = scratch.acc.as_mut_ptr();
     let wide = scratch.wide.as_mut_ptr();
     let bias = linear.bias[task.panel * nr..][..nr].as_ptr();
