@@ -51,7 +51,15 @@ async function open(peer, tower, threads) {
   const page = await browsers.open(`${server.origin}/bench/page.html`);
   // A browser that has just started has other work to do.
   await pause(1000);
-  return { ...page, peer, load: () => page.run("start", peer, tower, threads), once: (kind) => page.run("once", kind) };
+  return { ...page, load: () => page.run("start", peer, tower, threads), once: (kind) => page.run("once", kind) };
+}
+
+/** Seconds of a load. */
+async function load(peer, tower) {
+  const page = await open(peer, tower, 1);
+  const ms = await page.load();
+  await page.close();
+  return ms / 1000;
 }
 
 /** Peak of loading and using a model, MB: all that is resident, and what is the page's own. */
@@ -70,22 +78,6 @@ const rows = [];
 
 async function compare(tower, threads, peers, kinds) {
   if (values.only && values.only !== tower) return;
-  const [loads, resident, own] = [[], [], []].map(() => peers.map(() => []));
-  for (let round = 0; threads === 1 && round < LOADS; round += 1) {
-    for (const [i, peer] of peers.entries()) {
-      const page = await open(peer, tower, threads);
-      loads[i].push((await page.load()) / 1000);
-      await page.close();
-    }
-  }
-  // Not in the same loads: to watch takes time.
-  for (let round = 0; threads === 1 && round < LOADS; round += 1) {
-    for (const [i, peer] of peers.entries()) {
-      const peak = await peaks(peer, tower, kinds);
-      resident[i].push(peak.resident);
-      own[i].push(peak.own);
-    }
-  }
   const row = (name, lists) => rows.push({ name, cells: peers.map((peer, i) => [peer, lists[i]]) });
   const pages = [];
   for (const peer of peers) {
@@ -105,12 +97,22 @@ async function compare(tower, threads, peers, kinds) {
     }
     row(`${name}, ${note}, ms`, times);
   }
-  if (threads === 1) {
-    row(`load of the ${tower} tower to ready, s`, loads);
-    row(`peak memory, ${tower}, MB`, own);
-    row(`peak memory, ${tower}, with the browser's program file, MB`, resident);
-  }
   for (const page of pages) await page.close();
+  if (threads > 1) return;
+  /** What `measure` gives for each peer, peers taking turns. */
+  const turns = async (measure) => {
+    const lists = peers.map(() => []);
+    for (let round = 0; round < LOADS; round += 1) {
+      for (const [i, peer] of peers.entries()) lists[i].push(await measure(peer));
+    }
+    return lists;
+  };
+  row(`load of the ${tower} tower to ready, s`, await turns((peer) => load(peer, tower)));
+  // Not in the same loads: to watch takes time.
+  const found = await turns((peer) => peaks(peer, tower, kinds));
+  const peak = (of) => found.map((list) => list.map((one) => one[of]));
+  row(`peak memory, ${tower}, MB`, peak("own"));
+  row(`peak memory, ${tower}, with the browser's program file, MB`, peak("resident"));
 }
 
 const peers = ["ours", "onnxruntime-web", "transformers.js"];

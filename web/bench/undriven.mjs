@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import os from "node:os";
 import path from "node:path";
 
-import { which } from "../test/browsers.mjs";
+import { chromiumPath } from "../test/browsers.mjs";
 import { within } from "../test/report.mjs";
 
 const LIMIT_S = 300;
@@ -47,9 +47,7 @@ export async function undriven() {
     turns.set(way, (result, response) => asked.resolve({ result, response }));
     const control = `http://localhost:${server.address().port}${way}`;
     const flags = [...FLAGS, `--user-data-dir=${profile}`];
-    const browser = spawn(which("chromium", "google-chrome", "chromium-browser"), [...flags, `${url}?${control}`], {
-      stdio: "ignore",
-    });
+    const browser = spawn(chromiumPath(), [...flags, `${url}?${control}`], { stdio: "ignore" });
     running.add(browser);
     const ended = new Promise((resolve) => browser.once("close", resolve).once("error", resolve));
     const turn = async () => {

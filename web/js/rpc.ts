@@ -95,7 +95,10 @@ export class Remote {
 const toError = ({ kind, message }: Failure) => new ClipError(kind, message);
 export const aborted = () => new ClipError("abort", "the call was aborted");
 
-/** What a worker can say before its answer. */
+/** Between two messages of progress: each makes the page work. */
+const PROGRESS_MS = 50;
+
+/** What a worker can say before its answer. Of progress the page hears the latest, now and then. */
 export type Report = (message: { progress: unknown } | { warning: Failure }) => void;
 
 /** The worker's side: `run` gives the answer to a question and what of it is handed over. */
@@ -114,11 +117,24 @@ export function serve<Q extends { op: string; id: number }>(
     }
     const controller = new AbortController();
     running.set(id, controller);
+    let held: { progress: unknown } | undefined;
+    let told = -PROGRESS_MS;
+    const tell = () => {
+      if (held) port.post({ id, ...held });
+      held = undefined;
+      told = performance.now();
+    };
+    const report: Report = (message) => {
+      if ("warning" in message) return port.post({ id, ...message });
+      held = message;
+      if (performance.now() - told >= PROGRESS_MS) tell();
+    };
     try {
-      const report: Report = (message) => port.post({ id, ...message });
       const [value, transfer = []] = await run(request, controller.signal, report);
+      tell();
       port.post({ id, value }, transfer);
     } catch (error) {
+      tell();
       port.post({ id, error: failure(error) });
     } finally {
       running.delete(id);

@@ -7,9 +7,6 @@ import { type Manifest, type Part, parseManifest } from "./manifest.js";
 import { sha256 } from "./platform.js";
 import { locked } from "./store.js";
 
-/** Between two reports of progress: each is a message to the page. */
-const REPORT_MS = 50;
-
 export interface Progress {
   /** Bytes of the files asked for that are here and checked. */
   loaded: number;
@@ -34,7 +31,6 @@ export class Weights {
   readonly asked: Promise<void>;
   private ask: () => void = () => undefined;
   private progress: Progress = { loaded: 0, total: 0, network: 0 };
-  private reported = { loaded: 0, at: -REPORT_MS };
 
   private constructor(
     readonly manifest: Manifest,
@@ -107,7 +103,7 @@ export class Weights {
   /** Reads and writes what is kept of a part, in one tab at a time. */
   private exclusive(part: Part, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     const held = () => this.store.hold(part.file, work);
-    return locked(this.host.url(part.file), signal, held).finally(() => this.report(0));
+    return locked(this.host.url(part.file), signal, held);
   }
 
   /** Uses a chunk that is in the store. */
@@ -196,13 +192,6 @@ export class Weights {
   private count(loaded: number, network: number): void {
     this.progress.loaded += loaded;
     this.progress.network += network;
-    this.report(REPORT_MS);
-  }
-
-  private report(after: number): void {
-    const now = performance.now();
-    if (this.progress.loaded === this.reported.loaded || now - this.reported.at < after) return;
-    this.reported = { loaded: this.progress.loaded, at: now };
     this.callbacks.onProgress({ ...this.progress });
   }
 

@@ -6,8 +6,7 @@ import puppeteer from "puppeteer-core";
 
 import { within } from "./report.mjs";
 
-/** The first of these programs that is on this machine. */
-export const which = (...names) => {
+const which = (...names) => {
   for (const name of names) {
     try {
       return execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim();
@@ -18,9 +17,12 @@ export const which = (...names) => {
   throw new Error(`there is no ${names.join(" or ")} on this machine`);
 };
 
+/** Chromium's program. */
+export const chromiumPath = () => which("chromium", "google-chrome", "chromium-browser");
+
 export async function launchChromium(args = []) {
   return chromium.launch({
-    executablePath: which("chromium", "google-chrome", "chromium-browser"),
+    executablePath: chromiumPath(),
     // As root, as in containers, there is no sandbox.
     args: ["--no-sandbox", ...args],
   });
