@@ -8,7 +8,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Cursor, Read},
+    io::{BufRead, BufReader, Cursor},
     path::{Path, PathBuf},
 };
 
@@ -18,13 +18,13 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Running, Source, SourceError, SourceItem, merchant,
+    Product, Running, Source, SourceError, SourceItem, json,
+    lines::{Ends, Line, Lines, TOO_LONG},
+    merchant,
     record::{self, Record},
+    table::{Dialect, Table},
     web::{FEED_LIMIT, Wanted, Web},
 };
-
-/// A longer line is not a product; reading it whole could exhaust memory.
-const MAX_LINE: u64 = 4 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedFormat {
@@ -123,8 +123,8 @@ fn read(
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     match format {
-        FeedFormat::Csv => read_table(place, b',', reader, send),
-        FeedFormat::Tsv => read_table(place, b'\t', reader, send),
+        FeedFormat::Csv => read_table(place, Dialect::CSV, reader, send),
+        FeedFormat::Tsv => read_table(place, Dialect::TSV, reader, send),
         FeedFormat::Jsonl => read_jsonl(place, reader, send),
         FeedFormat::Merchant => merchant::read(place, reader, send),
     }
@@ -136,33 +136,32 @@ fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {
 
 fn read_table(
     place: &str,
-    delimiter: u8,
-    reader: impl Read,
+    dialect: Dialect,
+    reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     let format = |reason: String| SourceError::Format { place: place.to_owned(), reason };
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .delimiter(delimiter)
-        .from_reader(reader);
-    let headers = reader.headers().map_err(|e| format(e.to_string()))?;
-    let names: Vec<String> = headers.iter().map(record::field).collect();
-    if let Some(missing) = record::missing(&names) {
-        return Err(format(format!(
-            "the first line names the columns {}; one for {missing} is missing",
-            names.join(", ")
-        )));
-    }
-    for (number, row) in (1..).zip(reader.into_records()) {
-        let item = row.map_err(|e| e.to_string()).and_then(|row| {
+    let broken = |source| SourceError::Read { place: place.to_owned(), source };
+    let fields = |names: &[String]| names.iter().map(|n| record::field(n)).collect::<Vec<_>>();
+    let fits = |names: &[String]| record::key_columns(&fields(names)).is_ok();
+    let mut table = Table::open(reader, dialect, &fits).map_err(broken)?.map_err(format)?;
+    let names = fields(table.names());
+    let (id, image) = record::key_columns(&names).map_err(|missing| {
+        let names = names.join(", ");
+        format(format!("the first line names the columns {names}; one for {missing} is missing"))
+    })?;
+    table.key_columns(id, image);
+    for number in 1.. {
+        let Some(row) = table.next().map_err(broken)? else { break };
+        let item = row.fields.and_then(|fields| {
             let mut record = Record::default();
-            for (name, value) in names.iter().zip(row.iter()) {
+            for (name, value) in names.iter().zip(&fields) {
                 record.set(name, value);
             }
             record.product()
         });
-        if !send(item.map_err(|e| bad_record(place, number, e))) {
+        let line = row.line;
+        if !send(item.map_err(|e| bad_record(place, number, format!("line {line}: {e}")))) {
             break;
         }
     }
@@ -171,43 +170,41 @@ fn read_table(
 
 fn read_jsonl(
     place: &str,
-    mut reader: impl BufRead,
+    reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = reader
-            .by_ref()
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut line)
-            .map_err(|source| SourceError::Read { place: place.to_owned(), source })?;
-        if read == 0 {
-            break;
-        }
-        if read as u64 == MAX_LINE && line.last() != Some(&b'\n') {
-            return Err(bad_record(place, number, "the line is longer than 4 MiB"));
-        }
-        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        let item = match serde_json::from_slice::<Value>(text) {
-            Ok(Value::Object(fields)) => {
-                let mut record = Record::default();
-                for (name, value) in fields {
-                    record.add(&name, value);
+    let broken = |source| SourceError::Read { place: place.to_owned(), source };
+    let mut lines = Lines::new(reader, Ends::Feed);
+    while let Some((number, line)) = lines.next().map_err(broken)? {
+        let item = match &line {
+            Line::TooLong => Err(format!("the line cannot be read: {TOO_LONG}")),
+            Line::Text(line) => {
+                let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+                if text.is_empty() {
+                    continue;
                 }
-                record.product()
+                json_record(text)
             }
-            Ok(_) => Err("not a JSON object".to_owned()),
-            Err(e) => Err(e.to_string()),
         };
         if !send(item.map_err(|e| bad_record(place, number, e))) {
             break;
         }
     }
     Ok(())
+}
+
+fn json_record(text: &[u8]) -> Result<Product, String> {
+    match json::read(text) {
+        Ok(Value::Object(fields)) => {
+            let mut record = Record::default();
+            for (name, value) in fields {
+                record.add(&name, value);
+            }
+            record.product()
+        }
+        Ok(_) => Err("not a JSON object".to_owned()),
+        Err(e) => Err(e.to_string()),
+    }
 }
 
 impl Source for Feed {
@@ -251,8 +248,9 @@ impl Source for Feed {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
-    use crate::source::Product;
 
     fn read(name: &str, text: &str) -> Result<Vec<Result<Product, String>>, String> {
         let mut items = Vec::new();
@@ -279,8 +277,10 @@ mod tests {
         assert_eq!((first.price, first.currency.as_deref()), (Some(19.95), Some("EUR")));
         assert_eq!(first.attributes["color"], "red");
         assert_eq!(items[1].as_ref().unwrap().images, ["c,1.jpg"]);
-        assert!(items[2].as_ref().unwrap_err().contains("record 3: product 9 has no image"));
-        assert!(items[3].as_ref().unwrap_err().contains("record 4: the id is empty"));
+        assert!(
+            items[2].as_ref().unwrap_err().contains("record 3: line 4: product 9 has no image")
+        );
+        assert!(items[3].as_ref().unwrap_err().contains("record 4: line 5: the id is empty"));
         assert_eq!(items.len(), 4);
     }
 

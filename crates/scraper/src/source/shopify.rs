@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Product, Running, Source, SourceError, SourceItem,
+    Product, Running, Source, SourceError, SourceItem, json,
     schema::Offers,
     sitemap::Sitemap,
     text,
@@ -68,7 +68,7 @@ impl Shopify {
         let accept = "application/json";
         let wanted = Wanted { url, accept, limit: PAGE_LIMIT, lastmod: None };
         let bytes = self.web.bytes(&wanted).await?;
-        serde_json::from_slice(&bytes).map_err(|e| {
+        json::read(&bytes).map_err(|e| {
             let reason = if bytes.trim_ascii_start().starts_with(b"<") {
                 "the answer is a web page, not a product list: the shop is not Shopify's, hides \
                  the list, or is closed; a sitemap may work (kind = \"sitemap\")"
