@@ -7,6 +7,7 @@ mod html;
 mod list;
 mod merchant;
 mod open;
+mod page;
 mod pages;
 mod record;
 mod schema;
