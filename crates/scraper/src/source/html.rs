@@ -1,15 +1,25 @@
 //! A product page: JSON-LD, else OpenGraph, else microdata.
 
-use dom_query::{Document, NodeRef};
+use std::collections::HashSet;
+
 use encoding_rs::{Encoding, UTF_8};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Product, schema, schema::Offers, text};
+use super::{
+    Product,
+    page::{
+        budget::{Blown, Meter, PageBudget},
+        dom::{Dom, Node},
+    },
+    schema,
+    schema::Offers,
+    text,
+};
 
 /// Names what this reading makes of a page; changed whenever it makes something else.
-pub(super) const VERSION: &str = "page-1";
+pub(super) const VERSION: &str = "page-2";
 /// How deep microdata items lie in each other.
 const DEPTH: usize = 8;
 /// A page has its character set within so many bytes (HTML, 13.2.3.2).
@@ -27,28 +37,40 @@ pub(super) struct Found {
 /// Reads the product of a page. Where it names several, the one with the page's own address, else
 /// the first.
 pub(super) fn read(bytes: &[u8], content_type: Option<&str>, page: &Url) -> Found {
+    read_within(PageBudget::default(), bytes, content_type, page)
+}
+
+fn read_within(budget: PageBudget, bytes: &[u8], content_type: Option<&str>, page: &Url) -> Found {
     let html = decode(bytes, content_type);
-    let mut found = Found::default();
-    if text::is_too_deep(&html) {
-        found.notes.push("its elements lie deeper in each other than in any real page".into());
-        return found;
+    let mut notes = Vec::new();
+    match product(&html, page, &Meter::new(budget), &mut notes) {
+        Ok(product) => Found { product, notes },
+        Err(blown) => Found { product: None, notes: vec![blown.to_string()] },
     }
-    let document = Document::from(html.as_str());
+}
+
+fn product(
+    html: &str,
+    page: &Url,
+    meter: &Meter,
+    notes: &mut Vec<String>,
+) -> Result<Option<Product>, Blown> {
+    let document = Dom::parse(html, meter)?;
     let mut blocks = Vec::new();
-    for script in document.select("script[type]").nodes() {
-        let kind = script.attr("type").unwrap_or_default();
+    for script in document.elements().filter(|node| node.name() == "script") {
+        let kind = script.attribute("type").unwrap_or_default();
         if kind
             .split(';')
             .next()
             .is_some_and(|k| k.trim().eq_ignore_ascii_case("application/ld+json"))
         {
-            match json_ld(&script.text()) {
+            match json_ld(&script.text(meter)?) {
                 Ok(block) => blocks.push(block),
-                Err(e) => found.notes.push(format!("a JSON-LD block cannot be read: {e}")),
+                Err(e) => notes.push(format!("a JSON-LD block cannot be read: {e}")),
             }
         }
     }
-    let linked = schema::products(&blocks, page);
+    let linked = schema::products(&blocks, page, meter)?;
     let own = linked.iter().position(|product| {
         let url = product.url.as_deref().and_then(|url| Url::parse(url).ok());
         // Without an address of its own, a product has the page's.
@@ -57,21 +79,17 @@ pub(super) fn read(bytes: &[u8], content_type: Option<&str>, page: &Url) -> Foun
     });
     let with_image = || linked.iter().position(|product| !product.images.is_empty());
     let chosen = own.or_else(with_image).unwrap_or(0);
-    found.product = linked
-        .into_iter()
-        .nth(chosen)
-        .map(|product| complete(product, &document, page))
-        .or_else(|| open_graph(&document, page))
-        .or_else(|| microdata(&document, page));
-    found
-}
-
-/// JSON-LD that forgot its picture has it in OpenGraph, as a rule.
-fn complete(mut product: Product, document: &Document, page: &Url) -> Product {
-    if product.images.is_empty() {
-        product.images = Meta::of(document).images(page);
+    if let Some(mut product) = linked.into_iter().nth(chosen) {
+        // JSON-LD that forgot its picture has it in OpenGraph, as a rule.
+        if product.images.is_empty() {
+            product.images = Meta::of(&document).images(page, meter)?;
+        }
+        return Ok(Some(product));
     }
-    product
+    match open_graph(&document, page, meter)? {
+        Some(product) => Ok(Some(product)),
+        None => microdata(&document, page, meter),
+    }
 }
 
 /// Bytes as text: by the byte order mark, the header, or what the page says of itself, else UTF-8.
@@ -103,15 +121,13 @@ fn json_ld(text: &str) -> Result<Value, serde_json::Error> {
 struct Meta(Vec<(String, String)>);
 
 impl Meta {
-    fn of(document: &Document) -> Self {
-        let nodes = document.select("meta[content]");
+    fn of(document: &Dom) -> Self {
+        let metas = document.elements().filter(|node| node.name() == "meta");
         Meta(
-            nodes
-                .nodes()
-                .iter()
+            metas
                 .filter_map(|meta| {
-                    let key = meta.attr("property").or_else(|| meta.attr("name"))?;
-                    Some((key.trim().to_ascii_lowercase(), text::some(&meta.attr("content")?)?))
+                    let key = meta.attribute("property").or_else(|| meta.attribute("name"))?;
+                    Some((key.trim().to_ascii_lowercase(), text::some(meta.attribute("content")?)?))
                 })
                 .collect(),
         )
@@ -123,33 +139,35 @@ impl Meta {
         })
     }
 
-    fn images(&self, page: &Url) -> Vec<String> {
+    fn images(&self, page: &Url, meter: &Meter) -> Result<Vec<String>, Blown> {
         let mut images = Vec::new();
+        let mut seen = HashSet::new();
         for (key, value) in &self.0 {
             // `og:image:secure_url` repeats the image before it.
             if matches!(key.as_str(), "og:image" | "og:image:url") {
                 let address = page.join(value).map_or_else(|_| value.clone(), String::from);
-                if !images.contains(&address) {
+                if seen.insert(address.clone()) {
                     images.push(address);
+                    meter.images(images.len())?;
                 }
             }
         }
-        images
+        Ok(images)
     }
 }
 
 /// OpenGraph (<https://ogp.me>) of a page that says it is a product's.
-fn open_graph(document: &Document, page: &Url) -> Option<Product> {
+fn open_graph(document: &Dom, page: &Url, meter: &Meter) -> Result<Option<Product>, Blown> {
     let meta = Meta::of(document);
     let price =
         meta.first(&["product:price:amount", "og:price:amount", "product:sale_price:amount"]);
     let kind = meta.first(&["og:type"]).unwrap_or_default().to_ascii_lowercase();
     if price.is_none() && !kind.contains("product") {
-        return None;
+        return Ok(None);
     }
-    let images = meta.images(page);
+    let images = meta.images(page, meter)?;
     if images.is_empty() {
-        return None;
+        return Ok(None);
     }
     let mut offers = Offers::default();
     if let Some(price) = price {
@@ -162,7 +180,7 @@ fn open_graph(document: &Document, page: &Url) -> Option<Product> {
     let attributes = attributes
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), owned(&[&format!("product:{name}")])?)));
-    Some(Product {
+    Ok(Some(Product {
         title: owned(&["og:title"]),
         description: meta.first(&["og:description"]).and_then(text::plain),
         url: Some(
@@ -179,50 +197,59 @@ fn open_graph(document: &Document, page: &Url) -> Option<Product> {
         images,
         attributes: attributes.collect(),
         ..Product::default()
-    })
+    }))
 }
 
 /// The first microdata item that is a product (<https://html.spec.whatwg.org/#microdata>), as the
 /// JSON-LD that says the same.
-fn microdata(document: &Document, page: &Url) -> Option<Product> {
-    let items = document.select("[itemscope][itemtype*='schema.org/Product']");
-    let item = items.nodes().iter().map(|node| item(node, DEPTH)).next()?;
-    schema::products(&[item], page).into_iter().next()
+fn microdata(document: &Dom, page: &Url, meter: &Meter) -> Result<Option<Product>, Blown> {
+    let is_product = |kind: &str| kind.contains("schema.org/Product");
+    let first = document
+        .elements()
+        .find(|node| node.has("itemscope") && node.attribute("itemtype").is_some_and(is_product));
+    let Some(node) = first else { return Ok(None) };
+    let (item, _) = item(node, DEPTH, meter)?;
+    Ok(schema::products(&[item], page, meter)?.into_iter().next())
 }
 
-fn item(scope: &NodeRef<'_>, depth: usize) -> Value {
-    let mut properties = Map::new();
-    if let Some(kind) = scope.attr("itemtype") {
+/// An item and about how many bytes it takes: under each of its names it is copied.
+fn item(scope: Node<'_>, depth: usize, meter: &Meter) -> Result<(Value, usize), Blown> {
+    let (mut properties, mut size) = (Map::new(), 0);
+    if let Some(kind) = scope.attribute("itemtype") {
         let kinds: Vec<&str> = kind.split_whitespace().collect();
         properties.insert("@type".into(), json!(kinds));
     }
-    // Without recursion over elements: pages may be nested as deep as they like.
-    let mut waiting: Vec<NodeRef<'_>> = scope.children_it(true).collect();
-    while let Some(node) = waiting.pop() {
-        let nested = node.has_attr("itemscope");
-        if let Some(names) = node.attr("itemprop") {
-            let value = match (nested, depth.checked_sub(1)) {
-                (true, Some(depth)) => item(&node, depth),
-                (true, None) => Value::Null,
-                (false, _) => json!(value(&node)),
-            };
-            for name in names.split_whitespace() {
-                let values = properties.entry(name).or_insert_with(|| json!([]));
-                if let Value::Array(values) = values {
-                    values.push(value.clone());
-                }
+    let mut nodes = scope.descendants();
+    while let Some(node) = nodes.next() {
+        let nested = node.has("itemscope");
+        if nested {
+            nodes.leave();
+        }
+        let Some(names) = node.attribute("itemprop") else { continue };
+        let (value, bytes) = match (nested, depth.checked_sub(1)) {
+            (true, Some(depth)) => item(node, depth, meter)?,
+            (true, None) => (Value::Null, 0),
+            (false, _) => {
+                let text = value(node, meter)?;
+                let bytes = text.len();
+                (json!(text), bytes)
+            }
+        };
+        for name in names.split_whitespace() {
+            let more = bytes + name.len() + size_of::<Value>();
+            meter.bytes(more)?;
+            size += more;
+            let values = properties.entry(name).or_insert_with(|| json!([]));
+            if let Value::Array(values) = values {
+                values.push(value.clone());
             }
         }
-        if !nested {
-            waiting.extend(node.children_it(true));
-        }
     }
-    Value::Object(properties)
+    Ok((Value::Object(properties), size))
 }
 
-fn value(node: &NodeRef<'_>) -> String {
-    let name = node.node_name().unwrap_or_default();
-    let attribute = match &*name {
+fn value(node: Node<'_>, meter: &Meter) -> Result<String, Blown> {
+    let attribute = match node.name() {
         "img" | "audio" | "embed" | "iframe" | "source" | "video" => "src",
         "a" | "area" | "link" => "href",
         "data" | "meter" => "value",
@@ -230,8 +257,11 @@ fn value(node: &NodeRef<'_>) -> String {
         "object" => "data",
         _ => "content",
     };
-    let found = node.attr("content").or_else(|| node.attr(attribute));
-    found.unwrap_or_else(|| node.text()).trim().to_owned()
+    let found = node.attribute("content").or_else(|| node.attribute(attribute));
+    Ok(match found {
+        Some(text) => text.trim().to_owned(),
+        None => node.text(meter)?.trim().to_owned(),
+    })
 }
 
 #[cfg(test)]

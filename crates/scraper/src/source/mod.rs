@@ -9,6 +9,7 @@ mod lines;
 mod list;
 mod merchant;
 mod open;
+mod page;
 mod pages;
 mod record;
 mod schema;

@@ -1,11 +1,15 @@
 //! schema.org's `Product` (<https://schema.org/Product>) as JSON, read as shops write it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use reqwest::Url;
 use serde_json::Value;
 
-use super::{Availability, Product, text};
+use super::{
+    Availability, Product,
+    page::budget::{Blown, Meter},
+    text,
+};
 
 /// How deep graphs and offers are followed; real ones need three.
 const DEPTH: usize = 8;
@@ -30,19 +34,25 @@ const ATTRIBUTES: [&str; 14] = [
 
 /// Every product in JSON-LD blocks, in their order. `@graph` and `mainEntity` are looked into,
 /// and `{"@id": …}` stands for the object of that name in any block.
-pub(super) fn products(blocks: &[Value], page: &Url) -> Vec<Product> {
-    let mut graph = Graph::default();
+///
+/// # Errors
+/// The page's budget is used up.
+pub(super) fn products(blocks: &[Value], page: &Url, meter: &Meter) -> Result<Vec<Product>, Blown> {
+    let mut graph = Graph { products: Vec::new(), by_id: HashMap::new(), meter };
     for block in blocks {
         graph.add(block, DEPTH);
     }
     graph.products.iter().map(|value| graph.product(value, page)).collect()
 }
 
-#[derive(Default)]
 struct Graph<'a> {
     products: Vec<&'a Value>,
     by_id: HashMap<&'a str, &'a Value>,
+    meter: &'a Meter,
 }
+
+/// Objects that were read already: references may go in circles, or name one thing many times.
+type Seen = HashSet<*const Value>;
 
 impl<'a> Graph<'a> {
     fn add(&mut self, value: &'a Value, depth: usize) {
@@ -99,14 +109,17 @@ impl<'a> Graph<'a> {
         self.all(value, key).into_iter().find_map(string)
     }
 
-    fn product(&self, value: &'a Value, page: &Url) -> Product {
-        let mut images = Vec::new();
+    fn product(&self, value: &'a Value, page: &Url) -> Result<Product, Blown> {
+        let (mut images, mut known) = (Vec::new(), HashSet::new());
+        let mut seen = Seen::from([std::ptr::from_ref(value)]);
         let mut offers = Offers::default();
-        self.images(value, page, &mut images);
-        self.offers(value, &mut offers, DEPTH);
+        self.images(value, page, &mut images, &mut known)?;
+        self.offers(value, &mut offers, &mut seen)?;
         for variant in self.all(value, "hasVariant") {
-            self.images(variant, page, &mut images);
-            self.offers(variant, &mut offers, DEPTH);
+            if seen.insert(variant) {
+                self.images(variant, page, &mut images, &mut known)?;
+                self.offers(variant, &mut offers, &mut seen)?;
+            }
         }
         let mut attributes: BTreeMap<String, String> = ATTRIBUTES
             .iter()
@@ -119,7 +132,7 @@ impl<'a> Graph<'a> {
                 attributes.entry(name).or_insert(value);
             }
         }
-        Product {
+        Ok(Product {
             id: String::new(),
             title: self.first(value, "name").as_deref().and_then(text::plain),
             description: self.first(value, "description").as_deref().and_then(text::plain),
@@ -136,12 +149,19 @@ impl<'a> Graph<'a> {
             images,
             attributes,
             source: String::new(),
-        }
+        })
     }
 
     /// Addresses, or `ImageObject`s with one.
-    fn images(&self, value: &'a Value, page: &Url, images: &mut Vec<String>) {
+    fn images(
+        &self,
+        value: &'a Value,
+        page: &Url,
+        images: &mut Vec<String>,
+        known: &mut HashSet<String>,
+    ) -> Result<(), Blown> {
         for image in self.all(value, "image") {
+            self.meter.value()?;
             let found = match image {
                 Value::String(text) => Some(text.clone()),
                 object => ["contentUrl", "url", "@id"].iter().find_map(|k| self.first(object, k)),
@@ -149,16 +169,24 @@ impl<'a> Graph<'a> {
             // What is no address is kept, so that it shows up among the failures.
             let Some(found) = found.filter(|text| !text.trim().is_empty()) else { continue };
             let address = page.join(found.trim()).map_or(found, String::from);
-            if !images.contains(&address) {
+            self.meter.bytes(address.len())?;
+            if known.insert(address.clone()) {
                 images.push(address);
+                self.meter.images(images.len())?;
             }
         }
+        Ok(())
     }
 
     /// Offers, aggregates of them, and price specifications: the lowest price of all.
-    fn offers(&self, value: &'a Value, found: &mut Offers, depth: usize) {
-        let Some(depth) = depth.checked_sub(1) else { return };
-        for offer in self.all(value, "offers") {
+    fn offers(&self, value: &'a Value, found: &mut Offers, seen: &mut Seen) -> Result<(), Blown> {
+        let mut waiting = self.all(value, "offers");
+        waiting.reverse();
+        while let Some(offer) = waiting.pop() {
+            self.meter.value()?;
+            if !seen.insert(offer) {
+                continue;
+            }
             let currency = self.first(offer, "priceCurrency");
             for key in ["lowPrice", "price", "minPrice"] {
                 if let Some(price) = self.first(offer, key) {
@@ -176,8 +204,9 @@ impl<'a> Graph<'a> {
             if let Some(text) = self.first(offer, "availability") {
                 found.availability(text::availability(&text));
             }
-            self.offers(offer, found, depth);
+            waiting.extend(self.all(offer, "offers").into_iter().rev());
         }
+        Ok(())
     }
 }
 
@@ -246,7 +275,9 @@ mod tests {
     use super::*;
 
     fn read(blocks: &[Value]) -> Vec<Product> {
-        products(blocks, &Url::parse("https://shop.example/products/a?v=1").unwrap())
+        let meter = Meter::new(crate::source::page::budget::PageBudget::default());
+        products(blocks, &Url::parse("https://shop.example/products/a?v=1").unwrap(), &meter)
+            .unwrap()
     }
 
     #[test]
