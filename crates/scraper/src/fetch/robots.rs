@@ -39,7 +39,8 @@ impl Robots {
             let Some((key, value)) = line.split_once(':') else { continue };
             let (key, value) = (key.trim().to_ascii_lowercase(), value.trim());
             match (key.as_str(), groups.last_mut()) {
-                ("user-agent", group) => {
+                // Two frequent slips, as Google's parser reads them too.
+                ("user-agent" | "useragent" | "user agent", group) => {
                     let name = product_token(value);
                     match group {
                         Some(group) if in_agents => group.agents.push(name),
@@ -91,9 +92,10 @@ impl Robots {
     }
 }
 
-/// "Clip-Scraper/1.0" is "clip-scraper" (2.2.1).
+/// "Clip-Scraper/1.0" is "clip-scraper" (2.2.1). The star is every program's only where it stands
+/// alone: in "*BadBot*" it is meant as a pattern, which the RFC does not know, and names nobody.
 fn product_token(value: &str) -> String {
-    if value.starts_with('*') {
+    if value.split_whitespace().next() == Some("*") {
         return "*".to_owned();
     }
     let end = value.find(|c: char| !(c.is_ascii_alphabetic() || matches!(c, '-' | '_')));
@@ -167,6 +169,27 @@ mod tests {
         let star = Robots::parse(text.as_bytes(), "somebody");
         assert!(!star.allows("/products/1") && star.allows("/robots.txt"));
         assert!(robots("User-agent: clip-scraper-news\nDisallow: /").allows("/"), "another name");
+    }
+
+    #[test]
+    fn the_star_is_everybody_only_where_it_stands_alone() {
+        for agent in
+            ["*BadBot*", "*bot", "**", "*/1.0", "*.example", "clip*", "Bad*Bot", "*-", "'*'"]
+        {
+            let r = robots(&format!(
+                "User-agent: {agent}\nDisallow: /\n\nUser-agent: *\nDisallow: /cart"
+            ));
+            assert!(r.allows("/p/1") && !r.allows("/cart"), "{agent}");
+            let alone = robots(&format!("User-agent: {agent}\nDisallow: /"));
+            assert!(alone.allows("/p/1"), "{agent}");
+        }
+        for agent in ["*", " * ", "* # all", "* (everybody)", "\t*\r"] {
+            assert!(!robots(&format!("User-agent:{agent}\nDisallow: /")).allows("/p"), "{agent:?}");
+        }
+        // One group of several names: the pattern does not keep the others from being meant.
+        let shared = robots("User-agent: *BadBot*\nUser-agent: *\nDisallow: /cart");
+        assert!(!shared.allows("/cart") && shared.allows("/p"));
+        assert!(!robots("Useragent: *\nDisallow: /").allows("/p"));
     }
 
     #[test]

@@ -75,9 +75,7 @@ impl Source for List {
                     }
                     let sent = match entry(line) {
                         Ok(Entry::Image(product)) => images.blocking_send(Ok(product)).is_ok(),
-                        Ok(Entry::Page(url)) => {
-                            pages.blocking_send(Ok(Listed { url, lastmod: None })).is_ok()
-                        }
+                        Ok(Entry::Page(url)) => pages.blocking_send(Ok(Listed::page(url))).is_ok(),
                         Err(reason) => {
                             let (place, record) = (place.clone(), number);
                             let e = SourceError::Record { place, record, reason };

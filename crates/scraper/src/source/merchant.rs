@@ -32,12 +32,12 @@ pub(super) fn read(
                     (record, depth, number) = (Some(Record::default()), 0, number + 1);
                 }
             }
-            (Node::Open { name, href, .. }, Some(record)) => {
+            (Node::Open { name, attributes }, Some(record)) => {
                 depth += 1;
                 text.clear();
                 // Atom: <link rel="alternate" href="…"/>.
-                if let (1, "link", Some(href)) = (depth, name.as_str(), href) {
-                    record.set("link", &href);
+                if let (1, "link", Some(href)) = (depth, name.as_str(), attributes.get("href")) {
+                    record.set("link", href);
                 }
             }
             (Node::Text(more), Some(_)) => text.push_str(&more),

@@ -1,6 +1,24 @@
 //! Sitemaps (<https://www.sitemaps.org/protocol.html>), and the products on the pages they list.
+//!
+//! Which pages count: those of the site, which are the shop's host, the sitemap's own, and names
+//! below or above these ("www."); others only where `include` names their address. One product is
+//! read of
+//!
+//! - pages that name each other as the same in another language (`xhtml:link rel="alternate"
+//!   hreflang`): the first that is listed;
+//! - a page and its variants, where the sitemap lists both `/p/1` and `/p/1?color=red`: the former,
+//!   with the images of all.
+//!
+//! Parameters that only tell where visitors came from (`utm_source`) are dropped.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
+mod address;
+mod entries;
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use reqwest::Url;
 use tokio::{
@@ -9,18 +27,29 @@ use tokio::{
 };
 
 use super::{
-    Running, Source, SourceError, SourceItem, html,
-    web::{PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
-    xml::{self, Node},
+    Product, Running, Source, SourceError, SourceItem, html,
+    web::{self, PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
+use entries::{Entries, Entry};
 
 /// Sitemaps of one shop; more is a circle or an attack.
 const MOST_SITEMAPS: usize = 10_000;
+/// Variants of one page that are read, at most.
+const MOST_VARIANTS: usize = 100;
 /// Pages that are read at once, at most; their host's pace decides.
 const PAGES_AT_ONCE: usize = 16;
 const XML: &str = "application/xml,text/xml;q=0.9,*/*;q=0.5";
 const HTML: &str = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5";
+/// Where sitemaps are when `robots.txt` names none.
+const USUAL: [&str; 6] = [
+    "/sitemap.xml",
+    "/sitemap_index.xml",
+    "/wp-sitemap.xml",
+    "/sitemap-index.xml",
+    "/sitemap.xml.gz",
+    "/sitemap.txt",
+];
 
 /// A sitemap as a [`Source`].
 #[derive(Debug)]
@@ -36,18 +65,29 @@ pub(super) struct Listed {
     pub(super) url: Url,
     /// When it last changed, as written.
     pub(super) lastmod: Option<String>,
+    /// Images that the sitemap has for it, for a page that tells of none.
+    pub(super) images: Vec<String>,
+    /// Pages of the same product: their images are its own too.
+    pub(super) variants: Vec<Listed>,
 }
 
-/// What a sitemap holds.
-#[derive(Debug, Default, PartialEq)]
-struct Entries {
-    sitemaps: Vec<Listed>,
-    pages: Vec<Listed>,
+impl Listed {
+    /// Of which nothing else is known.
+    pub(super) fn page(url: Url) -> Self {
+        Listed { url, lastmod: None, images: Vec::new(), variants: Vec::new() }
+    }
+}
+
+/// Where to begin.
+enum Starts {
+    Named(Vec<Url>),
+    /// Nobody names any: the first of the usual places that has one.
+    Found(Url, Entries),
 }
 
 impl Sitemap {
     /// `start` is a sitemap, an index of them, or the address of a shop, whose `robots.txt` names
-    /// its sitemaps (else it is `/sitemap.xml`).
+    /// its sitemaps (else they are looked for where they usually are).
     pub fn new(start: &Url, web: Web) -> Self {
         Sitemap { start: start.clone(), include: Arc::default(), web }
     }
@@ -58,21 +98,60 @@ impl Sitemap {
         self
     }
 
-    async fn starts(&self) -> Result<Vec<Url>, SourceError> {
+    async fn starts(&self) -> Result<Starts, SourceError> {
         if self.start.path() != "/" {
-            return Ok(vec![self.start.clone()]);
+            return Ok(Starts::Named(vec![self.start.clone()]));
         }
         // Where it cannot be read, so will the sitemap not be, unless robots.txt does not matter.
         let robots = self.web.robots(&self.start).await.unwrap_or_default();
         let named: Vec<Url> =
             robots.sitemaps.iter().filter_map(|text| self.start.join(text).ok()).collect();
         if !named.is_empty() {
-            return Ok(named);
+            return Ok(Starts::Named(named));
         }
-        self.start.join("/sitemap.xml").map(|url| vec![url]).map_err(|e| SourceError::Format {
-            place: self.start.to_string(),
-            reason: e.to_string(),
-        })
+        let mut last = None;
+        for place in USUAL {
+            let Ok(url) = self.start.join(place) else { continue };
+            match self.entries(&url).await {
+                Ok(entries) => return Ok(Starts::Found(url, entries)),
+                // Not there, or a page that says so; anything else may pass, and another sitemap
+                // may tell of less than this one.
+                Err(SourceError::Fetch(FetchError::Status {
+                    status: 400..=407 | 410..=424,
+                    ..
+                })) => {}
+                Err(e @ SourceError::Format { .. }) => last = Some(e.to_string()),
+                Err(e) => return Err(e),
+            }
+        }
+        let places = USUAL.join(", ");
+        let last = last.map(|e| format!(" ({e})")).unwrap_or_default();
+        Err(self.wrong(
+            &self.start,
+            format!(
+                "no sitemap: robots.txt names none, and there is none at {places}{last}; if it has \
+                 another address, give that"
+            ),
+        ))
+    }
+
+    fn wrong(&self, place: &Url, reason: impl Into<String>) -> SourceError {
+        SourceError::Format { place: place.to_string(), reason: reason.into() }
+    }
+
+    /// What one sitemap says.
+    async fn entries(&self, url: &Url) -> Result<Entries, SourceError> {
+        let wanted = Wanted { url, accept: XML, limit: SITEMAP_LIMIT, lastmod: None };
+        let what = url.to_string();
+        let read = self.web.distilled(&wanted, entries::VERSION, move |body| {
+            // Some are packed twice: by whoever wrote them, and by the server.
+            let mut bytes = body.bytes;
+            for _ in 0..2 {
+                bytes = web::unpack(bytes, SITEMAP_LIMIT, &what)?;
+            }
+            Ok(entries::read(&bytes, body.content_type.as_deref(), &body.url))
+        });
+        read.await?.map_err(|reason| self.wrong(url, reason))
     }
 
     /// Sends every page, sitemap by sitemap, and what is wrong with single sitemaps.
@@ -80,37 +159,144 @@ impl Sitemap {
         &self,
         out: &Sender<Result<Listed, SourceError>>,
     ) -> Result<(), SourceError> {
-        let mut waiting = self.starts().await?;
+        let (mut waiting, mut found) = match self.starts().await? {
+            Starts::Named(urls) => (urls, None),
+            Starts::Found(url, entries) => (vec![url], Some(entries)),
+        };
         waiting.reverse();
-        let (mut seen, mut first) = (HashSet::new(), true);
+        let (mut seen, mut twins, mut first) = (HashSet::new(), HashSet::new(), true);
         while let Some(url) = waiting.pop() {
-            if !seen.insert(url.clone()) || seen.len() > MOST_SITEMAPS {
+            if !seen.insert(url.clone()) {
                 continue;
             }
-            let wanted = Wanted { url: &url, accept: XML, limit: SITEMAP_LIMIT, lastmod: None };
-            let read = self.web.bytes(&wanted).await.map_err(SourceError::Fetch);
-            let entries = match read.and_then(|bytes| entries(&bytes, &url)) {
-                Ok(entries) => entries,
+            if seen.len() > MOST_SITEMAPS {
+                let reason = format!("more than {MOST_SITEMAPS} sitemaps; the rest is not read");
+                return Err(self.wrong(&url, reason));
+            }
+            let read = match found.take() {
+                Some(entries) => Ok(entries),
+                None => self.entries(&url).await,
+            };
+            let mut problems = Vec::new();
+            match read {
+                Ok(entries) => {
+                    let at = Url::parse(&entries.at).unwrap_or_else(|_| url.clone());
+                    if let Some(reason) = &entries.broken {
+                        problems.push(self.wrong(&url, reason.clone()));
+                    }
+                    let more = self.addresses(entries.sitemaps, &at, &mut problems);
+                    waiting.extend(more.into_iter().rev().map(|(sitemap, _)| sitemap));
+                    for page in self.listed(entries.pages, &at, &mut twins, &mut problems) {
+                        if out.send(Ok(page)).await.is_err() {
+                            return Ok(());
+                        }
+                    }
+                }
                 // Without its only sitemap there is no source.
                 Err(e) if first && waiting.is_empty() => return Err(e),
-                Err(e) => match out.send(Err(e)).await {
-                    Ok(()) => continue,
-                    Err(_) => return Ok(()),
-                },
-            };
+                Err(e) => problems.push(e),
+            }
             first = false;
-            waiting.extend(entries.sitemaps.into_iter().rev().map(|listed| listed.url));
-            for page in entries.pages {
-                let address = page.url.as_str();
-                let wanted = self.include.is_empty()
-                    || self.include.iter().any(|text| address.contains(text.as_str()));
-                if wanted && out.send(Ok(page)).await.is_err() {
+            for problem in problems {
+                if out.send(Err(problem)).await.is_err() {
                     return Ok(());
                 }
             }
         }
         Ok(())
     }
+
+    /// The addresses of entries; what is none is reported.
+    fn addresses(
+        &self,
+        entries: Vec<Entry>,
+        at: &Url,
+        problems: &mut Vec<SourceError>,
+    ) -> Vec<(Url, Entry)> {
+        let (mut bad, mut good) = (Vec::new(), Vec::new());
+        for (number, entry) in (1..).zip(entries) {
+            match entries::address_of(&entry.loc, at) {
+                Ok(url) => good.push((url, entry)),
+                Err(reason) => bad.push((number, entry.loc, reason)),
+            }
+        }
+        let others = bad.len().saturating_sub(1);
+        if let Some((record, loc, reason)) = bad.into_iter().next() {
+            let loc: String = loc.chars().take(200).collect();
+            let others =
+                if others > 0 { format!("; so have {others} more") } else { String::new() };
+            problems.push(SourceError::Record {
+                place: at.to_string(),
+                record,
+                reason: format!("{loc:?} has no address that can be read: {reason}{others}"),
+            });
+        }
+        good
+    }
+
+    /// The pages of one sitemap that are to be read. `twins` are the sets of languages that were
+    /// met so far.
+    fn listed(
+        &self,
+        entries: Vec<Entry>,
+        at: &Url,
+        twins: &mut HashSet<String>,
+        problems: &mut Vec<SourceError>,
+    ) -> Vec<Listed> {
+        let mut pages = Vec::new();
+        let (mut foreign, mut example) = (0_usize, None);
+        for (url, entry) in self.addresses(entries, at, problems) {
+            let url = address::without_tracking(url);
+            let named = self.include.iter().filter(|text| url.as_str().contains(text.as_str()));
+            let (mut included, mut with_host) = (self.include.is_empty(), false);
+            for text in named {
+                (included, with_host) = (true, with_host || text.contains("://"));
+            }
+            if !included {
+                continue;
+            }
+            if !with_host && ![&self.start, at].iter().any(|site| address::same_site(site, &url)) {
+                foreign += 1;
+                example.get_or_insert(url);
+                continue;
+            }
+            if entry.twins.is_none_or(|set| twins.insert(set)) {
+                let Entry { lastmod, images, .. } = entry;
+                let images = images.iter().filter_map(|i| at.join(i).ok()).map(String::from);
+                let images = images.collect();
+                pages.push(Listed { lastmod, images, ..Listed::page(url) });
+            }
+        }
+        if let Some(example) = example {
+            tracing::warn!(
+                "{at} lists {foreign} pages of other sites, which are not read, {example} for one; \
+                 include = [\"{}\"] would",
+                example.origin().ascii_serialization()
+            );
+        }
+        with_variants(pages)
+    }
+}
+
+/// Puts variants (`/p/1?color=red`) to their page, where it is listed too.
+fn with_variants(pages: Vec<Listed>) -> Vec<Listed> {
+    let mut plain: HashMap<Url, usize> = HashMap::new();
+    for (at, page) in pages.iter().enumerate() {
+        plain.entry(page.url.clone()).or_insert(at);
+    }
+    let owner = |page: &Listed| plain.get(&address::without_variant(&page.url)?).copied();
+    let owners: Vec<Option<usize>> = pages.iter().map(owner).collect();
+    let mut kept: Vec<Option<Listed>> = pages.into_iter().map(Some).collect();
+    for (at, owner) in owners.into_iter().enumerate() {
+        let variant = owner.and_then(|_| kept.get_mut(at)?.take());
+        let owner = owner.and_then(|owner| kept.get_mut(owner)?.as_mut());
+        if let (Some(owner), Some(variant)) = (owner, variant)
+            && owner.variants.len() < MOST_VARIANTS
+        {
+            owner.variants.push(variant);
+        }
+    }
+    kept.into_iter().flatten().collect()
 }
 
 impl Source for Sitemap {
@@ -150,6 +336,7 @@ pub(super) async fn read_pages(
                 Err(_) => return,
             },
         };
+        let listed = Listed { url: address::without_tracking(listed.url), ..listed };
         if !seen.insert(listed.url.clone()) {
             continue; // several sitemaps often list the same page
         }
@@ -168,9 +355,34 @@ pub(super) async fn read_pages(
     while reading.join_next().await.is_some() {}
 }
 
-/// The product of one page, and what could not be read on it. A page without a product is none.
+/// The product of one page and its variants, and what could not be read on it. A page without a
+/// product is none.
 async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
-    let Listed { url, lastmod } = listed;
+    let mut items = read_one(web, listed).await;
+    for variant in &listed.variants {
+        for item in read_one(web, variant).await {
+            let first = items.iter_mut().find_map(|item| item.as_mut().ok());
+            match (item, first) {
+                (Ok(product), Some(first)) => {
+                    let known: HashSet<String> = first.images.iter().cloned().collect();
+                    first.images.extend(product.images.into_iter().filter(|i| !known.contains(i)));
+                }
+                (Ok(product), None) => {
+                    items.push(Ok(Product { id: page_id(&listed.url), ..product }))
+                }
+                (Err(e), _) => items.push(Err(e)),
+            }
+        }
+    }
+    // Of a product that is not known in full, what the store has is better.
+    if items.iter().any(|item| item.as_ref().is_err_and(SourceError::hides_products)) {
+        items.retain(Result::is_err);
+    }
+    items
+}
+
+async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
+    let Listed { url, lastmod, images, .. } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
     let read = web.distilled(&wanted, html::VERSION, |body| {
         Ok(html::read(&body.bytes, body.content_type.as_deref(), &body.url))
@@ -198,6 +410,9 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     }
     if let Some(mut product) = found.product {
         product.id = page_id(url);
+        if product.images.is_empty() {
+            product.images.clone_from(images);
+        }
         items.push(Ok(product));
     }
     items
@@ -211,108 +426,9 @@ pub(super) fn page_id(url: &Url) -> String {
     if id.is_empty() { url.to_string() } else { id }
 }
 
-/// Reads a sitemap: XML, or addresses line by line.
-fn entries(bytes: &[u8], place: &Url) -> Result<Entries, SourceError> {
-    let wrong = |reason: String| SourceError::Format { place: place.to_string(), reason };
-    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    if !start.starts_with(b"<") && !start.contains(&0) {
-        return Ok(lines(&String::from_utf8_lossy(start), place));
-    }
-    let (mut entries, mut root) = (Entries::default(), None);
-    let (mut loc, mut lastmod, mut text) = (String::new(), String::new(), String::new());
-    let mut foreign = false;
-    let mut xml = xml::of(bytes).map_err(wrong)?;
-    while let Some(node) = xml.next().map_err(wrong)? {
-        match node {
-            Node::Open { name, prefixed, .. } => {
-                if root.is_none() && !matches!(name.as_str(), "urlset" | "sitemapindex") {
-                    return Err(wrong(format!("not a sitemap: its root is <{name}>")));
-                }
-                root = root.or(Some(name));
-                // The image extension has `image:loc`.
-                foreign = prefixed;
-                text.clear();
-            }
-            Node::Text(more) => text.push_str(&more),
-            Node::Close { name } => {
-                match name.as_str() {
-                    "loc" if !foreign => loc = text.trim().to_owned(),
-                    "lastmod" => lastmod = text.trim().to_owned(),
-                    "url" | "sitemap" => {
-                        let lastmod = Some(std::mem::take(&mut lastmod)).filter(|t| !t.is_empty());
-                        let loc = Some(std::mem::take(&mut loc)).filter(|t| !t.is_empty());
-                        if let Some(url) = loc.and_then(|loc| place.join(&loc).ok()) {
-                            let listed = Listed { url, lastmod };
-                            match name.as_str() {
-                                "sitemap" => entries.sitemaps.push(listed),
-                                _ => entries.pages.push(listed),
-                            }
-                        }
-                    }
-                    _ => {}
-                }
-                text.clear();
-            }
-        }
-    }
-    match root {
-        Some(_) => Ok(entries),
-        None => Err(wrong("not a sitemap: it has no root element".into())),
-    }
-}
-
-fn lines(text: &str, place: &Url) -> Entries {
-    let pages = text
-        .lines()
-        .map(|line| line.trim_start_matches('\u{feff}').trim())
-        .filter(|line| line.contains("://"))
-        .filter_map(|line| place.join(line).ok())
-        .map(|url| Listed { url, lastmod: None });
-    Entries { pages: pages.collect(), ..Entries::default() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(text: &str) -> Result<Entries, String> {
-        let place = Url::parse("https://shop.example/maps/s.xml").unwrap();
-        entries(text.as_bytes(), &place).map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn pages_with_dates_and_images() {
-        let found = read(
-            "\u{feff}<?xml version='1.0'?><urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9' \
-             xmlns:image='http://www.google.com/schemas/sitemap-image/1.1'>\
-             <url><loc> https://shop.example/p/1?a=1&amp;b=2 </loc><lastmod>2026-01-02</lastmod>\
-             <image:image><image:loc>https://cdn/1.jpg</image:loc></image:image></url>\
-             <url><loc><![CDATA[/p/2]]></loc></url><url><priority>1</priority></url></urlset>",
-        )
-        .unwrap();
-        let pages: Vec<_> =
-            found.pages.iter().map(|p| (p.url.as_str(), p.lastmod.as_deref())).collect();
-        assert_eq!(
-            pages,
-            [
-                ("https://shop.example/p/1?a=1&b=2", Some("2026-01-02")),
-                ("https://shop.example/p/2", None)
-            ]
-        );
-    }
-
-    #[test]
-    fn indexes_texts_and_nonsense() {
-        let index = "<sitemapindex><sitemap><loc>a.xml.gz</loc></sitemap></sitemapindex>";
-        let found = read(index).unwrap();
-        assert_eq!(found.sitemaps[0].url.as_str(), "https://shop.example/maps/a.xml.gz");
-        assert_eq!(
-            read("https://shop.example/1\n\nhttps://shop.example/2\n").unwrap().pages.len(),
-            2
-        );
-        assert!(read("<html><body>Hi</body></html>").unwrap_err().contains("<html>"));
-        assert!(read("<urlset><url><loc>https://x</lo").is_err());
-    }
 
     #[test]
     fn ids_are_paths() {

@@ -2,13 +2,19 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use encoding_rs::Encoding;
-use quick_xml::{Reader, XmlVersion, encoding::DecodingReader, events::Event};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use quick_xml::{
+    Reader, XmlVersion,
+    encoding::DecodingReader,
+    events::{BytesStart, Event},
+};
 
 /// The XML declaration lies within so many bytes.
 const PROLOGUE: usize = 256;
 /// Longer text is no field of a product; reading it whole could exhaust memory.
 const MAX_EVENT: u64 = 16 << 20;
+/// No element of a catalogue has more attributes.
+const MOST_ATTRIBUTES: usize = 64;
 
 /// One step through a document.
 #[derive(Debug, PartialEq)]
@@ -16,14 +22,27 @@ pub(super) enum Node {
     Open {
         /// Without the namespace prefix.
         name: String,
-        prefixed: bool,
-        /// The attribute of this name, as Atom's `link` has it.
-        href: Option<String>,
+        attributes: Attributes,
     },
     Text(String),
     Close {
         name: String,
     },
+}
+
+/// Attributes in their order: name without the namespace prefix, and value.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Attributes(Vec<(String, String)>);
+
+impl Attributes {
+    /// The first of this name, in any case.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
 }
 
 /// Reads a document of any common encoding. Entities of its own are not expanded, so none can
@@ -63,11 +82,7 @@ impl<R: BufRead> Xml<R> {
             return Ok(Some(match event {
                 Event::Start(start) => Node::Open {
                     name: start.local_name().into_inner().to_owned(),
-                    prefixed: start.name().prefix().is_some(),
-                    href: start.try_get_attribute("href").ok().flatten().map(|attribute| {
-                        let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-                        value.map_or_else(|_| attribute.value.to_string(), |value| value.into())
-                    }),
+                    attributes: attributes(&start),
                 },
                 Event::End(end) => Node::Close { name: end.local_name().into_inner().to_owned() },
                 Event::Text(text) => Node::Text(text.xml10_content().into()),
@@ -89,6 +104,17 @@ impl<R: BufRead> Xml<R> {
             }));
         }
     }
+}
+
+/// Those that can be read; careless ones (`a=1`, `a` alone, twice the same) do no harm.
+fn attributes(start: &BytesStart<'_>) -> Attributes {
+    let mut all = start.html_attributes();
+    let found = all.with_checks(false).flatten().take(MOST_ATTRIBUTES).map(|attribute| {
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0);
+        let value = value.map_or_else(|_| attribute.value.to_string(), |value| value.into());
+        (attribute.key.local_name().into_inner().to_owned(), value)
+    });
+    Attributes(found.collect())
 }
 
 fn predefined(name: &str) -> Option<&'static str> {
@@ -144,6 +170,37 @@ impl<R: BufRead> BufRead for Metered<R> {
     }
 }
 
+/// Bytes as text: by the byte order mark, the declaration, the server's `Content-Type`, else UTF-8,
+/// or Windows-1252 where they are mostly none.
+pub(super) fn decoded(bytes: &[u8], content_type: Option<&str>) -> String {
+    let charset = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        let (_, label) = text.split_once("charset=")?;
+        Encoding::for_label(label.split(';').next()?.trim_matches(['"', '\'', ' ']).as_bytes())
+    };
+    let wide = match bytes {
+        [b'<', 0, ..] => Some(UTF_16LE),
+        [0, b'<', ..] => Some(UTF_16BE),
+        _ => None,
+    };
+    let told = || {
+        let start = bytes.trim_ascii_start();
+        encoding(start.get(..PROLOGUE).unwrap_or(start)).or_else(|| content_type.and_then(charset))
+    };
+    let encoding = match Encoding::for_bom(bytes) {
+        Some((encoding, _)) => encoding,
+        None => wide.or_else(told).unwrap_or(UTF_8),
+    };
+    let (text, used, damaged) = encoding.decode(bytes);
+    if damaged && used == UTF_8 {
+        let broken = text.matches('\u{fffd}').count();
+        if 2 * broken > text.chars().filter(|c| !c.is_ascii()).count() {
+            return WINDOWS_1252.decode(bytes).0.into_owned();
+        }
+    }
+    text.into_owned()
+}
+
 /// Bytes in memory as a source.
 pub(super) fn of(bytes: &[u8]) -> Result<Xml<BufReader<&[u8]>>, String> {
     Xml::new(BufReader::new(bytes))
@@ -157,8 +214,8 @@ mod tests {
         let (mut xml, mut all) = (of(bytes)?, String::new());
         while let Some(node) = xml.next()? {
             match node {
-                Node::Open { name, href, .. } => {
-                    all += &format!("<{name}{}>", href.unwrap_or_default())
+                Node::Open { name, attributes } => {
+                    all += &format!("<{name}{}>", attributes.get("href").unwrap_or_default())
                 }
                 Node::Text(text) => all += &text,
                 Node::Close { name } => all += &format!("</{name}>"),

@@ -19,6 +19,7 @@ mod retry;
 mod run;
 mod server;
 mod shop;
+mod sitemaps;
 mod sources;
 mod support;
 mod tiny;

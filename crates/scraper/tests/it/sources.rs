@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Reply, Request, Server};
 
-fn web() -> Web {
+pub(crate) fn web() -> Web {
     let options = FetchOptions {
         caps: Caps { rate: 0.0, ..Caps::default() },
         retry: Retry { attempts: 2, base: std::time::Duration::from_millis(1), ..Retry::default() },
@@ -28,7 +28,10 @@ fn web() -> Web {
 }
 
 /// Everything that a source sends, and how it ends.
-async fn read(spec: &SourceSpec, web: &Web) -> (Vec<Product>, Vec<String>, Result<(), String>) {
+pub(crate) async fn read(
+    spec: &SourceSpec,
+    web: &Web,
+) -> (Vec<Product>, Vec<String>, Result<(), String>) {
     let source = match spec.open(Path::new(""), web) {
         Ok(source) => source,
         Err(e) => return (Vec::new(), Vec::new(), Err(e.to_string())),
