@@ -5,14 +5,15 @@
 //! spreads over the cores itself), and one thread writes. A result is reported only after it is
 //! committed: kill the process at any moment, and the next run goes on from the last commit.
 
+mod in_flight;
 mod lanes;
+mod notes;
 mod shared;
 mod sources;
 mod stages;
 mod writer;
 
 use std::{
-    collections::HashMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -27,13 +28,17 @@ use crate::{
     Error,
     fetch::{Fetched, Fetcher, Slot, Validators},
     model::LoadedModel,
-    report::{Progress, Summary, Unit},
+    report::{MaxFailures, Progress, Summary, Unit},
     source::{Location, Product, SourceError},
-    store::{ImageHash, ImageKey, Lookup, Shard, Store, Write},
+    store::{ImageKey, Lookup, Shard, Store, Vanishing, Write},
 };
+use in_flight::{Image, InFlight};
 pub use shared::{Sharing, share};
 pub use sources::{retry, run};
 use writer::Outcome;
+
+/// See [`RunOptions::max_vanished`].
+const MAX_VANISHED: MaxFailures = MaxFailures::Percent(30.0);
 
 /// Sizes of the stages, and what a run is about.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,9 @@ pub struct RunOptions {
     pub pending: usize,
     /// For how many runs products stay in the store that their source no longer tells of.
     pub keep_vanished: u32,
+    /// How many of a source's products may vanish in one run; of more none does, because a source
+    /// that is broken looks the same.
+    pub max_vanished: MaxFailures,
     /// Only this share of the products.
     pub shard: Option<Shard>,
 }
@@ -53,7 +61,20 @@ pub struct RunOptions {
 impl Default for RunOptions {
     fn default() -> Self {
         let decoders = std::thread::available_parallelism().map_or(2, |n| n.get());
-        RunOptions { batch: 8, decoders, pending: 256, keep_vanished: 3, shard: None }
+        RunOptions {
+            batch: 8,
+            decoders,
+            pending: 256,
+            keep_vanished: 3,
+            max_vanished: MAX_VANISHED,
+            shard: None,
+        }
+    }
+}
+
+impl RunOptions {
+    fn vanishing(&self) -> Vanishing {
+        Vanishing { keep: self.keep_vanished, most: self.max_vanished }
     }
 }
 
@@ -86,7 +107,8 @@ pub(crate) enum Input {
     Product(Product, Arc<Path>),
     /// An image of a product that is stored already.
     Image(ImageKey, Arc<Path>),
-    BadRecord(SourceError),
+    /// A record or a page of the named source that gave no product.
+    BadRecord(String, SourceError),
 }
 
 /// An image whose bytes are at hand.
@@ -167,6 +189,14 @@ pub(crate) async fn process(
     let (mut summary, store) = join(writing).await??;
     summary.interrupted = *setup.cancel.borrow();
     summary.seconds = started.elapsed().as_secs_f64();
+    // Nothing is lost in silence: the sum is right, or the run did not succeed.
+    let settled = summary.embedded + summary.reused + summary.failed;
+    if !summary.interrupted && settled != summary.images {
+        return Err(Error::Internal(format!(
+            "{} images were listed, but {settled} have a result; run the command again",
+            summary.images
+        )));
+    }
     Ok((summary, store))
 }
 
@@ -176,40 +206,4 @@ fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinH
 
 async fn join<T>(handle: JoinHandle<T>) -> Result<T, Error> {
     handle.await.map_err(|e| Error::Internal(e.to_string()))
-}
-
-/// Images whose bytes are being embedded, and others with the same bytes that wait for them, so
-/// that nothing is embedded twice.
-#[derive(Default)]
-struct InFlight(Mutex<HashMap<ImageHash, Vec<Image>>>);
-
-/// An image with known bytes.
-struct Image {
-    key: ImageKey,
-    hash: ImageHash,
-    bytes: u64,
-    validators: Validators,
-}
-
-impl InFlight {
-    /// Gives the image back if it is the first with its bytes; else it waits.
-    fn claim(&self, image: Image) -> Option<Image> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match waiting.get_mut(&image.hash) {
-            Some(others) => {
-                others.push(image);
-                None
-            }
-            None => {
-                waiting.insert(image.hash, Vec::new());
-                Some(image)
-            }
-        }
-    }
-
-    /// The images that waited for these bytes, whose result is committed now.
-    fn finish(&self, hash: &ImageHash) -> Vec<Image> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.remove(hash).unwrap_or_default()
-    }
 }

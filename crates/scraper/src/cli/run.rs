@@ -24,7 +24,7 @@ use crate::{
     config::SETTINGS_FILE,
     fetch::Fetcher,
     pipeline::{self, RunOptions, Sharing},
-    report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED},
+    report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED, MaxFailures},
     source::{Distinct, Kind, Pages, Source, SourceSpec, Web},
     store::{Shard, StoreTarget},
 };
@@ -70,6 +70,14 @@ pub(super) struct RunArgs {
     /// are hidden from search and export.
     #[arg(long, value_name = "N", default_value_t = 3)]
     keep_vanished: u32,
+    /// How many of a source's products may vanish in one run: a number, or a share such as 30%.
+    /// If more would, none does, and the exit code is 2: a source that is broken looks the same.
+    /// [default: 30%, or max_vanished of scraper.toml]
+    #[arg(long, value_name = "N|PERCENT")]
+    max_vanished: Option<MaxFailures>,
+    /// Lets products vanish, however many.
+    #[arg(long, conflicts_with = "max_vanished")]
+    accept_vanished: bool,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -122,8 +130,13 @@ impl RunArgs {
             StoreTarget::Postgres(_) => RunOptions::default().pending,
             StoreTarget::Sqlite(_) => ALONE_PENDING,
         };
+        let max_vanished = match self.accept_vanished {
+            true => Some(MaxFailures::Percent(100.0)),
+            false => self.max_vanished.or(settings()?.max_vanished),
+        };
         let options = RunOptions {
             keep_vanished: self.keep_vanished,
+            max_vanished: max_vanished.unwrap_or(RunOptions::default().max_vanished),
             shard: self.shard,
             pending,
             ..RunOptions::default()

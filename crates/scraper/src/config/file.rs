@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::{
     fetch::Guard,
+    report::MaxFailures,
     source::{Kind, SourceSpec},
 };
 
@@ -28,6 +29,8 @@ pub struct Settings {
     pub store: Option<String>,
     /// Like `--model`.
     pub model: Option<String>,
+    /// Like `--max-vanished`.
+    pub max_vanished: Option<MaxFailures>,
     pub fetch: FetchSettings,
     pub verify_before_publish: Option<VerifySettings>,
     #[serde(rename = "source")]

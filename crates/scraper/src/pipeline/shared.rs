@@ -14,16 +14,18 @@ use tokio::{
 };
 
 use super::{
-    Cancel, Input, RunOptions, Setup, join, process,
+    Cancel, Input, RunOptions, Setup, join, notes, process,
     sources::{self, Read},
 };
 use crate::{
     Error,
     embed::blocking,
     model::LoadedModel,
-    report::{FailureNote, Progress, Summary},
+    report::{Progress, Summary},
     source::Source,
-    store::{Filler, PostgresStore, PostgresUrl, Queue, Store, StoreError, Swept, Write},
+    store::{
+        Filler, PostgresStore, PostgresUrl, Queue, Store, StoreError, Swept, Vanishing, Write,
+    },
 };
 
 /// How often an idle process looks whether there is something to do.
@@ -60,7 +62,7 @@ pub async fn share(
         sources,
         begun: false,
         model: setup.model.clone(),
-        keep: setup.options.keep_vanished,
+        vanishing: setup.options.vanishing(),
         batch: setup.options.batch.max(1),
         sharing,
         cancel: setup.cancel.clone(),
@@ -88,13 +90,9 @@ pub async fn share(
     let (mut summary, _) = process(inputs, Box::new(store), &own).await?;
     let Done { mut queue, swept, filled } = join(claiming).await??;
     blocking(move || queue.release()).await??;
-    (summary.vanished, summary.removed) = (swept.marked, swept.removed);
+    swept.tell(&mut summary);
     if let Some(filled) = filled {
-        summary.products = filled.products;
-        for note in filled.bad_records {
-            summary.bad_records += 1;
-            summary.note(note);
-        }
+        summary.absorb(filled.summary);
         sources::conclude(filled.reads, &mut summary, &setup.progress)?;
     }
     Ok(summary)
@@ -107,7 +105,7 @@ struct Worker {
     /// This process began the run.
     begun: bool,
     model: Arc<LoadedModel>,
-    keep: u32,
+    vanishing: Vanishing,
     batch: usize,
     sharing: Sharing,
     cancel: Cancel,
@@ -124,8 +122,8 @@ struct Done {
 /// What reading the sources came to.
 #[derive(Default)]
 struct Filled {
-    products: u64,
-    bad_records: Vec<FailureNote>,
+    /// Products, records and pages; images are counted by whoever embeds them.
+    summary: Summary,
     reads: Vec<Read>,
 }
 
@@ -221,7 +219,8 @@ impl Worker {
                         if !state.read {
                             self.take_over(&mut queue)?;
                         } else if !queue.is_open()? {
-                            swept = queue.finish(self.keep)?;
+                            swept = queue.finish(&self.vanishing)?;
+                            sources::settled(queue.unsettled()?)?;
                             break;
                         }
                     }
@@ -288,15 +287,14 @@ fn fill(
             match input {
                 Input::Note(write) => writes.push(write),
                 Input::Product(product, _) => {
-                    filled.products += 1;
+                    filled.summary.products += 1;
+                    let note = notes::product(&product, &mut filled.summary);
                     writes.push(Write::Product(product));
+                    writes.extend(note);
                 }
-                Input::BadRecord(e) => filled.bad_records.push(FailureNote {
-                    product: String::new(),
-                    image: String::new(),
-                    kind: "source".into(),
-                    message: e.to_string(),
-                }),
+                Input::BadRecord(source, e) => {
+                    writes.extend(notes::record(source, &e, &mut filled.summary));
+                }
                 Input::Image(..) => {}
             }
         }

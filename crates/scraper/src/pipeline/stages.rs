@@ -42,7 +42,10 @@ pub(super) async fn fetch(
             let input = tokio::select! {
                 // What is under way comes first.
                 biased;
-                () = lanes.next(work), if !lanes.is_empty() => continue,
+                lost = lanes.next(work), if !lanes.is_empty() => {
+                    panicked(lost, out).await;
+                    continue;
+                }
                 input = inputs.recv(), if lanes.has_room() => match input {
                     Some(input) => input,
                     None => break,
@@ -50,7 +53,7 @@ pub(super) async fn fetch(
             };
             let (keys, base, outcome) = match input {
                 Input::Note(write) => (Vec::new(), None, Outcome::Note(write)),
-                Input::BadRecord(e) => (Vec::new(), None, Outcome::BadRecord(e)),
+                Input::BadRecord(source, e) => (Vec::new(), None, Outcome::BadRecord(source, e)),
                 Input::Image(key, base) => (vec![key], Some(base), Outcome::Image),
                 Input::Product(product, base) => {
                     (keys(&product), Some(base), Outcome::Product(product))
@@ -65,7 +68,7 @@ pub(super) async fn fetch(
             }
         }
         while !lanes.is_empty() {
-            lanes.next(work).await;
+            panicked(lanes.next(work).await, out).await;
         }
     };
     tokio::select! {
@@ -73,6 +76,15 @@ pub(super) async fn fetch(
         _ = cancel.wait_for(|&cancelled| cancelled) => {}
     }
     // Dropping the lanes drops the downloads that are still running.
+}
+
+/// A defect in a library must not lose the image that met it.
+async fn panicked(lost: Option<(ImageKey, Arc<Path>)>, out: &Sender<Outcome>) {
+    if let Some((key, _)) = lost {
+        let kind = "internal".to_owned();
+        let message = "fetching it ended in a panic; please report the address".to_owned();
+        let _ = out.send(Outcome::NotFetched { key, kind, message }).await;
+    }
 }
 
 /// Where an image comes from, as far as its address says; files are one host.
@@ -153,7 +165,12 @@ pub(super) fn decode(
         }
         let hash = Sha256::digest(&bytes).into();
         let image = Image { key, hash, bytes: bytes.len() as u64, validators };
-        let Some(image) = context.in_flight.claim(image) else { continue };
+        if !context.in_flight.claim(&image.hash) {
+            if out.blocking_send(Outcome::Waiting(image)).is_err() {
+                return;
+            }
+            continue;
+        }
         let known = {
             let mut lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
             lookup.has_vector(&image.hash)

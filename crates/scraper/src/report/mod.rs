@@ -14,7 +14,7 @@ use indicatif::{
 };
 
 pub use failures::{MaxFailures, MaxFailuresError};
-pub use summary::{FailureNote, Summary};
+pub use summary::{FailureNote, KeptSource, Summary};
 
 /// Everything was done.
 pub const EXIT_OK: u8 = 0;

@@ -31,6 +31,29 @@ impl std::fmt::Display for FailureNote {
     }
 }
 
+/// A source of which too many products would have vanished in one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptSource {
+    pub source: String,
+    /// Products that it did not list.
+    pub missing: u64,
+    /// Products that it had before.
+    pub of: u64,
+}
+
+impl std::fmt::Display for KeptSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let KeptSource { source, missing, of } = self;
+        let name = if source.is_empty() { "the source" } else { source.as_str() };
+        write!(
+            f,
+            "{name} no longer lists {missing} of its {of} products; they are kept, because a source \
+             that is broken looks the same. If they are gone, run again with --accept-vanished (or \
+             raise --max-vanished)"
+        )
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
@@ -46,12 +69,21 @@ pub struct Summary {
     pub failed: u64,
     /// Records of the source that could not be read.
     pub bad_records: u64,
+    /// Products that have no image at all.
+    pub without_image: u64,
+    /// Listed pages that gave no product without a fault of the run, by reason: `page.gone`,
+    /// `page.no_product`.
+    pub pages_by_kind: BTreeMap<String, u64>,
     /// Sources, of several, that could not be read to their end.
     pub sources_failed: u64,
+    /// Sources that could be read and gave no product: never fine.
+    pub sources_empty: u64,
     /// Products that their sources no longer tell of: hidden now, removed some runs later.
     pub vanished: u64,
     /// Products that were removed because they had been missing for too long.
     pub removed: u64,
+    /// Sources of which so much would have vanished that nothing did.
+    pub kept: Vec<KeptSource>,
     /// Failures and unreadable records by kind.
     pub failures_by_kind: BTreeMap<String, u64>,
     /// The first of them.
@@ -73,24 +105,52 @@ impl Summary {
         }
     }
 
+    /// Adds what another part of the same run did with products, records and pages.
+    pub(crate) fn absorb(&mut self, other: Summary) {
+        self.products += other.products;
+        self.bad_records += other.bad_records;
+        self.without_image += other.without_image;
+        for (kind, n) in other.pages_by_kind {
+            *self.pages_by_kind.entry(kind).or_default() += n;
+        }
+        for (kind, n) in other.failures_by_kind {
+            *self.failures_by_kind.entry(kind).or_default() += n;
+        }
+        let room = TOLD.saturating_sub(self.first_failures.len());
+        self.first_failures.extend(other.first_failures.into_iter().take(room));
+    }
+
     /// The failures noted since the last call.
     pub(crate) fn new_failures(&mut self) -> &[FailureNote] {
         let from = std::mem::replace(&mut self.announced, self.first_failures.len());
         self.first_failures.get(from..).unwrap_or_default()
     }
 
-    /// Images, records and sources that failed.
+    /// Images, records, products without images, and sources that failed.
     pub fn failures(&self) -> u64 {
-        self.failed + self.bad_records + self.sources_failed
+        self.failed + self.bad_records + self.without_image + self.sources_failed
+    }
+
+    /// What is never fine, however many failures are allowed.
+    fn is_suspicious(&self) -> bool {
+        self.sources_empty > 0 || !self.kept.is_empty()
     }
 
     /// The exit code of the run, if so many failures are fine.
     pub fn exit_code(&self, allowed: MaxFailures) -> u8 {
         match self {
             Summary { interrupted: true, .. } => EXIT_INTERRUPTED,
+            _ if self.is_suspicious() => EXIT_FAILURES,
             _ if allowed.covers(self.failures(), self.images) => EXIT_OK,
             _ => EXIT_FAILURES,
         }
+    }
+
+    /// Listed pages that gave no product, in words.
+    fn pages_without(&self) -> Option<String> {
+        let parts: Vec<String> =
+            self.pages_by_kind.iter().map(|(kind, n)| format!("{n} x {kind}")).collect();
+        (!parts.is_empty()).then(|| format!("listed pages without a product: {}", parts.join(", ")))
     }
 
     /// A section of Markdown, as GitHub shows it for a job.
@@ -119,7 +179,13 @@ impl Summary {
                 self.vanished, self.removed
             );
         }
-        if self.failures() > 0 {
+        for kept in &self.kept {
+            let _ = writeln!(text, "\n**{}**", cell(&kept.to_string()));
+        }
+        if let Some(pages) = self.pages_without() {
+            let _ = writeln!(text, "\n{}", cell(&pages));
+        }
+        if self.failures() + self.sources_empty > 0 {
             text += "\n| failures | kind |\n|---:|---|\n";
             for (kind, count) in &self.failures_by_kind {
                 let _ = writeln!(text, "| {count} | `{}` |", cell(kind));
@@ -168,6 +234,12 @@ impl std::fmt::Display for Summary {
         }
         for (kind, count) in &self.failures_by_kind {
             writeln!(f, "    {count:>8} x {kind}")?;
+        }
+        if let Some(pages) = self.pages_without() {
+            writeln!(f, "  {pages}")?;
+        }
+        for kept in &self.kept {
+            writeln!(f, "  {kept}")?;
         }
         write!(f, "{} read in {:.1} s", HumanBytes(self.bytes), self.seconds)
     }

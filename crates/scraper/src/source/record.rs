@@ -69,9 +69,6 @@ impl Record {
                 }
             }
         }
-        if images.is_empty() {
-            return Err(format!("product {id} has no image"));
-        }
         let mut offers = Offers::default();
         let currency = self.text(CURRENCY);
         for price in self.values(PRICE).filter_map(string) {
@@ -91,6 +88,7 @@ impl Record {
             attributes: self.attributes(),
             id,
             source: String::new(),
+            page: None,
         })
     }
 

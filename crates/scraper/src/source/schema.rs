@@ -149,6 +149,7 @@ impl<'a> Graph<'a> {
             images,
             attributes,
             source: String::new(),
+            page: None,
         })
     }
 

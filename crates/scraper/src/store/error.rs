@@ -58,6 +58,12 @@ pub enum StoreError {
     NoPgvector(String),
     #[error("the database: {0}. What was committed is safe; run the command again to go on")]
     Postgres(String),
+    /// A defect of this program, which must not look like success.
+    #[error(
+        "image {position} of product {product} ({address}) has a result, but is not in the store; \
+         what was committed is safe. Please report it, and run the command again"
+    )]
+    NoRow { product: String, position: u32, address: String },
     #[error("store: {0}")]
     Sqlite(rusqlite::Error),
 }
@@ -83,7 +89,7 @@ impl StoreError {
             StoreError::Empty(_) => "store.empty",
             StoreError::Connect { .. } | StoreError::NoPgvector(_) => "store.open",
             StoreError::Postgres(_) => "store.postgres",
-            StoreError::Sqlite(_) => "store",
+            StoreError::NoRow { .. } | StoreError::Sqlite(_) => "store",
         }
     }
 }

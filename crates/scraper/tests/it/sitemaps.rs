@@ -189,7 +189,8 @@ async fn of_a_product_with_an_unreadable_colour_nothing_is_told() {
     });
     let (ids, notes, end) = found(&server, "/sitemap.xml").await;
     assert_eq!((ids, end), (vec!["p/2".to_owned()], Ok(())));
-    assert!(notes.len() == 1 && notes[0].contains("403"), "{notes:?}");
+    assert!(notes.len() == 2 && notes[0].contains("403"), "{notes:?}");
+    assert!(notes[1].contains("404"), "{notes:?}");
 }
 
 #[tokio::test]

@@ -18,7 +18,10 @@ use clip_core::{NormalizedEmbedding, Provenance};
 pub use connection::PostgresUrl;
 pub use queue::{Claim, Filler, Queue, RunState};
 
-use super::{Failure, ImageHash, ImageKey, Lookup, Row, Store, StoreError, Swept, View, Write};
+use super::{
+    Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, Store, StoreError, Swept, Vanishing,
+    View, Write,
+};
 use crate::{fetch::Validators, search::Hit};
 use connection::Connection;
 pub(super) use connection::causes;
@@ -79,8 +82,8 @@ impl Store for PostgresStore {
         self.lock().with(|client| write::apply(client, &batch, provenance, false))
     }
 
-    fn sweep(&mut self, complete: &[String], keep: u32) -> Result<Swept, StoreError> {
-        self.lock().with(|client| write::sweep(client, complete, keep))
+    fn sweep(&mut self, complete: &[String], vanishing: &Vanishing) -> Result<Swept, StoreError> {
+        self.lock().with(|client| write::sweep(client, complete, vanishing))
     }
 
     fn provenance(&self) -> Result<Option<Provenance>, StoreError> {
@@ -113,6 +116,15 @@ impl Store for PostgresStore {
 
     fn failures(&self) -> Result<Vec<Failure>, StoreError> {
         self.lock().with(read::failures)
+    }
+
+    fn source_failures(&self) -> Result<Vec<SourceFailure>, StoreError> {
+        self.lock().with(read::source_failures)
+    }
+
+    fn unsettled(&self) -> Result<u64, StoreError> {
+        let Some(id) = self.provenance else { return Ok(0) };
+        self.lock().with(|client| read::unsettled(client, id))
     }
 
     fn lookup(&self) -> Result<Box<dyn Lookup>, StoreError> {

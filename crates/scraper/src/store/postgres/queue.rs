@@ -9,7 +9,8 @@ use std::{path::PathBuf, time::Duration};
 use clip_core::Provenance;
 
 use super::{
-    Connection, ImageKey, PostgresStore, PostgresUrl, StoreError, Swept, Write, schema, write,
+    Connection, ImageKey, PostgresStore, PostgresUrl, StoreError, Swept, Vanishing, Write, schema,
+    write,
 };
 
 /// Held by the process that reads the sources and ends the run.
@@ -209,12 +210,23 @@ impl Queue {
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub fn finish(&mut self, keep: u32) -> Result<Swept, StoreError> {
+    pub fn finish(&mut self, vanishing: &Vanishing) -> Result<Swept, StoreError> {
         self.connection.with(|client| {
             let row = client.query_one("SELECT coalesce(complete, '{}') FROM current", &[])?;
-            let swept = write::sweep(client, &row.try_get::<_, Vec<String>>(0)?, keep)?;
+            let swept = write::sweep(client, &row.try_get::<_, Vec<String>>(0)?, vanishing)?;
             client.batch_execute("UPDATE current SET finished = true; TRUNCATE queue")?;
             Ok(swept)
+        })
+    }
+
+    /// See [`super::Store::unsettled`].
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn unsettled(&mut self) -> Result<u64, StoreError> {
+        self.connection.with(|client| match schema::current(client)? {
+            Some((id, _)) => super::read::unsettled(client, id),
+            None => Ok(0),
         })
     }
 

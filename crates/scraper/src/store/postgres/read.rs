@@ -5,7 +5,7 @@ use std::{sync::mpsc, thread};
 use pgvector::Vector;
 use postgres::{Client, fallible_iterator::FallibleIterator, types::ToSql};
 
-use super::{Connection, Failure, ImageHash, ImageKey, Row, StoreError, View};
+use super::{Connection, Failure, ImageHash, ImageKey, Row, SourceFailure, StoreError, View};
 use crate::{
     fetch::Validators,
     source::{Availability, Product},
@@ -33,6 +33,7 @@ pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
         availability: row.try_get::<_, Option<&str>>(9)?.and_then(Availability::from_name),
         attributes,
         images: Vec::new(),
+        page: None,
     })
 }
 
@@ -140,6 +141,33 @@ pub(super) fn failures(client: &mut Client) -> Result<Vec<Failure>, StoreError> 
             Ok(Failure { key, kind: row.try_get(4)?, message: row.try_get(5)?, base })
         })
         .collect()
+}
+
+pub(super) fn source_failures(client: &mut Client) -> Result<Vec<SourceFailure>, StoreError> {
+    let sql = "SELECT source, place, kind, message FROM source_failures ORDER BY 1, 2, 3";
+    let one = |row: &postgres::Row| {
+        Ok(SourceFailure {
+            source: row.try_get(0)?,
+            place: row.try_get(1)?,
+            kind: row.try_get(2)?,
+            message: row.try_get(3)?,
+        })
+    };
+    client.query(sql, &[])?.iter().map(one).collect()
+}
+
+/// See [`super::Store::unsettled`].
+pub(super) fn unsettled(client: &mut Client, id: i32) -> Result<u64, StoreError> {
+    let sql = format!(
+        "SELECT count(*) FROM products p
+         JOIN images i ON i.source = p.source AND i.product = p.id
+         WHERE p.seen = (SELECT run FROM current)
+         AND NOT EXISTS (SELECT 1 FROM vectors_{id} v WHERE v.sha256 = i.sha256)
+         AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.source = i.source
+                         AND q.product = i.product AND q.position = i.position)"
+    );
+    let count: i64 = client.query_one(&sql, &[])?.try_get(0)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 pub(super) fn has_vector(

@@ -10,7 +10,9 @@ const MIGRATION_LOCK: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
 /// its bytes, so that the order is that of the SQLite store.
-const MIGRATIONS: [&str; 1] = [r#"
+const MIGRATIONS: [&str; 2] = [FIRST, PAGES_AND_FAILURES];
+
+const FIRST: &str = r#"
     CREATE TABLE provenances (
         id   integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         json text NOT NULL UNIQUE,
@@ -83,7 +85,24 @@ const MIGRATIONS: [&str; 1] = [r#"
     );
     CREATE INDEX queue_open ON queue (lease, source, product, position) WHERE NOT done;
     CREATE SEQUENCE workers;
-"#];
+"#;
+
+/// Products are known by their page too, and failures of pages, records and products have a place.
+/// Both may be longer than an index entry: digests stand for them.
+const PAGES_AND_FAILURES: &str = r#"
+    ALTER TABLE products ADD COLUMN page text,
+        -- Numbers of the run that first saw it, and of the last one that could not read its page.
+        ADD COLUMN born bigint NOT NULL DEFAULT 0,
+        ADD COLUMN unread bigint NOT NULL DEFAULT 0;
+    CREATE INDEX products_by_page ON products (source, md5(page)) WHERE page IS NOT NULL;
+    CREATE TABLE source_failures (
+        source  text COLLATE "C" NOT NULL,
+        place   text COLLATE "C" NOT NULL, -- address of a page, place of a record, id of a product
+        kind    text NOT NULL,
+        message text NOT NULL
+    );
+    CREATE UNIQUE INDEX source_failures_by_place ON source_failures (source, md5(place), kind);
+"#;
 
 pub(super) fn migrate(client: &mut Client, url: &PostgresUrl) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;

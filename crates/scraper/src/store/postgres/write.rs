@@ -10,8 +10,8 @@ use postgres::{
     types::{ToSql, Type},
 };
 
-use super::{ImageHash, ImageKey, StoreError, Swept, Write};
-use crate::{fetch::Validators, source::Product};
+use super::{ImageHash, ImageKey, StoreError, Swept, Vanishing, Write};
+use crate::{fetch::Validators, report::KeptSource, source::Product};
 
 /// How often a transaction that lost a race is tried.
 const TRIES: u32 = 5;
@@ -31,6 +31,10 @@ pub(super) struct Batch<'a> {
     products: BTreeMap<(&'a str, &'a str), (&'a Product, String)>,
     fates: BTreeMap<(&'a str, &'a str, u32, &'a str), Fate<'a>>,
     vectors: BTreeMap<&'a ImageHash, &'a [f32]>,
+    /// Message by source, place and kind.
+    failures: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
+    /// Page and id of products whose page could not be read, by source.
+    unread: Vec<(&'a str, &'a str, &'a str)>,
 }
 
 impl<'a> Batch<'a> {
@@ -56,6 +60,10 @@ impl<'a> Batch<'a> {
                 Write::Vector { hash, values } => {
                     batch.vectors.entry(hash).or_insert(values);
                 }
+                Write::SourceFailure { source, place, kind, message } => {
+                    batch.failures.insert((source, place, kind), message);
+                }
+                Write::Unread { source, page, id } => batch.unread.push((source, page, id)),
             }
         }
         Ok(batch)
@@ -81,6 +89,7 @@ pub(super) fn apply(
             products(&mut transaction, batch, enqueue)?;
             vectors(&mut transaction, batch, provenance)?;
             fates(&mut transaction, batch)?;
+            failures(&mut transaction, batch)?;
             transaction.commit()
         })();
         match done {
@@ -101,7 +110,7 @@ const STAGING: &str = r#"
     CREATE TEMP TABLE IF NOT EXISTS staged_products (
         source text COLLATE "C", id text COLLATE "C", title text, description text, url text,
         brand text, category text, price double precision, currency text, availability text,
-        attributes text
+        attributes text, page text
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS staged_images (
         source text COLLATE "C", product text COLLATE "C", position integer, address text
@@ -157,12 +166,13 @@ fn products(
              ON CONFLICT (name) DO UPDATE SET base = excluded.base",
             &[&clean(name), &clean(base)],
         )?;
+        transaction.execute("DELETE FROM source_failures WHERE source = $1", &[&clean(name)])?;
     }
     if batch.products.is_empty() {
         return Ok(());
     }
     const TEXT: Type = Type::TEXT;
-    let types = [TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, Type::FLOAT8, TEXT, TEXT, TEXT];
+    let types = [TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, Type::FLOAT8, TEXT, TEXT, TEXT, TEXT];
     let rows = batch.products.values().map(|(p, attributes)| -> Values {
         vec![
             Box::new(clean(&p.source)),
@@ -176,6 +186,7 @@ fn products(
             Box::new(maybe(p.currency.as_deref())),
             Box::new(p.availability.map(|it| it.as_str())),
             Box::new(clean(attributes)),
+            Box::new(maybe(p.page.as_deref())),
         ]
     });
     copy(transaction, "staged_products", &types, rows)?;
@@ -192,13 +203,16 @@ fn products(
     copy(transaction, "staged_images", &[TEXT, TEXT, Type::INT4, TEXT], images)?;
     transaction.batch_execute(
         "INSERT INTO products (source, id, title, description, url, brand, category, price,
-             currency, availability, attributes, seen)
-         SELECT s.*, (SELECT run FROM current) FROM staged_products s ORDER BY source, id
+             currency, availability, attributes, page, seen, born)
+         SELECT s.*, run, run FROM staged_products s, current ORDER BY source, id
          ON CONFLICT (source, id) DO UPDATE SET title = excluded.title,
              description = excluded.description, url = excluded.url, brand = excluded.brand,
              category = excluded.category, price = excluded.price,
              currency = excluded.currency, availability = excluded.availability,
-             attributes = excluded.attributes, seen = excluded.seen, missed = 0;
+             attributes = excluded.attributes, page = excluded.page, seen = excluded.seen,
+             missed = 0;
+         DELETE FROM source_failures f USING staged_products p
+         WHERE f.source = p.source AND md5(f.place) IN (md5(p.id), md5(p.page));
          -- Another address is another image: nothing that was known holds for it.
          DELETE FROM images i USING staged_products p
          WHERE i.source = p.source AND i.product = p.id AND NOT EXISTS (
@@ -298,19 +312,70 @@ fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), pos
     )
 }
 
+/// What failed besides images, and products that count as seen because of it.
+fn failures(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), postgres::Error> {
+    if !batch.failures.is_empty() {
+        let statement = transaction.prepare(
+            "INSERT INTO source_failures VALUES ($1, $2, $3, $4)
+             ON CONFLICT (source, md5(place), kind) DO UPDATE SET message = excluded.message",
+        )?;
+        for ((source, place, kind), message) in &batch.failures {
+            let row = [source, place, kind, message].map(|text| clean(text));
+            transaction.execute(&statement, &[&row[0], &row[1], &row[2], &row[3]])?;
+        }
+    }
+    if !batch.unread.is_empty() {
+        let column = |part: fn(&(&str, &str, &str)) -> String| -> Vec<String> {
+            batch.unread.iter().map(part).collect()
+        };
+        let sources = column(|(source, ..)| clean(source));
+        let pages = column(|(_, page, _)| clean(page));
+        let ids = column(|(.., id)| clean(id));
+        transaction.execute(
+            "UPDATE products p SET unread = (SELECT run FROM current)
+             FROM unnest($1::text[], $2::text[]) AS u (source, page)
+             WHERE p.source = u.source AND md5(p.page) = md5(u.page)",
+            &[&sources, &pages],
+        )?;
+        transaction.execute(
+            "UPDATE products p SET unread = (SELECT run FROM current)
+             FROM unnest($1::text[], $2::text[]) AS u (source, id)
+             WHERE p.source = u.source AND p.id = u.id AND p.page IS NULL",
+            &[&sources, &ids],
+        )?;
+    }
+    Ok(())
+}
+
 /// See [`super::Store::sweep`].
 pub(super) fn sweep(
     client: &mut Client,
     complete: &[String],
-    keep: u32,
+    vanishing: &Vanishing,
 ) -> Result<Swept, StoreError> {
-    let keep = i32::try_from(keep).unwrap_or(i32::MAX);
-    let complete: Vec<String> = complete.iter().map(|name| clean(name)).collect();
     let mut transaction = client.transaction()?;
-    let unseen = "source = ANY($1) AND seen <> (SELECT run FROM current)";
-    let removed = transaction.execute(
+    let mut swept = Swept::default();
+    let mut fine = Vec::new();
+    for source in complete {
+        let name = clean(source);
+        let row = transaction.query_one(
+            "SELECT count(*) FILTER (WHERE seen <> run AND unread <> run), count(*)
+             FROM products, current WHERE source = $1 AND missed = 0 AND born <> run",
+            &[&name],
+        )?;
+        let count = |i| u64::try_from(row.get::<_, i64>(i)).unwrap_or(0);
+        let (missing, of) = (count(0), count(1));
+        match vanishing.most.covers(missing, of) {
+            true => fine.push(name),
+            false => swept.kept.push(KeptSource { source: source.clone(), missing, of }),
+        }
+    }
+    let keep = i32::try_from(vanishing.keep).unwrap_or(i32::MAX);
+    let unseen = "source = ANY($1) AND seen <> (SELECT run FROM current)
+                  AND unread <> (SELECT run FROM current)";
+    swept.removed = transaction.execute(
         &format!("DELETE FROM products WHERE {unseen} AND missed >= $2"),
-        &[&complete, &keep],
+        &[&fine, &keep],
     )?;
     let row = transaction.query_one(
         &format!(
@@ -318,9 +383,9 @@ pub(super) fn sweep(
                  UPDATE products SET missed = missed + 1 WHERE {unseen} RETURNING missed
              ) SELECT count(*) FROM missing WHERE missed = 1"
         ),
-        &[&complete],
+        &[&fine],
     )?;
-    let marked: i64 = row.get(0);
+    swept.marked = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
     if !complete.is_empty() {
         for row in transaction.query("SELECT id FROM provenances", &[])? {
             let id: i32 = row.get(0);
@@ -331,5 +396,5 @@ pub(super) fn sweep(
         }
     }
     transaction.commit()?;
-    Ok(Swept { marked: u64::try_from(marked).unwrap_or(0), removed })
+    Ok(swept)
 }

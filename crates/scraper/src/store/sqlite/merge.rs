@@ -105,6 +105,7 @@ fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError> {
     }
     transaction.execute_batch(
         "INSERT OR IGNORE INTO main.sources SELECT * FROM part.sources;
+         INSERT OR IGNORE INTO main.source_failures SELECT * FROM part.source_failures;
          INSERT INTO main.products SELECT p.* FROM part.products p JOIN chosen USING (source, id);
          INSERT INTO main.images
             SELECT i.* FROM part.images i

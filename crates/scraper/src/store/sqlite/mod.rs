@@ -16,7 +16,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub use merge::{Merged, merge};
 pub use read::SqliteLookup;
 
-use super::{Failure, Lookup, Row, Shard, Store, StoreError, Swept, View, Write};
+use super::{
+    Failure, Lookup, Row, Shard, SourceFailure, Store, StoreError, Swept, Vanishing, View, Write,
+};
 
 /// See `schema.rs` for the tables.
 #[derive(Debug)]
@@ -129,12 +131,12 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn sweep(&mut self, complete: &[String], keep: u32) -> Result<Swept, StoreError> {
+    fn sweep(&mut self, complete: &[String], vanishing: &Vanishing) -> Result<Swept, StoreError> {
         let (run, shard) = (self.run, self.shard);
         let transaction = self.connection.transaction()?;
         let mut swept = Swept::default();
         for source in complete {
-            write::sweep(&transaction, source, run, shard, keep, &mut swept)?;
+            write::sweep(&transaction, source, run, shard, vanishing, &mut swept)?;
         }
         if !complete.is_empty() {
             write::drop_orphans(&transaction)?;
@@ -157,6 +159,14 @@ impl Store for SqliteStore {
 
     fn failures(&self) -> Result<Vec<Failure>, StoreError> {
         read::failures(&self.connection)
+    }
+
+    fn source_failures(&self) -> Result<Vec<SourceFailure>, StoreError> {
+        read::source_failures(&self.connection)
+    }
+
+    fn unsettled(&self) -> Result<u64, StoreError> {
+        read::unsettled(&self.connection, self.run, self.provenance)
     }
 
     fn lookup(&self) -> Result<Box<dyn Lookup>, StoreError> {

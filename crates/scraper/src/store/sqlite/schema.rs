@@ -10,7 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 2] = [FIRST, SOURCES_AND_FACTS];
+const MIGRATIONS: [&str; 3] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES];
 
 const FIRST: &str = "
     CREATE TABLE provenances (
@@ -113,6 +113,22 @@ const SOURCES_AND_FACTS: &str = "
     ALTER TABLE images_2 RENAME TO images;
     ALTER TABLE quarantine_2 RENAME TO quarantine;
     CREATE INDEX images_by_sha256 ON images (sha256);
+";
+
+/// Products are known by their page too, and failures of pages, records and products have a place.
+const PAGES_AND_FAILURES: &str = "
+    ALTER TABLE products ADD COLUMN page TEXT;
+    -- Numbers of the run that first saw it, and of the last one that could not read its page.
+    ALTER TABLE products ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE products ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX products_by_page ON products (source, page) WHERE page IS NOT NULL;
+    CREATE TABLE source_failures (
+        source  TEXT NOT NULL,
+        place   TEXT NOT NULL, -- address of a page, place of a record, id of a product
+        kind    TEXT NOT NULL,
+        message TEXT NOT NULL,
+        PRIMARY KEY (source, place, kind)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings a new or older file to the newest version.
