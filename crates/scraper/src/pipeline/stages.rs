@@ -37,13 +37,14 @@ pub(super) async fn fetch(
         let (context, jobs, out) = (context.clone(), jobs.clone(), out.clone());
         async move { fetch_one(&context, key, &base, &jobs, &out).await }
     };
+    let in_trouble = |host: &str| context.fetcher.in_trouble(host);
     let all = async {
         loop {
             let input = tokio::select! {
                 // What is under way comes first.
                 biased;
                 () = lanes.next(work), if !lanes.is_empty() => continue,
-                input = inputs.recv(), if lanes.has_room() => match input {
+                input = inputs.recv(), if lanes.has_room(in_trouble) => match input {
                     Some(input) => input,
                     None => break,
                 },
@@ -77,8 +78,7 @@ pub(super) async fn fetch(
 
 /// Where an image comes from, as far as its address says; files are one host.
 fn host(address: &str) -> String {
-    let url = Url::parse(address).ok();
-    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    Url::parse(address).map(|url| crate::fetch::host(&url)).unwrap_or_default()
 }
 
 fn keys(product: &Product) -> Vec<ImageKey> {
