@@ -469,7 +469,7 @@ mod tests {
     #[test]
     fn good_answers_pay_for_some_waiting_and_not_for_all() {
         let begun = Instant::now();
-        let mut rounds = |good: u32, busy: u64, rounds: u32| {
+        let rounds = |good: u32, busy: u64, rounds: u32| {
             let mut s = state(0.0, 1);
             for round in 1..=rounds {
                 for _ in 0..good {

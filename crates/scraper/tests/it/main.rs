@@ -2,10 +2,12 @@
 
 mod catalogues;
 mod disk;
+mod dotenv;
 mod embed;
 mod exports;
 mod faults;
 mod fetch;
+mod hosts;
 mod hub;
 mod inspect;
 mod kills;
@@ -20,5 +22,6 @@ mod server;
 mod shop;
 mod sources;
 mod support;
+mod threads;
 mod tiny;
 mod verify;
