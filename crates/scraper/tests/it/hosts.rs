@@ -23,9 +23,8 @@ fn impatient() -> Shop {
     shop
 }
 
-fn kinds(summary: &Value) -> Vec<&str> {
-    let failures = summary["failures"].as_array().expect("a list");
-    failures.iter().map(|failure| failure["kind"].as_str().expect("a kind")).collect()
+fn aside(summary: &Value) -> u64 {
+    summary["failures_by_kind"]["fetch.aside"].as_u64().unwrap_or(0)
 }
 
 #[test]
@@ -47,7 +46,7 @@ fn a_host_that_refuses_is_set_aside_and_its_images_are_retried_another_night() {
     // 40 images with 4 attempts a second apart would be more than a minute.
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     assert_eq!(summary["embedded"], 6, "{summary}");
-    assert!(kinds(&summary).contains(&"fetch.aside"), "{summary}");
+    assert!(aside(&summary) > 0, "{summary}");
     let failures =
         ran(&mut shop.command(&["retry", "--list", "--store", "s.db"])).expect(0).lines();
     assert_eq!(failures.len(), 40, "each of them stays to be retried");
@@ -67,7 +66,7 @@ fn a_host_that_asks_for_an_hour_is_set_aside_at_once() {
     let started = Instant::now();
     let summary = shop.run("feed.jsonl", 2);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-    assert!(kinds(&summary).contains(&"fetch.aside"), "{summary}");
+    assert!(aside(&summary) > 0, "{summary}");
 }
 
 #[test]

@@ -125,8 +125,8 @@ fn a_source_that_ends_early_or_is_empty_hides_nothing() {
 #[test]
 fn logs_are_json_on_request_and_shells_get_completions() {
     let shop = Shop::new();
-    shop.write("a.png", png(1));
-    shop.write("list.txt", "a.png\n");
+    let server = Server::start(|_| Reply::ok(png(1)));
+    shop.write("list.txt", format!("{}/a.png\n", server.url));
     // A folder cannot keep pages, which is worth a warning.
     let list = ["run", "list.txt", "--pages", "tiny", "--store", "s.db"];
     let args = [&list[..], &["--log-format", "json", "-q"]].concat();
