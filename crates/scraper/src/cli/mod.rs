@@ -41,6 +41,7 @@ use crate::{
     model::{LoadOptions, LoadedModel, ModelFiles, ModelSpec},
     report::{EXIT_ERROR, EXIT_OK, Progress},
     store::StoreTarget,
+    threads,
 };
 use settings::{default_store, settings};
 
@@ -116,7 +117,7 @@ pub fn main() -> ExitCode {
         LogFormat::Json => log.json().init(),
     }
 
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match threads::runtime() {
         Ok(runtime) => runtime,
         Err(e) => {
             eprintln!("error: cannot start: {e}");
@@ -127,7 +128,14 @@ pub fn main() -> ExitCode {
         eprintln!("error: {e}");
         return ExitCode::from(EXIT_ERROR);
     }
-    let context = Context { environment: Environment::load(), progress: Progress::new(cli.quiet) };
+    let environment = match environment(&cli.command) {
+        Ok(environment) => environment,
+        Err(e) => {
+            eprintln!("error: {e}");
+            return ExitCode::from(EXIT_ERROR);
+        }
+    };
+    let context = Context { environment, progress: Progress::new(cli.quiet) };
     let result = runtime.block_on(async {
         match cli.command {
             Command::Embed(args) => args.run(&context).await,
@@ -163,6 +171,17 @@ pub fn main() -> ExitCode {
 /// Whether what `scraper.toml` says matters to the command.
 fn reads_settings(command: &Command) -> bool {
     !matches!(command, Command::Init(_) | Command::Completions(_) | Command::Inspect(_))
+}
+
+/// With the `.env` of the working folder, and that of the folder of `scraper.toml` where it is read.
+fn environment(command: &Command) -> Result<Environment, Error> {
+    let mut folders = vec![Path::new("")];
+    match command {
+        Command::Init(_) | Command::Completions(_) => folders.clear(),
+        command if reads_settings(command) => folders.push(&settings()?.folder),
+        _ => {}
+    }
+    Environment::load_from(&folders).map_err(|e| Error::Usage(e.to_string()))
 }
 
 /// What every subcommand needs.
@@ -225,7 +244,8 @@ impl ModelArgs {
         context: &Context,
         towers: Towers,
     ) -> Result<(LoadedModel, ModelFiles), Error> {
-        if let Some(threads) = self.threads {
+        // Where threads are few, the engine has one.
+        if let (Some(threads), None) = (self.threads, threads::spare()) {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.get())
                 .build_global()

@@ -92,13 +92,15 @@ impl RetryArgs {
         }
         let fetcher = self.engine.fetcher()?;
         let web = Web::new(fetcher.clone(), None);
+        let readers = pages.len();
         let pages = pages
             .into_iter()
             .map(|(name, urls)| {
                 (name, Box::new(PageList::new(urls, web.clone())) as Box<dyn Source>)
             })
             .collect();
-        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default()).await?;
+        let (setup, _) =
+            self.engine.setup(context, fetcher, RunOptions::default(), readers).await?;
         let (target, provenance, dim) =
             (self.store.store, setup.model.provenance.clone(), setup.dim());
         let open = move || {

@@ -134,6 +134,8 @@ impl RunArgs {
             true => Some(MaxFailures::Percent(100.0)),
             false => self.max_vanished.or(settings()?.max_vanished),
         };
+        // One per source, and one that talks with the queue.
+        let readers = sources.len() + usize::from(matches!(target, StoreTarget::Postgres(_)));
         let options = RunOptions {
             keep_vanished: self.keep_vanished,
             max_vanished: max_vanished.unwrap_or(RunOptions::default().max_vanished),
@@ -141,7 +143,7 @@ impl RunArgs {
             pending,
             ..RunOptions::default()
         };
-        let (setup, files) = self.engine.setup(context, fetcher, options).await?;
+        let (setup, files) = self.engine.setup(context, fetcher, options, readers).await?;
         context.progress.note(&format!(
             "{} into {target} with {}",
             sources.iter().map(|source| source.describe()).collect::<Vec<_>>().join(", "),

@@ -50,6 +50,14 @@ pub struct FetchSettings {
     pub per_host: Option<usize>,
     /// Requests per second to one host; 0 for no limit.
     pub rate: Option<f64>,
+    /// Seconds that a host may refuse, fail or stall until it is set aside for the run.
+    pub host_patience: Option<f64>,
+    /// Longest silence of a server, in seconds.
+    pub idle_timeout: Option<f64>,
+    /// Longest download of a picture or page, in seconds.
+    pub total_timeout: Option<f64>,
+    /// Least bytes per second of a picture or page.
+    pub min_speed: Option<u64>,
     pub allow_private: AllowPrivate,
     /// Whether `robots.txt` is obeyed.
     pub robots: Option<bool>,

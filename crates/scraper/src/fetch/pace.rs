@@ -4,6 +4,12 @@
 //! Additive increase, multiplicative decrease, as in TCP: a host that answers quickly is slowly
 //! asked more at once, up to the configured number; one that becomes slow, fails, or says 429 or
 //! 503 is at once asked less, and in the latter case left alone for the time that it names.
+//!
+//! All of that waiting has a budget. A host that gives no good answer for [`Caps::host_patience`], or
+//! that costs more than it brings over the whole run, is set aside: whatever waits for it fails at
+//! once, to be tried again by a later run.
+//!
+//! [`Caps::host_patience`]: super::Caps::host_patience
 
 use std::{
     sync::{
@@ -23,6 +29,14 @@ const DOWN_FOR: Duration = Duration::from_secs(60);
 /// each further time.
 const SLOW_STEP: Duration = Duration::from_millis(20);
 const SLOWEST: f64 = 256.0;
+/// Fewer bad answers in a row are bad luck, however long they take.
+const TROUBLE: u32 = 3;
+/// A host may ask for this many times the patience with one `Retry-After` …
+const ONE_WAIT: u32 = 2;
+/// … and cost this many times the patience in all, in seconds that were waited in vain …
+const ALL_WAITS: u32 = 20;
+/// … besides what each good answer pays for.
+const PAYS: Duration = Duration::from_secs(3);
 /// An answer that takes so many times longer than the fastest shows that the host is at work.
 const SLUGGISH: u32 = 3;
 /// Differences below this are noise.
@@ -54,6 +68,29 @@ struct State {
     full_at: Option<Instant>,
     closed_until: Option<Instant>,
     fastest: Option<Duration>,
+    patience: Duration,
+    /// Since the last good answer.
+    trouble: Option<Trouble>,
+    /// Time that was waited in vain, less what good answers paid for.
+    lost: Duration,
+    /// Why it is asked no more.
+    aside: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    /// Start of the first request that brought nothing.
+    since: Instant,
+    count: u32,
+}
+
+/// Why a host is not asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Closed {
+    /// It is down; it is asked again after this time.
+    Down(Duration),
+    /// For this run, for this reason.
+    Aside(String),
 }
 
 /// How a request ended.
@@ -65,6 +102,8 @@ pub(super) enum Ended {
     Busy(Duration),
     /// A broken answer, or a server error.
     Broken,
+    /// The body came too slowly.
+    Slow,
     /// No answer.
     Failed,
     /// It was not even sent.
@@ -75,12 +114,14 @@ pub(super) enum Ended {
 #[derive(Debug)]
 pub(super) struct Running {
     pace: Arc<Pace>,
+    begun: Instant,
     ended: Ended,
 }
 
 impl Pace {
-    /// `rate` in requests per second, 0 for no limit; at most `most` requests at once.
-    pub(super) fn new(rate: f64, most: usize) -> Self {
+    /// `rate` in requests per second, 0 for no limit; at most `most` requests at once; `patience` as
+    /// in [`Caps::host_patience`](super::Caps::host_patience).
+    pub(super) fn new(rate: f64, most: usize, patience: Duration) -> Self {
         let most = most.max(1) as f64;
         let limited = rate.is_finite() && rate > 0.0;
         let state = State {
@@ -96,6 +137,10 @@ impl Pace {
             full_at: None,
             closed_until: None,
             fastest: None,
+            patience,
+            trouble: None,
+            lost: Duration::ZERO,
+            aside: None,
         };
         Pace {
             turn: tokio::sync::Mutex::default(),
@@ -114,31 +159,43 @@ impl Pace {
         }
     }
 
-    /// Waits until the host may be asked again. `Err`: it is down, and the time until the next try.
-    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Running, Duration> {
+    /// Waits until the host may be asked again.
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Running, Closed> {
         let _turn = self.turn.lock().await;
         loop {
             let freed = self.freed.notified();
-            let wait = match self.state().admit(Instant::now(), self.is_down()) {
-                Admission::Now => return Ok(Running { pace: self.clone(), ended: Ended::Unsent }),
-                Admission::Down(left) => return Err(left),
+            let now = Instant::now();
+            let wait = match self.state().admit(now, self.is_down()) {
+                Admission::Now => {
+                    return Ok(Running { pace: self.clone(), begun: now, ended: Ended::Unsent });
+                }
+                Admission::Closed(why) => return Err(why),
                 Admission::At(wait) => Some(wait),
                 Admission::WhenFreed => None,
             };
             match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
+                // What ends meanwhile may set the host aside.
+                Some(wait) => {
+                    let _ = tokio::time::timeout(wait, freed).await;
+                }
                 None => freed.await,
             }
         }
+    }
+
+    /// Whether its last answer was a bad one, or it is set aside.
+    pub(super) fn in_trouble(&self) -> bool {
+        let state = self.state();
+        state.trouble.is_some() || state.aside.is_some()
     }
 
     fn is_down(&self) -> bool {
         self.silent.load(Ordering::Relaxed) >= DOWN_AFTER
     }
 
-    fn ended(&self, ended: Ended) {
+    fn ended(&self, ended: Ended, begun: Instant) {
         match ended {
-            Ended::Answered(_) | Ended::Busy(_) | Ended::Broken => {
+            Ended::Answered(_) | Ended::Busy(_) | Ended::Broken | Ended::Slow => {
                 self.silent.store(0, Ordering::Relaxed)
             }
             Ended::Failed => {
@@ -149,7 +206,11 @@ impl Pace {
             }
             Ended::Unsent => {}
         }
-        self.state().learn(ended, Instant::now());
+        let now = Instant::now();
+        let mut state = self.state();
+        state.learn(ended, now);
+        state.account(ended, begun, now);
+        drop(state);
         self.freed.notify_one();
     }
 
@@ -162,14 +223,19 @@ enum Admission {
     Now,
     At(Duration),
     WhenFreed,
-    Down(Duration),
+    Closed(Closed),
 }
 
 impl State {
     fn admit(&mut self, now: Instant, down: bool) -> Admission {
+        if let Some(why) = &self.aside {
+            return Admission::Closed(Closed::Aside(why.clone()));
+        }
         if let Some(until) = self.closed_until {
             match until.checked_duration_since(now) {
-                Some(left) if !left.is_zero() && down => return Admission::Down(left),
+                Some(left) if !left.is_zero() && down => {
+                    return Admission::Closed(Closed::Down(left));
+                }
                 Some(left) if !left.is_zero() => return Admission::At(left),
                 _ => self.closed_until = None,
             }
@@ -203,7 +269,9 @@ impl State {
         self.running = self.running.saturating_sub(1);
         match ended {
             Ended::Unsent => {}
-            Ended::Failed | Ended::Broken => self.limit = (self.limit * 0.7).max(1.0),
+            Ended::Failed | Ended::Broken | Ended::Slow => {
+                self.limit = (self.limit * 0.7).max(1.0);
+            }
             Ended::Busy(wait) => {
                 self.limit = (self.limit / 2.0).max(1.0);
                 self.slowdown = (self.slowdown * 2.0).min(SLOWEST);
@@ -223,6 +291,43 @@ impl State {
         }
     }
 
+    /// Keeps the books of what the host costs, and sets it aside when that is too much.
+    fn account(&mut self, ended: Ended, begun: Instant, now: Instant) {
+        let (what, cost) = match ended {
+            Ended::Unsent => return,
+            Ended::Answered(_) => {
+                self.trouble = None;
+                self.lost = self.lost.saturating_sub(PAYS);
+                return;
+            }
+            // The pause that it asked for is for all requests at once.
+            Ended::Busy(wait) => {
+                ("refuses requests (429 or 503)", wait.div_f64(self.limit.max(1.0)))
+            }
+            Ended::Broken => ("gives only errors or broken answers", now - begun),
+            Ended::Slow => ("sends too slowly", now - begun),
+            Ended::Failed => ("does not answer", now - begun),
+        };
+        let trouble = self.trouble.get_or_insert(Trouble { since: begun, count: 0 });
+        (trouble.since, trouble.count) = (trouble.since.min(begun), trouble.count + 1);
+        let (lasts, count) = (now.saturating_duration_since(trouble.since), trouble.count);
+        self.lost += cost;
+        let longest = self.patience.saturating_mul(ONE_WAIT);
+        let reason = match ended {
+            Ended::Busy(wait) if wait > longest => {
+                format!("it asks for {} s of patience", wait.as_secs())
+            }
+            _ if count >= TROUBLE && lasts >= self.patience => {
+                format!("it {what} for {} s", lasts.as_secs())
+            }
+            _ if self.lost > self.patience.saturating_mul(ALL_WAITS) => {
+                format!("it {what} time and again: {} s were lost", self.lost.as_secs())
+            }
+            _ => return,
+        };
+        self.aside.get_or_insert(reason);
+    }
+
     fn close(&mut self, until: Instant) {
         self.closed_until = Some(self.closed_until.map_or(until, |known| known.max(until)));
     }
@@ -236,7 +341,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.pace.ended(self.ended);
+        self.pace.ended(self.ended, self.begun);
     }
 }
 
@@ -244,8 +349,10 @@ impl Drop for Running {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     fn state(rate: f64, most: usize) -> State {
-        Pace::new(rate, most).state.into_inner().unwrap()
+        Pace::new(rate, most, PATIENCE).state.into_inner().unwrap()
     }
 
     fn quick(state: &mut State, now: Instant) {
@@ -302,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_crawl_delay_means_one_by_one() {
-        let pace = Pace::new(30.0, 8);
+        let pace = Pace::new(30.0, 8, PATIENCE);
         pace.crawl_delay(Duration::from_secs(2));
         let (mut s, now) = (pace.state.into_inner().unwrap(), Instant::now());
         assert!(matches!(s.admit(now, false), Admission::Now));
@@ -316,10 +423,83 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_never_answers_counts_as_down() {
-        let pace = Arc::new(Pace::new(0.0, 4));
+        let pace = Arc::new(Pace::new(0.0, 4, PATIENCE));
         for _ in 0..DOWN_AFTER {
             pace.acquire().await.unwrap().ended(Ended::Failed);
         }
         assert!(pace.acquire().await.is_err());
+    }
+
+    /// Requests of `each` seconds that end so, one after the other, until the host is set aside.
+    fn until_aside(s: &mut State, ended: Ended, each: f64, most: u32) -> Option<(u32, f64)> {
+        let start = Instant::now();
+        let mut now = start;
+        for n in 1..=most {
+            let begun = now;
+            now += Duration::from_secs_f64(each);
+            s.learn(ended, now);
+            s.account(ended, begun, now);
+            if s.aside.is_some() {
+                return Some((n, (now - start).as_secs_f64()));
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_host_that_never_gives_anything_is_set_aside_after_a_bounded_time() {
+        let busy = Ended::Busy(Duration::from_secs(3));
+        for (ended, each) in [(busy, 3.0), (Ended::Slow, 15.0), (Ended::Failed, 10.0)] {
+            let (_, after) = until_aside(&mut state(0.0, 8), ended, each, 1000).unwrap();
+            assert!((30.0..=46.0).contains(&after), "{ended:?}: {after}");
+        }
+        let mut s = state(0.0, 8);
+        assert_eq!(until_aside(&mut s, Ended::Failed, 20.0, 2), None, "twice is bad luck");
+        let mut s = state(0.0, 8);
+        let hour = Ended::Busy(Duration::from_secs(3600));
+        assert_eq!(until_aside(&mut s, hour, 0.1, 9).unwrap().0, 1, "nobody waits so long");
+        let Admission::Closed(Closed::Aside(why)) = s.admit(Instant::now(), false) else {
+            panic!("it is asked again")
+        };
+        assert!(why.contains("3600"), "{why}");
+        let minute = Ended::Busy(Duration::from_secs(60));
+        assert_eq!(until_aside(&mut state(0.0, 8), minute, 0.1, 1), None, "a minute is fine");
+    }
+
+    #[test]
+    fn good_answers_pay_for_some_waiting_and_not_for_all() {
+        let begun = Instant::now();
+        let rounds = |good: u32, busy: u64, rounds: u32| {
+            let mut s = state(0.0, 1);
+            for round in 1..=rounds {
+                for _ in 0..good {
+                    quick(&mut s, begun);
+                    s.account(Ended::Answered(JITTER), begun, begun);
+                }
+                let busy = Ended::Busy(Duration::from_secs(busy));
+                s.account(busy, begun, begun);
+                if s.aside.is_some() {
+                    return round;
+                }
+            }
+            rounds + 1
+        };
+        assert_eq!(rounds(20, 60, 10_000), 10_001, "a shop with a limit per minute");
+        assert!(rounds(1, 60, 10_000) < 20, "one picture a minute is not worth a night");
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_host_fails_when_it_is_set_aside() {
+        let pace = Arc::new(Pace::new(0.0, 1, Duration::ZERO));
+        let first = pace.acquire().await.unwrap();
+        let waiting = tokio::spawn({
+            let pace = pace.clone();
+            async move { pace.acquire().await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        first.ended(Ended::Busy(Duration::from_secs(3600)));
+        let end = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
+        assert!(matches!(end, Err(Closed::Aside(_))), "{end:?}");
+        assert!(pace.in_trouble());
     }
 }

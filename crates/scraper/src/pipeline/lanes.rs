@@ -6,6 +6,9 @@ use tokio::task::{Id, JoinSet};
 
 /// Downloads of one host that are begun; its pace lets far fewer run.
 const PER_HOST: usize = 64;
+/// Images of hosts in trouble may be so many times those of all others: they fail soon, and what
+/// comes behind them in a source must not wait for that.
+const TROUBLED: usize = 16;
 
 /// Tasks that run, and others that wait because enough of their host run.
 pub(super) struct Lanes<T> {
@@ -32,8 +35,16 @@ impl<T: Clone> Lanes<T> {
         }
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.tasks.len() + self.queued < self.most
+    /// Whether another image may come. Those of hosts that are `in_trouble` take no room of others.
+    pub(super) fn has_room(&self, in_trouble: impl Fn(&str) -> bool) -> bool {
+        let all = self.tasks.len() + self.queued;
+        if all < self.most || all >= self.most.saturating_mul(TROUBLED) {
+            return all < self.most;
+        }
+        let waiting = |host| self.waiting.get(host).map_or(0, VecDeque::len);
+        let stuck = self.running.iter().filter(|(host, _)| in_trouble(host));
+        let stuck: usize = stuck.map(|(host, running)| running + waiting(host)).sum();
+        all - stuck < self.most
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -135,7 +146,7 @@ mod tests {
         for _ in 0..200 {
             lanes.add("quick".into(), false, work);
         }
-        assert!(lanes.has_room() && lanes.queued == 500 - PER_HOST + 200 - PER_HOST);
+        assert!(lanes.has_room(|_| false) && lanes.queued == 500 - PER_HOST + 200 - PER_HOST);
         for _ in 0..200 {
             lanes.next(work).await;
         }
@@ -144,6 +155,8 @@ mod tests {
         for _ in 0..500 {
             lanes.add("third".into(), true, work);
         }
-        assert!(!lanes.has_room());
+        assert!(!lanes.has_room(|_| false));
+        assert!(lanes.has_room(|host| host == "slow"), "a host in trouble keeps no room");
+        assert!(!lanes.has_room(|host| host == "quick"));
     }
 }

@@ -37,6 +37,7 @@ pub(super) async fn fetch(
         let (context, jobs, out) = (context.clone(), jobs.clone(), out.clone());
         async move { fetch_one(&context, key, &base, &jobs, &out).await }
     };
+    let in_trouble = |host: &str| context.fetcher.in_trouble(host);
     let all = async {
         loop {
             let input = tokio::select! {
@@ -46,7 +47,7 @@ pub(super) async fn fetch(
                     panicked(lost, out).await;
                     continue;
                 }
-                input = inputs.recv(), if lanes.has_room() => match input {
+                input = inputs.recv(), if lanes.has_room(in_trouble) => match input {
                     Some(input) => input,
                     None => break,
                 },
@@ -89,8 +90,7 @@ async fn panicked(lost: Option<(ImageKey, Arc<Path>)>, out: &Sender<Outcome>) {
 
 /// Where an image comes from, as far as its address says; files are one host.
 fn host(address: &str) -> String {
-    let url = Url::parse(address).ok();
-    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    Url::parse(address).map(|url| crate::fetch::host(&url)).unwrap_or_default()
 }
 
 fn keys(product: &Product) -> Vec<ImageKey> {
@@ -179,27 +179,24 @@ pub(super) fn decode(
             Ok(true) => Outcome::Known(image),
             Err(e) => Outcome::Stop(e.into()),
             // One bad image must not end the night, even if a decoder panics over it.
-            Ok(false) => {
-                let processor = context.model.clip.processor();
-                match catch_unwind(AssertUnwindSafe(|| processor.process(&bytes))) {
-                    Ok(Ok(pixels)) => {
-                        drop((bytes, slot));
-                        if next.send(Decoded { image, pixels }).is_err() {
-                            return;
-                        }
-                        continue;
+            Ok(false) => match catch_unwind(AssertUnwindSafe(|| context.memory.process(&bytes))) {
+                Ok(Ok(pixels)) => {
+                    drop((bytes, slot));
+                    if next.send(Decoded { image, pixels }).is_err() {
+                        return;
                     }
-                    Ok(Err(e)) => {
-                        let (kind, message) = (e.kind().to_owned(), e.to_string());
-                        Outcome::Refused { image, kind, message }
-                    }
-                    Err(_) => Outcome::Refused {
-                        image,
-                        kind: "image.panic".into(),
-                        message: "the decoder gave up on it; please report the file".into(),
-                    },
+                    continue;
                 }
-            }
+                Ok(Err(e)) => {
+                    let (kind, message) = (e.kind().to_owned(), e.to_string());
+                    Outcome::Refused { image, kind, message }
+                }
+                Err(_) => Outcome::Refused {
+                    image,
+                    kind: "image.panic".into(),
+                    message: "the decoder gave up on it; please report the file".into(),
+                },
+            },
         };
         if out.blocking_send(outcome).is_err() {
             return;

@@ -2,11 +2,13 @@
 
 mod catalogues;
 mod disk;
+mod dotenv;
 mod embed;
 mod exports;
 mod faults;
 mod fetch;
 mod hostile_pages;
+mod hosts;
 mod hub;
 mod inspect;
 mod kills;
@@ -23,6 +25,7 @@ mod shop;
 mod sitemaps;
 mod sources;
 mod support;
+mod threads;
 mod tiny;
 mod vanished;
 mod verify;
