@@ -40,6 +40,11 @@ impl WeightsError {
 const NOT_WEIGHTS: [&str; 2] =
     ["text_model.embeddings.position_ids", "vision_model.embeddings.position_ids"];
 
+/// Whether a tensor of a checkpoint counts. Buffers that do not may have any type and shape.
+pub fn is_weight(name: &str) -> bool {
+    !NOT_WEIGHTS.contains(&name)
+}
+
 /// The tensors of a `CLIPModel`, checked against a configuration.
 pub struct Weights<'a> {
     /// Sorted by name, so that the digest does not depend on the file's order.
@@ -74,7 +79,7 @@ impl<'a> Weights<'a> {
         let mut tensors = Vec::new();
         let mut problems = Vec::new();
         for (name, view) in parsed.iter() {
-            if NOT_WEIGHTS.contains(&name) {
+            if !is_weight(name) {
                 continue;
             }
             let dtype = view.dtype();
