@@ -1,5 +1,6 @@
 //! The program from outside: commands, servers that misbehave, and kills.
 
+mod caches;
 mod catalogues;
 mod disk;
 mod embed;
@@ -7,6 +8,7 @@ mod exports;
 mod faults;
 mod fetch;
 mod hub;
+mod hub_python;
 mod inspect;
 mod kills;
 mod model;
