@@ -117,7 +117,7 @@ fn damage_is_an_error() {
 
 /// Old versions of transformers save position ids, which are no weights.
 #[test]
-fn buffers_of_old_checkpoints_are_let_go_by() {
+fn buffers_of_old_checkpoints_are_let_go_by_and_headers_are_bounded() {
     let golden = Golden::second_shape();
     let file = golden.checkpoint(Dtype::F16);
     let (size, rest) = file.split_first_chunk::<8>().unwrap();
@@ -137,6 +137,10 @@ fn buffers_of_old_checkpoints_are_let_go_by() {
     let mut old = (header.len() as u64).to_le_bytes().to_vec();
     old.extend(header);
     old.extend(data);
+
+    let long = [(64u64 << 20).to_le_bytes().to_vec(), b"{".repeat(64 << 20)].concat();
+    let error = Clip::load(golden.config.clone(), &long, Options::new(&golden.config)).unwrap_err();
+    assert!(error.to_string().contains("a header of 67108864 bytes"), "{error}");
 
     let file = Clip::load(golden.config.clone(), &old, Options::new(&golden.config)).unwrap();
     let mut arriving = incoming(&golden, Towers::Both);

@@ -10,11 +10,9 @@ use crate::{
     config::ClipConfig,
     kernel::{Kernels, Path},
     model::{Parts, is_table},
-    weights::{Tensor, WeightsError, is_weight},
+    weights::{MAX_HEADER, Tensor, WeightsError, is_weight},
 };
 
-/// A header of a real model has some 60 kB.
-const MAX_HEADER: u64 = 16 << 20;
 /// A safetensors file starts with the header's length.
 const PREFIX: usize = 8;
 /// Bytes of memory that wait for more at most.

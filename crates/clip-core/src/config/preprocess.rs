@@ -104,8 +104,14 @@ impl PreprocessConfig {
         if let Some(std) = raw.image_std {
             config.std = std;
         }
-        if config.std.iter().any(|s| !s.is_finite() || *s == 0.0) {
-            return Err(unsupported("image_std", format!("{:?}", config.std), "nonzero numbers"));
+        // Others would make values that are not finite; pixels are 0 to 1.
+        if !config.mean.iter().all(|m| m.abs() <= 256.0) {
+            let found = format!("{:?}", config.mean);
+            return Err(unsupported("image_mean", found, "numbers from -256 to 256"));
+        }
+        if !config.std.iter().all(|s| (1e-6..=256.0).contains(&s.abs())) {
+            let found = format!("{:?}", config.std);
+            return Err(unsupported("image_std", found, "numbers from 1e-6 to 256"));
         }
         if config.crop_size != image_size {
             let supported = format!("the vision tower's image_size, {image_size}");
@@ -179,6 +185,7 @@ mod tests {
             r#"{"crop_size":{"height":224,"width":225}}"#,
             r#"{"crop_size":336}"#,
             r#"{"image_std":[0,1,1]}"#,
+            r#"{"image_mean":[1e308,0,0]}"#,
             r#"[]"#,
         ] {
             assert!(PreprocessConfig::from_json(json.as_bytes(), 224).is_err(), "{json}");

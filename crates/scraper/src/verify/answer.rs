@@ -1,5 +1,6 @@
 //! What servers answer: a vector in one of many wrappings, or something else, which is named.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
 /// Characters of an answer that are shown.
@@ -63,19 +64,14 @@ pub(super) fn vector(answer: &Value) -> Result<Vec<f32>, String> {
         Value::Array(items)
             if items.first().is_some_and(|first| !first.is_array() && !first.is_object()) =>
         {
-            items
-                .iter()
-                .map(|item| match item.as_f64().map(|value| value as f32) {
-                    Some(value) if value.is_finite() => Ok(value),
-                    None if item.is_null() => Err(NOT_FINITE.into()),
-                    Some(_) => Err(NOT_FINITE.into()),
-                    None => Err(format!("{} in the list is no number", cut(&item.to_string()))),
-                })
-                .collect()
+            items.iter().map(number).collect()
         }
         Value::Array(items) => match items.as_slice() {
             [] => Err("an empty list".into()),
             [one] => vector(one),
+            [Value::Object(first), ..] if first.contains_key("label") => {
+                Err("labels with scores: it classifies, and gives no vector".into())
+            }
             [first, ..] => Err(format!(
                 "{} rows of {} values: hidden states, not the projected embedding?",
                 items.len(),
@@ -95,8 +91,35 @@ pub(super) fn vector(answer: &Value) -> Result<Vec<f32>, String> {
                 }
             }
         }
+        Value::String(text) => packed(text).ok_or_else(|| cut(text)),
         other => Err(cut(&other.to_string())),
     }
+}
+
+fn number(item: &Value) -> Result<f32, String> {
+    let value = match item {
+        // Some write numbers as strings, which keeps their digits.
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null => return Err(NOT_FINITE.into()),
+        item => item.as_f64(),
+    };
+    match value.map(|value: f64| value as f32) {
+        Some(value) if value.is_finite() => Ok(value),
+        Some(_) => Err(NOT_FINITE.into()),
+        None => Err(format!("{} in the list is no number", cut(&item.to_string()))),
+    }
+}
+
+/// A vector in a string: JSON once more, or little-endian f32 in base64 (OpenAI's
+/// `encoding_format`).
+fn packed(text: &str) -> Option<Vec<f32>> {
+    if let Ok(array @ Value::Array(_)) = serde_json::from_str(text) {
+        return vector(&array).ok();
+    }
+    let bytes = BASE64_STANDARD.decode(text).ok()?;
+    let (values, []) = bytes.as_chunks::<4>() else { return None };
+    let values: Vec<f32> = values.iter().map(|&value| f32::from_le_bytes(value)).collect();
+    (values.len() > 1 && values.iter().all(|value| value.is_finite())).then_some(values)
 }
 
 #[cfg(test)]
@@ -114,6 +137,9 @@ mod tests {
             r#"[{"features": [1, 2.5]}]"#,
             r#"{"data": [{"embedding": [1, 2.5], "index": 0}]}"#,
             r#"{"whatever": [1, 2.5]}"#,
+            r#"["1", "2.5"]"#,
+            r#""[1, 2.5]""#,
+            r#"{"data": [{"embedding": "AACAPwAAIEA="}]}"#,
             r#"{"vectors": [[1, 2.5]], "model": "x"}"#,
             r#"{"feature_vector": [1, 2.5], "dim": 2}"#,
             r#"{"image_embeddings": [1, 2.5], "text_embeddings": [3, 4]}"#,
@@ -125,6 +151,8 @@ mod tests {
             ("[[1],[2],[3]]", "3 rows of 1"),
             (r#"{"error": "out of memory"}"#, "out of memory"),
             (r#"{"a": 1, "b": 2}"#, "a, b"),
+            (r#"[{"label": "dress", "score": 1}, {"label": "x", "score": 0}]"#, "classifies"),
+            (r#"["red", "dress"]"#, "\"red\" in the list is no number"),
             ("[]", "empty"),
             ("[1, null]", "NaN"),
             ("[1, 1e39]", "Infinity"),

@@ -85,8 +85,8 @@ pub enum EndpointError {
     Token { url: String, status: u16 },
     #[error("{url} answered {status}: {message}")]
     Status { url: String, status: u16, message: String },
-    #[error("{url} takes images in no form that is known here: {}", .answers.join("; "))]
-    Refused { url: String, answers: Vec<String> },
+    #[error("{url} takes images in no form that is known here: {}", refusals(.answers))]
+    Refused { url: String, answers: Vec<(RequestForm, String)> },
     #[error("the answer of {url} is no embedding: {reason}")]
     Answer { url: String, reason: String },
     #[error(
@@ -195,7 +195,7 @@ impl Endpoint {
                 }
                 Err(e) if !e.is_about_the_form() => return Err(e),
                 Err(EndpointError::Status { status, message, .. }) => {
-                    answers.push(format!("{} {status} ({message})", form.name()));
+                    answers.push((form, format!("{status} ({message})")));
                 }
                 Err(e) => return Err(e),
             }
@@ -232,11 +232,10 @@ impl Endpoint {
             }
             let answer: Option<Value> = serde_json::from_slice(&body).ok();
             let code = status.as_u16();
+            let said = message(answer.as_ref(), &body);
+            let starting = status == StatusCode::BAD_REQUEST && said.contains("initializing");
             match status {
-                StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::BAD_GATEWAY
-                | StatusCode::GATEWAY_TIMEOUT
-                | StatusCode::TOO_MANY_REQUESTS => {
+                _ if starting || is_not_ready(status) => {
                     // "estimated_time": seconds until the model is loaded.
                     let estimated = answer.as_ref().and_then(|a| a["estimated_time"].as_f64());
                     let estimated = estimated.and_then(|s| Duration::try_from_secs_f64(s).ok());
@@ -253,13 +252,36 @@ impl Endpoint {
                     return Err(EndpointError::Token { url: url(), status: code });
                 }
                 _ => {
-                    let message = message(answer.as_ref(), &body);
-                    return Err(EndpointError::Status { url: url(), status: code, message });
+                    return Err(EndpointError::Status { url: url(), status: code, message: said });
                 }
             }
         }
         Err(EndpointError::Client("asked too often".into()))
     }
+}
+
+/// A proxy speaks for an endpoint that sleeps, or is at its limit.
+fn is_not_ready(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+/// Which answers came to which forms, each of them once.
+fn refusals(answers: &[(RequestForm, String)]) -> String {
+    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (form, answer) in answers {
+        match told.iter_mut().find(|(known, _)| known == answer) {
+            Some((_, forms)) => forms.push(form.name()),
+            None => told.push((answer, vec![form.name()])),
+        }
+    }
+    let told = told.iter().map(|(answer, forms)| format!("to {} {answer}", forms.join(", ")));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// Endpoints choose the decoder by it.

@@ -202,6 +202,12 @@ fn silence_endless_cold_starts_and_nonsense_are_named() {
     let cold = Server::start(|_| Reply::status(503));
     let text = fails(cold, &["--endpoint-wait", "1"]);
     assert!(text.contains("still not ready") && text.contains("503"), "{text}");
+    let starts = Server::start(|_| Reply::ok(r#"{"error": "Endpoint is initializing"}"#).code(400));
+    let text = fails(starts, &["--endpoint-wait", "1"]);
+    assert!(text.contains("still not ready") && text.contains("400"), "{text}");
+    let other = Server::start(|_| Reply::ok(r#"{"error": "send tea"}"#).code(422));
+    let text = fails(other, &[]);
+    assert!(text.contains("to raw, json, image, image-text, embeddings 422 (send tea)"), "{text}");
     let page = Server::start(|_| Reply::ok("<html>"));
     assert!(fails(page, &[]).contains("it is a web page (HTML)"));
     let overflow = Server::start(|_| Reply::ok("[NaN, NaN]"));
