@@ -16,7 +16,8 @@ use crate::{
 /// Finds, downloads and checks weights.
 #[derive(Debug, Subcommand)]
 pub(super) enum ModelCommand {
-    /// Downloads a model into the Hugging Face cache (HF_HOME), resuming where it was cut.
+    /// Downloads a model into the Hugging Face cache (HF_HOME), resuming where it was cut, and
+    /// replaces what is damaged there.
     Pull(Which),
     /// Shows where a model is and what it is.
     Info(InfoArgs),
@@ -66,7 +67,9 @@ async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
         ModelSpec::Folder(path) => ModelFiles::in_folder(&path)?,
         ModelSpec::Builtin => ModelFiles::builtin(),
         ModelSpec::Hub { repo, revision } => {
-            let hub = Hub::new(&context.environment.hub)?;
+            let mut hub = Hub::new(&context.environment.hub)?;
+            // What is there may be what is broken.
+            hub.thorough = true;
             hub.pull(&repo, revision.as_deref(), &context.progress).await?
         }
     };
@@ -117,7 +120,7 @@ fn show(files: &ModelFiles) -> Result<(), Error> {
     for file in files.files() {
         println!("  {file} ({})", HumanBytes(file.size()));
     }
-    let (config, _) = model::configs(files)?;
+    let config = model::config(files)?;
     let (vision, text) = (&config.vision, &config.text);
     println!(
         "  images: {}x{} in patches of {}, {} layers of {}",

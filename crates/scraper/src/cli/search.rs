@@ -79,7 +79,7 @@ impl SearchArgs {
         let towers = if self.image.is_some() { Towers::Vision } else { Towers::Text };
         let embedder = Embedder::new(self.model.load(context, towers).await?)?;
         let run = &embedder.model.provenance;
-        if *run != stored {
+        if !run.agrees(&stored) {
             let (stored, run) = (Box::new(stored), Box::new(run.clone()));
             return Err(StoreError::Provenance { stored, run }.into());
         }

@@ -175,6 +175,7 @@ impl<'a> Check<'a> {
             url.clone(),
             how.token()?,
             how.request,
+            model.provenance.model.clone(),
             Duration::from_secs(how.timeout.get().into()),
             Duration::from_secs(how.endpoint_wait.into()),
         )?;
@@ -199,6 +200,10 @@ impl<'a> Check<'a> {
             task.inc(1);
         }
         task.finish();
+        if how.request == RequestForm::Auto && endpoint.form() != RequestForm::Auto {
+            let form = endpoint.form().name();
+            self.progress.note(&format!("The endpoint takes images in the form --request {form}."));
+        }
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ModelError, ModelFile, ModelFiles,
     download::hex,
-    load::{configs, safetensors, tokenizer},
+    load::{configs, preprocess_json, safetensors, tokenizer},
     mmap,
 };
 
@@ -53,7 +53,8 @@ pub struct Packed {
 /// written.
 pub fn pack(files: &ModelFiles, out: &Path) -> Result<Packed, ModelError> {
     let (config, _) = configs(files)?;
-    if !tokenizer(files)?.is_clip() {
+    let tokenizer = tokenizer(files, &config)?;
+    if !tokenizer.is_clip() {
         return Err(ModelError::Unpackable {
             model: files.model.clone(),
             reason: "its tokenizer is not CLIP's, the only one in the browser's modules".into(),
@@ -92,19 +93,16 @@ pub fn pack(files: &ModelFiles, out: &Path) -> Result<Packed, ModelError> {
     table["rows"] = ROWS.into();
     table["bits"] = bits.into();
 
-    let preprocessor: Option<Value> = match &files.preprocessor {
-        Some(file) => serde_json::from_slice(&file.read()?).ok(),
-        None => None,
-    };
     let config: Value = serde_json::from_str(&config.to_json()).unwrap_or_default();
     let manifest = json!({
         "format": FORMAT,
         "model": files.model,
         "revision": files.revision,
         "weights": digest,
+        "tokenizer": tokenizer.digest(),
         "numerics": NUMERICS_VERSION,
         "config": config,
-        "preprocessor": preprocessor,
+        "preprocessor": preprocess_json(files)?,
         "parts": { "text": text, "vision": vision, "tokens": table },
     });
     written.write(&out.join("manifest.json"), manifest.to_string().as_bytes())?;

@@ -15,7 +15,8 @@ pub struct PinnedFile {
     pub sha256: &'static str,
 }
 
-const MAIN: &str = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268";
+/// What `main` is, and has been since 2024.
+pub(super) const MAIN: &str = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268";
 const SAFETENSORS: &str = "b33cedfd0df4e43b8238760678fcc89e1a0d38b3";
 
 const CLIP_VIT_BASE_PATCH32: [PinnedFile; 4] = [
@@ -44,6 +45,11 @@ const CLIP_VIT_BASE_PATCH32: [PinnedFile; 4] = [
         sha256: "99d28a652e6ec46629ab7047a0ac82c69b1fe11e0ce672c43af65d3a9a3fc05d",
     },
 ];
+
+/// What Python reads besides, from the commit of `main`. It is of no use to this program, and its
+/// content is not pinned.
+pub(super) const FOR_PYTHON: [&str; 4] =
+    ["tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"];
 
 /// The PyTorch weights of the same model on `main`, used when they are in the cache already.
 const CLIP_VIT_BASE_PATCH32_BIN: PinnedFile = PinnedFile {

@@ -140,7 +140,7 @@ impl Worker {
             if let Some(state) = queue.state()?
                 && !state.finished
             {
-                if state.provenance == *provenance {
+                if state.provenance.agrees(provenance) {
                     self.progress.note("Another process reads the sources; joining its run.");
                     break;
                 }

@@ -119,10 +119,15 @@ impl From<postgres::Error> for StoreError {
 fn differences(stored: &Provenance, run: &Provenance) -> String {
     let revision = |p: &Provenance| p.revision.clone().unwrap_or_else(|| "none".into());
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let tokenizer = |p: &Provenance, other: &Provenance| {
+        let known = p.tokenizer.as_ref().or(other.tokenizer.as_ref());
+        known.map_or_else(String::new, |digest| short(digest))
+    };
     let fields = [
         ("model", stored.model.clone(), run.model.clone()),
         ("revision", revision(stored), revision(run)),
         ("weights", short(&stored.weights), short(&run.weights)),
+        ("tokenizer", tokenizer(stored, run), tokenizer(run, stored)),
         ("preprocessing", stored.preprocessing.clone(), run.preprocessing.clone()),
         ("numerics", stored.numerics.to_string(), run.numerics.to_string()),
         ("device", stored.device.clone(), run.device.clone()),

@@ -1,5 +1,6 @@
 //! The program from outside: commands, servers that misbehave, and kills.
 
+mod caches;
 mod catalogues;
 mod disk;
 mod dotenv;
@@ -10,6 +11,7 @@ mod fetch;
 mod hostile_pages;
 mod hosts;
 mod hub;
+mod hub_python;
 mod inspect;
 mod kills;
 mod lost;

@@ -165,7 +165,17 @@ pub(super) fn declare(
     reembed: bool,
 ) -> Result<i32, StoreError> {
     if let Some((id, stored)) = current(client)? {
-        if stored == *provenance {
+        if stored.agrees(provenance) {
+            if stored.tokenizer.is_none() && provenance.tokenizer.is_some() {
+                // The store is older than what is known of provenances now.
+                let json = serde_json::to_string(provenance)
+                    .map_err(|e| StoreError::Damaged(format!("provenance: {e}")))?;
+                client.execute(
+                    "UPDATE provenances SET json = $1 WHERE id = $2
+                     AND NOT EXISTS (SELECT FROM provenances WHERE json = $1)",
+                    &[&json, &id],
+                )?;
+            }
             return Ok(id);
         }
         if !reembed {

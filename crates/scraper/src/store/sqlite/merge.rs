@@ -61,7 +61,7 @@ fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError> {
         return Ok(()); // a run that never began
     };
     if let Some(stored) = store.provenance()?
-        && stored != provenance
+        && !stored.agrees(&provenance)
     {
         return Err(unfit(StoreError::differences(&stored, &provenance)));
     }

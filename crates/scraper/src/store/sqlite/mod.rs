@@ -94,22 +94,34 @@ impl Store for SqliteStore {
         _dim: usize,
         reembed: bool,
     ) -> Result<(), StoreError> {
-        if let Some((_, stored)) = self.current()?
-            && stored != *provenance
-            && !reembed
-        {
-            let (stored, run) = (Box::new(stored), Box::new(provenance.clone()));
-            return Err(StoreError::Provenance { stored, run });
+        let mut provenance = provenance.clone();
+        let mut known = None;
+        if let Some((id, stored)) = self.current()? {
+            if stored.agrees(&provenance) {
+                known = Some(id);
+                provenance.tokenizer = provenance.tokenizer.or(stored.tokenizer);
+            } else if !reembed {
+                let (stored, run) = (Box::new(stored), Box::new(provenance));
+                return Err(StoreError::Provenance { stored, run });
+            }
         }
-        let json = serde_json::to_string(provenance)
+        let json = serde_json::to_string(&provenance)
             .map_err(|e| StoreError::Damaged(format!("provenance: {e}")))?;
         let transaction = self.connection.transaction()?;
+        if let Some(id) = known {
+            // The store may be older than what is known of provenances now.
+            let update = "UPDATE OR IGNORE provenances SET json = ?1 WHERE id = ?2";
+            transaction.execute(update, params![json, id])?;
+        }
         transaction.execute("INSERT OR IGNORE INTO provenances (json) VALUES (?1)", [&json])?;
-        let id: i64 = transaction.query_row(
-            "SELECT id FROM provenances WHERE json = ?1",
-            [&json],
-            |row| row.get(0),
-        )?;
+        let id: i64 = match known {
+            Some(id) => id,
+            None => transaction.query_row(
+                "SELECT id FROM provenances WHERE json = ?1",
+                [&json],
+                |row| row.get(0),
+            )?,
+        };
         let run: i64 = transaction.query_row(
             "INSERT INTO current (one, provenance, run, shard) VALUES (1, ?1, 1, ?2)
              ON CONFLICT DO UPDATE

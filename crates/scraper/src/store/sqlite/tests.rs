@@ -13,6 +13,7 @@ fn provenance(weights: &str) -> Provenance {
         model: "m".into(),
         revision: None,
         weights: weights.into(),
+        tokenizer: None,
         preprocessing: "hf-endpoint".into(),
         numerics: 1,
         device: "exact".into(),
@@ -103,6 +104,22 @@ fn another_provenance_is_refused_and_reembed_changes_over() {
     assert!(!store.lookup().unwrap().has_vector(&[1; 32]).unwrap());
     store.apply(&[vector(1, &[2.0])]).unwrap();
     assert_eq!(rows(&store)[0].2, [2.0]);
+}
+
+#[test]
+fn an_old_store_learns_its_tokenizer_and_keeps_its_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
+    let with = |digest: &str| Provenance { tokenizer: Some(digest.into()), ..provenance("w") };
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&[product("a", &["a0"]), image("a", 0, "a0", 1), vector(1, &[1.0])]).unwrap();
+    for run in [with("t"), provenance("w"), with("t")] {
+        store.begin(&run, 1, false).unwrap();
+        assert_eq!(store.provenance().unwrap(), Some(with("t")));
+        assert_eq!(rows(&store).len(), 1);
+    }
+    let error = store.begin(&with("u"), 1, false).unwrap_err().to_string();
+    assert!(error.contains("tokenizer t in the store, u now"), "{error}");
 }
 
 #[test]
