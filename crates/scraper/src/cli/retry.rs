@@ -7,7 +7,12 @@ use crate::{
     Error,
     embed::blocking,
     pipeline::{self, RunOptions},
-    report::EXIT_OK,
+    report::{
+        EXIT_OK,
+        console::{self, say},
+        secrets::{public, redact},
+        shown,
+    },
     store::StoreError,
 };
 
@@ -39,6 +44,7 @@ pub(super) struct RetryArgs {
 
 impl RetryArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        self.outcome.keep(&self.store.store, &[])?;
         let target = self.store.store.clone();
         let failures = blocking(move || target.open_existing()?.failures());
         let mut failures = failures.await??;
@@ -49,16 +55,16 @@ impl RetryArgs {
                     "source": failure.key.source,
                     "id": failure.key.product,
                     "position": failure.key.position,
-                    "image": failure.key.address,
+                    "image": public(&failure.key.address),
                     "kind": failure.kind,
-                    "message": failure.message,
+                    "message": redact(&failure.message),
                 });
-                println!("{line}");
+                console::print(&format!("{}\n", shown::json(line.to_string())))?;
             }
             return Ok(EXIT_OK);
         }
         if failures.is_empty() {
-            println!("Nothing to retry: no image of {} failed.", self.store.store);
+            say!("Nothing to retry: no image of {} failed.", self.store.store)?;
             return Ok(EXIT_OK);
         }
         let fetcher = self.engine.fetcher()?;
