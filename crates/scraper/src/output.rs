@@ -48,6 +48,16 @@ impl Part {
         Err(io::Error::other("others remove the file while it is made"))
     }
 
+    /// Lets everybody read it, whatever the umask.
+    ///
+    /// # Errors
+    /// The file system knows no permissions.
+    pub(crate) fn let_all_read(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        self.file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        Ok(())
+    }
+
     /// Sees it on the disk, and puts it in the place of `target`.
     ///
     /// # Errors

@@ -301,6 +301,7 @@ fn fill(
             }
         }
         filler.add(&writes)?;
+        filled.bad_records.extend(filler.refused());
     }
     Ok((filler, filled))
 }

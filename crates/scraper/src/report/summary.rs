@@ -87,6 +87,17 @@ impl Summary {
         }
     }
 
+    /// Counts what the store could not hold: an image, or a whole record.
+    pub(crate) fn refuse(&mut self, refused: Vec<FailureNote>) {
+        for note in refused {
+            match note.image.is_empty() {
+                true => self.bad_records += 1,
+                false => self.failed += 1,
+            }
+            self.note(note);
+        }
+    }
+
     /// The failures noted since the last call.
     pub(crate) fn new_failures(&mut self) -> &[FailureNote] {
         let from = std::mem::replace(&mut self.announced, self.first_failures.len());

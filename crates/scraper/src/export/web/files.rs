@@ -37,6 +37,8 @@ impl Folder {
     /// A new file, whose name is known when it is finished.
     pub(super) fn file(&self) -> Result<NewFile<'_>, Error> {
         let file = Part::new(&self.path, "export").map_err(output(&self.path))?;
+        // Others must be able to read what a web server is to send.
+        file.let_all_read().map_err(output(&self.path))?;
         Ok(NewFile { folder: self, file: BufWriter::new(file), sha: Sha256::new(), bytes: 0 })
     }
 

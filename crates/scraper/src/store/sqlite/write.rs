@@ -3,7 +3,10 @@
 use rusqlite::{Connection, params};
 
 use super::super::{ImageKey, Shard, StoreError, Swept, Write};
-use crate::source::Product;
+use crate::{
+    report::secrets::{public, redact},
+    source::Product,
+};
 
 pub(super) fn write(
     connection: &Connection,
@@ -55,7 +58,7 @@ pub(super) fn write(
                 )?
                 .execute(params![
                     kind,
-                    message,
+                    redact(message),
                     key.source,
                     key.product,
                     key.position,
@@ -93,7 +96,7 @@ fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(
             id,
             product.title,
             product.description,
-            product.url,
+            product.url.as_deref().map(public),
             product.brand,
             product.category,
             product.price,
