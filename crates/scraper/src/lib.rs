@@ -11,6 +11,7 @@ mod error;
 pub mod export;
 pub mod fetch;
 pub mod model;
+mod output;
 pub mod pipeline;
 pub mod report;
 pub mod search;

@@ -201,7 +201,7 @@ pub(crate) async fn process(
     summary.seconds = started.elapsed().as_secs_f64();
     // Nothing is lost in silence: the sum is right, or the run did not succeed.
     let settled = summary.embedded + summary.reused + summary.failed;
-    if !summary.interrupted && settled != summary.images {
+    if !summary.interrupted && settled != summary.images + summary.refused {
         return Err(Error::Internal(format!(
             "{} images were listed, but {settled} have a result; run the command again",
             summary.images

@@ -20,14 +20,16 @@ mod verify;
 mod work;
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, ErrorKind, Write},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use clip_core::{
     Towers,
     image::{Limits, Profile},
@@ -39,7 +41,12 @@ use crate::{
     config::Environment,
     embed::blocking,
     model::{LoadOptions, LoadedModel, ModelFiles, ModelSpec},
-    report::{EXIT_ERROR, EXIT_OK, Progress},
+    output::{Output, is_stdout, same_file},
+    report::{
+        EXIT_ERROR, EXIT_OK, Progress,
+        console::{self, tell},
+        shown,
+    },
     store::StoreTarget,
     threads,
 };
@@ -49,7 +56,8 @@ use settings::{default_store, settings};
 ///
 /// Exit codes: 0 all well; 1 could not run; 2 finished, but more inputs failed than --max-failures
 /// allows; 3 the vectors are not those that `verify` compared them with; 130 ended by Ctrl-C or
-/// SIGTERM.
+/// SIGTERM. Where the reader of standard output goes away (scraper search … | head), a command ends
+/// quietly with 0; a run ends with the code of the run.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -99,11 +107,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => {
-            let _ = e.print();
-            // clap would exit with 2, which means something else here.
-            return ExitCode::from(if e.use_stderr() { EXIT_ERROR } else { EXIT_OK });
-        }
+        Err(e) => return ExitCode::from(usage(e)),
     };
     let level = match cli.verbose {
         0 => "warn",
@@ -111,7 +115,12 @@ pub fn main() -> ExitCode {
         _ => "info,scraper=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let colours = console::colours();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .log_internal_errors(false)
+        .with_writer(console::Log { colours: colours && cli.log_format == LogFormat::Text });
     match cli.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -120,12 +129,12 @@ pub fn main() -> ExitCode {
     let runtime = match threads::runtime() {
         Ok(runtime) => runtime,
         Err(e) => {
-            eprintln!("error: cannot start: {e}");
+            tell!("error: cannot start: {e}");
             return ExitCode::from(EXIT_ERROR);
         }
     };
     if let (true, Err(e)) = (reads_settings(&cli.command), settings()) {
-        eprintln!("error: {e}");
+        tell!("error: {e}");
         return ExitCode::from(EXIT_ERROR);
     }
     let environment = match environment(&cli.command) {
@@ -158,13 +167,41 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         // `scraper export | head` is no failure.
-        Err(Error::Output { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
+        Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
         Err(e) => {
-            eprintln!("error: {e}");
+            tell!("error: {e}");
             ExitCode::from(EXIT_ERROR)
         }
+    }
+}
+
+/// Tells what is wrong with the command line, or what was asked about it; gives the exit code.
+fn usage(mut e: clap::Error) -> u8 {
+    // A mistyped address of a database may hold its password.
+    if let Some(ContextValue::String(flag)) = e.get(ContextKind::InvalidArg)
+        && flag.starts_with("--store")
+    {
+        e.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    }
+    let text = e.render();
+    if e.use_stderr() {
+        let safe = shown::lines(&text.to_string(), usize::MAX).into_owned();
+        match safe == text.to_string() {
+            // In colour, where that is wanted.
+            true => drop(e.print()),
+            false => tell!("{safe}"),
+        }
+        // clap would exit with 2, which means something else here.
+        return EXIT_ERROR;
+    }
+    match e.print().and_then(|()| io::stdout().flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            tell!("error: cannot write standard output: {e}");
+            EXIT_ERROR
+        }
+        _ => EXIT_OK,
     }
 }
 
@@ -284,10 +321,24 @@ impl OutputArgs {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
 
-    fn open(&self) -> Result<Box<dyn Write + Send>, Error> {
+    fn open(&self) -> Result<Output, Error> {
         match self.file() {
             Some(path) => create(path),
-            None => Ok(Box::new(BufWriter::new(io::stdout()))),
+            None => Ok(Output::stdout()),
+        }
+    }
+
+    /// Refuses to write over what is read.
+    fn keep<'a>(&self, read: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
+        match self.file() {
+            Some(file) => keep(file, read),
+            None => match read.into_iter().find(|path| is_stdout(path)) {
+                None => Ok(()),
+                Some(path) => Err(Error::Usage(format!(
+                    "standard output goes to {}, which is read: name another file",
+                    path.display()
+                ))),
+            },
         }
     }
 
@@ -296,9 +347,24 @@ impl OutputArgs {
     }
 }
 
-fn create(path: &Path) -> Result<Box<dyn Write + Send>, Error> {
-    let file = File::create(path).map_err(output_error(Some(path)))?;
-    Ok(Box::new(BufWriter::new(file)))
+fn create(path: &Path) -> Result<Output, Error> {
+    Output::create(path).map_err(output_error(Some(path)))
+}
+
+/// Refuses to write `file` where it is one of those that are read, under whatever name.
+fn keep<'a>(file: &Path, read: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
+    match read.into_iter().find(|path| same_file(file, path)) {
+        None => Ok(()),
+        Some(path) if path == file => Err(Error::Usage(format!(
+            "{} is read and would be written over: name another file for the output",
+            file.display()
+        ))),
+        Some(path) => Err(Error::Usage(format!(
+            "{} is {}, which is read and would be written over: name another file for the output",
+            file.display(),
+            path.display()
+        ))),
+    }
 }
 
 fn output_error(path: Option<&Path>) -> impl Fn(io::Error) -> Error + use<> {

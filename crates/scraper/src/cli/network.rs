@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::Args;
 use ipnet::IpNet;
+use reqwest::Url;
 
 use super::{ModelArgs, settings::settings};
 use crate::{
@@ -61,7 +62,8 @@ pub(super) struct NetworkArgs {
 
 impl NetworkArgs {
     pub(super) fn fetcher(&self, model: &ModelArgs) -> Result<Fetcher, Error> {
-        let settings = &settings()?.fetch;
+        let all = settings()?;
+        let settings = &all.fetch;
         let usual = Caps::default();
         let number = |flag: Option<NonZeroUsize>, set: Option<usize>, usual: usize| {
             flag.map(NonZeroUsize::get).or(set).unwrap_or(usual)
@@ -78,14 +80,21 @@ impl NetworkArgs {
             ..usual
         };
         let contact = self.contact.as_deref().or(settings.contact.as_deref());
-        Ok(Fetcher::with(FetchOptions {
+        let fetcher = Fetcher::with(FetchOptions {
             caps,
             retry: Retry::default(),
             guard: self.allow_private.as_ref().unwrap_or(&settings.allow_private).guard(),
             robots: settings.robots.unwrap_or(true) && !self.ignore_robots,
             user_agent: contact.map_or_else(|| USER_AGENT.to_owned(), user_agent),
             resolver: None,
-        })?)
+        })?;
+        // A retry fetches with the user and the password of its source too.
+        for (_, spec) in all.sources() {
+            if let Ok(url) = Url::parse(&spec.place) {
+                fetcher.authorize(url);
+            }
+        }
+        Ok(fetcher)
     }
 }
 

@@ -10,7 +10,12 @@ use crate::{
     Error,
     embed::blocking,
     pipeline::{self, RunOptions},
-    report::EXIT_OK,
+    report::{
+        EXIT_OK,
+        console::{self, say},
+        secrets::{public, redact},
+        shown,
+    },
     source::{PageList, Source, SourceError, Web},
     store::{SourceFailure, StoreError},
 };
@@ -45,6 +50,7 @@ pub(super) struct RetryArgs {
 
 impl RetryArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        self.outcome.keep(&self.store.store, &[])?;
         let target = self.store.store.clone();
         let failures = blocking(move || {
             let store = target.open_existing()?;
@@ -59,17 +65,20 @@ impl RetryArgs {
                     "source": failure.key.source,
                     "id": failure.key.product,
                     "position": failure.key.position,
-                    "image": failure.key.address,
+                    "image": public(&failure.key.address),
                     "kind": failure.kind,
-                    "message": failure.message,
+                    "message": redact(&failure.message),
                 });
-                println!("{line}");
+                console::print(&format!("{}\n", shown::json(line.to_string())))?;
             }
             for SourceFailure { source, place, kind, message } in others {
                 let line = serde_json::json!({
-                    "source": source, "place": place, "kind": kind, "message": message,
+                    "source": source,
+                    "place": public(&place),
+                    "kind": kind,
+                    "message": redact(&message),
                 });
-                println!("{line}");
+                console::print(&format!("{}\n", shown::json(line.to_string())))?;
             }
             return Ok(EXIT_OK);
         }
@@ -78,16 +87,13 @@ impl RetryArgs {
         let pages = pages(&others);
         let records = others.len() - pages.values().map(Vec::len).sum::<usize>();
         if records > 0 {
-            println!(
+            say!(
                 "{records} records or products of feeds and shops are left as they are: `scraper \
                  run` reads those again."
-            );
+            )?;
         }
         if failures.is_empty() && pages.is_empty() {
-            println!(
-                "Nothing to retry: no image and no page of {} could not be had.",
-                self.store.store
-            );
+            say!("Nothing to retry: no image or page of {} failed.", self.store.store)?;
             return Ok(EXIT_OK);
         }
         let fetcher = self.engine.fetcher()?;

@@ -24,7 +24,10 @@ use crate::{
     config::SETTINGS_FILE,
     fetch::Fetcher,
     pipeline::{self, RunOptions, Sharing},
-    report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED, MaxFailures},
+    report::{
+        EXIT_INTERRUPTED, EXIT_UNVERIFIED, MaxFailures,
+        console::{self, say},
+    },
     source::{Distinct, Kind, Pages, Source, SourceSpec, Web},
     store::{Shard, StoreTarget},
 };
@@ -118,6 +121,7 @@ impl RunArgs {
             return dry_run(sources, context).await;
         }
         let target = self.store.store.clone();
+        self.outcome.keep(&target, &self.reads()?)?;
         if self.shard.is_some() && matches!(target, StoreTarget::Postgres(_)) {
             return Err(Error::Usage(
                 "--shard is for machines without a common database; with Postgres, start the same \
@@ -172,9 +176,9 @@ impl RunArgs {
         };
         let limits = self.engine.model.preprocessing.limits();
         let comparison = verify::gate(&endpoint, &how, &target, &setup, &files, limits).await?;
-        println!("{comparison}");
+        console::done_without(say!("{comparison}"));
         if !comparison.passed() {
-            println!("Do not publish the vectors of {target}.");
+            console::done_without(say!("Do not publish the vectors of {target}."));
             return Ok(EXIT_UNVERIFIED);
         }
         Ok(code)
@@ -182,6 +186,15 @@ impl RunArgs {
 }
 
 impl RunArgs {
+    /// The files that the run reads.
+    fn reads(&self) -> Result<Vec<PathBuf>, Error> {
+        let settings = settings()?;
+        let named = self.source.iter().map(PathBuf::from);
+        let set = settings.sources().map(|(_, spec)| settings.folder.join(spec.place));
+        let own = [settings.folder.join(SETTINGS_FILE)].into_iter().chain(self.pages.clone());
+        Ok(named.chain(set).chain(own).collect())
+    }
+
     /// The source of the command line, else those of the settings.
     fn sources(&self, fetcher: &Fetcher) -> Result<Vec<Box<dyn Source>>, Error> {
         let settings = settings()?;

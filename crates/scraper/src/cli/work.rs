@@ -41,6 +41,7 @@ impl WorkArgs {
                     .into(),
             ));
         };
+        self.outcome.keep(&self.store.store, &[])?;
         let fetcher = self.engine.fetcher()?;
         let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default(), 1).await?;
         let sharing = self.sharing.with(Duration::from_secs(self.wait.into()), false);

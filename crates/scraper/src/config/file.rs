@@ -14,6 +14,7 @@ use crate::{
     fetch::Guard,
     report::MaxFailures,
     source::{Kind, SourceSpec},
+    store::PostgresUrl,
 };
 
 /// The file that `scraper run` reads where no source is given.
@@ -207,7 +208,8 @@ impl Settings {
     /// `store`, relative to the file's folder where it is a path.
     pub fn store(&self) -> Option<String> {
         let store = self.store.as_ref()?;
-        Some(match store.contains("://") {
+        // Slips such as postgres:/… included: they are told as what they are meant to be.
+        Some(match store.contains("://") || PostgresUrl::is_meant(store) {
             true => store.clone(),
             false => self.folder.join(store).to_string_lossy().into_owned(),
         })

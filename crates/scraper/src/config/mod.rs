@@ -98,7 +98,12 @@ impl Environment {
     pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let var = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let first = |names: &[&str]| names.iter().find_map(|name| var(name));
-        let user_home = first(&["HOME", "USERPROFILE"]).map_or_else(|| ".".into(), PathBuf::from);
+        // Without HOME (cron, systemd, containers) the user's entry in the passwd database tells.
+        let user_home = first(&["HOME", "USERPROFILE"])
+            .map(PathBuf::from)
+            .or_else(std::env::home_dir)
+            .filter(|home| !home.as_os_str().is_empty())
+            .unwrap_or_else(|| ".".into());
         let expand = |path: String| expand_home(&path, &user_home);
 
         let hf_home = match (var("HF_HOME"), var("XDG_CACHE_HOME")) {

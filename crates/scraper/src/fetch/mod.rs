@@ -99,6 +99,8 @@ pub struct Fetcher {
     connections: Arc<Semaphore>,
     hosts: Arc<Mutex<HashMap<String, Arc<Pace>>>>,
     robots: Arc<Mutex<HashMap<String, Arc<rules::Cell>>>>,
+    /// User names and passwords, as addresses hold them, by origin.
+    users: Arc<Mutex<HashMap<String, (String, Option<String>)>>>,
 }
 
 /// What a request is for.
@@ -190,7 +192,35 @@ impl Fetcher {
             options: Arc::new(options),
             hosts: Arc::default(),
             robots: Arc::default(),
+            users: Arc::default(),
         })
+    }
+
+    /// Takes the user name and the password out of `url`: from now on they are sent (RFC 7617) with
+    /// every request to its origin, and to no other. So they are in no address that is kept or
+    /// shown.
+    pub fn authorize(&self, mut url: Url) -> Url {
+        if url.username().is_empty() && url.password().is_none() {
+            return url;
+        }
+        let user = (url.username().to_owned(), url.password().map(str::to_owned));
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert(url.origin().ascii_serialization(), user);
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        url
+    }
+
+    /// `url` with the user name and the password of its origin.
+    fn authorized(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if url.username().is_empty()
+            && url.password().is_none()
+            && let Some((user, password)) = users.get(&url.origin().ascii_serialization())
+        {
+            let _ = url.set_username(user).and_then(|()| url.set_password(password.as_deref()));
+        }
+        url
     }
 
     fn caps(&self) -> &Caps {
@@ -320,7 +350,7 @@ impl Fetcher {
         attempt: u32,
     ) -> Result<Exchange, Failed> {
         let client = if self.routes.proxied(url) { &self.proxied } else { &self.direct };
-        let mut request = client.get(url.clone()).timeout(ask.budget.total);
+        let mut request = client.get(self.authorized(url)).timeout(ask.budget.total);
         if let Some(accept) = ask.accept {
             request = request.header(header::ACCEPT, accept);
         }

@@ -132,16 +132,10 @@ impl Packed {
         }))
     }
 
-    /// Writes beside the target and renames, so that no reader sees half a file.
+    /// No reader sees half a file.
     fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(format!(".{}.tmp", std::process::id()));
-        let temporary = PathBuf::from(temporary);
-        let result = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-        if let Err(source) = result {
-            let _ = fs::remove_file(&temporary);
-            return Err(ModelError::Write { path: path.to_owned(), source });
-        }
+        crate::output::write(path, bytes)
+            .map_err(|source| ModelError::Write { path: path.to_owned(), source })?;
         self.files.push((path.to_owned(), bytes.len() as u64));
         Ok(())
     }

@@ -4,7 +4,10 @@
 use reqwest::Url;
 
 use crate::{
-    report::{FailureNote, Summary},
+    report::{
+        FailureNote, Summary,
+        secrets::{public, redact},
+    },
     source::{Hides, Product, SourceError, page_id},
     store::Write,
 };
@@ -44,11 +47,12 @@ pub(super) fn record(source: String, e: &SourceError, summary: &mut Summary) -> 
     let mut writes = Vec::new();
     if let Hides::Page(page) = e.hides() {
         let id = Url::parse(page).map_or_else(|_| page.to_owned(), |page| page_id(&page));
-        writes.push(Write::Unread { source: source.clone(), page: page.to_owned(), id });
+        writes.push(Write::Unread { source: source.clone(), page: public(page).into_owned(), id });
     }
     // A page that is gone is no failure, and nothing to try again.
     if kind != SourceError::GONE {
-        writes.push(Write::SourceFailure { source, place: e.place(), kind, message });
+        let (place, message) = (public(&e.place()).into_owned(), redact(&message).into_owned());
+        writes.push(Write::SourceFailure { source, place, kind, message });
     }
     writes
 }

@@ -88,9 +88,10 @@ pub async fn share(
     let options = RunOptions { pending, ..setup.options };
     let own = Setup { options, ..setup.clone() };
     let (mut summary, _) = process(inputs, Box::new(store), &own).await?;
-    let Done { mut queue, swept, filled } = join(claiming).await??;
+    let Done { mut queue, swept, unsettled, filled } = join(claiming).await??;
     blocking(move || queue.release()).await??;
     swept.tell(&mut summary);
+    sources::settled(unsettled, &summary)?;
     if let Some(filled) = filled {
         summary.absorb(filled.summary);
         sources::conclude(filled.reads, &mut summary, &setup.progress)?;
@@ -116,6 +117,7 @@ struct Worker {
 struct Done {
     queue: Queue,
     swept: Swept,
+    unsettled: u64,
     filled: Option<Filled>,
 }
 
@@ -174,7 +176,7 @@ impl Worker {
         let mut beaten = Instant::now();
         let mut claimed = VecDeque::new();
         let mut reading: Option<JoinHandle<Result<Filled, Error>>> = None;
-        let (mut swept, mut filled) = (Swept::default(), None);
+        let (mut swept, mut unsettled, mut filled) = (Swept::default(), 0, None);
         while !*self.cancel.borrow() && !out.is_closed() {
             if beaten.elapsed() >= beat {
                 queue.heartbeat()?;
@@ -220,7 +222,7 @@ impl Worker {
                             self.take_over(&mut queue)?;
                         } else if !queue.is_open()? {
                             swept = queue.finish(&self.vanishing)?;
-                            sources::settled(queue.unsettled()?)?;
+                            unsettled = queue.unsettled()?;
                             break;
                         }
                     }
@@ -229,7 +231,7 @@ impl Worker {
             }
             sleep(POLL);
         }
-        Ok(Done { queue, swept, filled })
+        Ok(Done { queue, swept, unsettled, filled })
     }
 
     /// The process that read the sources ended before it was through.
@@ -299,6 +301,7 @@ fn fill(
             }
         }
         filler.add(&writes)?;
+        filled.summary.refuse(filler.refused());
     }
     Ok((filler, filled))
 }

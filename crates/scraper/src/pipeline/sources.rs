@@ -66,7 +66,7 @@ pub async fn run(
     })
     .await??;
     swept.tell(&mut summary);
-    settled(unsettled)?;
+    settled(unsettled, &summary)?;
     conclude(reads, &mut summary, &setup.progress)?;
     Ok(summary)
 }
@@ -74,8 +74,9 @@ pub async fn run(
 /// # Errors
 /// Images of this run are in the store with neither a vector nor a failure: a defect, which must not
 /// look like success.
-pub(super) fn settled(unsettled: u64) -> Result<(), Error> {
-    match unsettled {
+pub(super) fn settled(unsettled: u64, summary: &Summary) -> Result<(), Error> {
+    // What the store could not hold is told as a failure, though not in the store.
+    match unsettled.saturating_sub(summary.refused) {
         0 => Ok(()),
         n => Err(Error::Internal(format!(
             "{n} images of this run have neither a vector nor a failure in the store; run the \
@@ -232,7 +233,7 @@ pub async fn retry(
     });
     let (summary, store) = process(inputs, store, setup).await?;
     if !summary.interrupted {
-        settled(blocking(move || store.unsettled()).await??)?;
+        settled(blocking(move || store.unsettled()).await??, &summary)?;
     }
     Ok(summary)
 }

@@ -64,6 +64,7 @@ pub(super) fn write(
         // because they may only be counted once it is safe.
         while !commit.writes.is_empty() {
             store.apply(&commit.writes)?;
+            summary.refuse(store.refused());
             let mut next = Commit::default();
             for (hash, fate) in commit.finished {
                 for image in in_flight.finish(&hash, &fate) {

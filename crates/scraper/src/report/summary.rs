@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fmt::Write};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::{EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_OK, MaxFailures};
+use super::{
+    EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_OK, MaxFailures,
+    secrets::redact,
+    shown::{LONG, SHORT, cut, shown},
+};
 
 /// At most so many failures are told one by one; the store's quarantine has them all.
 const TOLD: usize = 20;
@@ -21,13 +25,15 @@ pub struct FailureNote {
 
 impl std::fmt::Display for FailureNote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.product.is_empty() {
-            return write!(f, "{}", self.message);
+        let (product, image) = (shown(&self.product, SHORT), shown(&self.image, SHORT));
+        let message = shown(&self.message, LONG);
+        if product.is_empty() {
+            return write!(f, "{message}");
         }
-        if self.message.contains(&self.image) {
-            return write!(f, "product {}: {}", self.product, self.message);
+        if image.is_empty() || message.contains(&*image) {
+            return write!(f, "product {product}: {message}");
         }
-        write!(f, "product {}, {}: {}", self.product, self.image, self.message)
+        write!(f, "product {product}, {image}: {message}")
     }
 }
 
@@ -93,12 +99,23 @@ pub struct Summary {
     pub seconds: f64,
     /// Ended early on request.
     pub interrupted: bool,
+    /// Images whose result the store could not hold; they are counted with both.
+    #[serde(skip)]
+    pub(crate) refused: u64,
     #[serde(skip)]
     announced: usize,
 }
 
 impl Summary {
-    pub(crate) fn note(&mut self, failure: FailureNote) {
+    /// Counts a failure, and keeps the first ones: no longer than people read, without secrets.
+    pub(crate) fn note(&mut self, mut failure: FailureNote) {
+        for (text, limit) in [
+            (&mut failure.product, SHORT),
+            (&mut failure.image, SHORT),
+            (&mut failure.message, LONG),
+        ] {
+            *text = cut(redact(text), limit).into_owned();
+        }
         *self.failures_by_kind.entry(failure.kind.clone()).or_default() += 1;
         if self.first_failures.len() < TOLD {
             self.first_failures.push(failure);
@@ -118,6 +135,20 @@ impl Summary {
         }
         let room = TOLD.saturating_sub(self.first_failures.len());
         self.first_failures.extend(other.first_failures.into_iter().take(room));
+    }
+
+    /// Counts what the store could not hold: an image, or a whole record.
+    pub(crate) fn refuse(&mut self, refused: Vec<FailureNote>) {
+        for note in refused {
+            match note.image.is_empty() {
+                true => self.bad_records += 1,
+                false => {
+                    self.failed += 1;
+                    self.refused += 1;
+                }
+            }
+            self.note(note);
+        }
     }
 
     /// The failures noted since the last call.
@@ -206,14 +237,15 @@ impl Summary {
 
 /// Text of a shop cannot leave its cell, and is no markup.
 fn cell(text: &str) -> String {
-    text.chars()
+    // A line feed is a blank here.
+    shown(&text.replace(['\n', '\r', '\t'], " "), LONG)
+        .chars()
         .map(|c| match c {
             '|' => "&#124;".into(),
             '<' => "&lt;".into(),
             '>' => "&gt;".into(),
             '&' => "&amp;".into(),
             '`' | '*' | '_' | '[' | ']' | '\\' | '!' | '#' | '@' => format!("&#{};", c as u32),
-            c if c.is_control() => " ".into(),
             c => c.to_string(),
         })
         .collect()
@@ -264,6 +296,25 @@ mod tests {
         for line in text.lines().filter(|line| line.starts_with("| a")) {
             assert_eq!(line.matches('|').count(), 4, "{line}");
         }
+    }
+
+    #[test]
+    fn a_title_acts_on_nothing_and_a_password_is_not_told() {
+        let mut summary = Summary { images: 1, failed: 1, ..Summary::default() };
+        summary.note(FailureNote {
+            product: "\u{1b}]0;pwned\u{7}\u{1b}[2J".into(),
+            image: "http://me:CANARY@h/rtl\u{202e}gnp.exe".into(),
+            kind: "fetch.status".into(),
+            message: "x".repeat(1 << 20),
+        });
+        let note = summary.first_failures[0].clone();
+        assert_eq!(note.image, "http://h/rtl\u{202e}gnp.exe", "data stays data");
+        let json = serde_json::to_string(&summary).unwrap();
+        for text in [note.to_string(), summary.markdown("Run"), json] {
+            assert!(!text.contains(['\u{1b}', '\u{7}']) && !text.contains("CANARY"));
+            assert!(text.len() < 8000);
+        }
+        assert!(!note.to_string().contains('\u{202e}'));
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl Web {
         Web { fetcher, pages }
     }
 
+    /// See [`Fetcher::authorize`].
+    pub(super) fn authorize(&self, url: Url) -> Url {
+        self.fetcher.authorize(url)
+    }
+
     pub(super) async fn robots(&self, url: &Url) -> Result<Arc<Robots>, FetchError> {
         self.fetcher.robots(url).await
     }

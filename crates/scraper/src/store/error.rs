@@ -12,6 +12,15 @@ pub enum StoreError {
     Missing(PathBuf),
     #[error("cannot open the store {}: {source}", .path.display())]
     Open { path: PathBuf, source: rusqlite::Error },
+    #[error("cannot read the store {}: {source}", .path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error(
+        "the store {} may not be written here, so a copy of it is read (it was not closed, or is of \
+         an older version), and that cannot be made: {source}. Make room in TMPDIR, or let a user who \
+         may write it run `scraper search` on it once",
+        .path.display()
+    )]
+    Copy { path: PathBuf, source: io::Error },
     #[error("{} is an SQLite database of another program; choose another file with --store", .0.display())]
     Foreign(PathBuf),
     #[error(
@@ -64,6 +73,9 @@ pub enum StoreError {
          what was committed is safe. Please report it, and run the command again"
     )]
     NoRow { product: String, position: u32, address: String },
+    /// Only about what was to be stored.
+    #[error("{0}")]
+    Record(String),
     #[error("store: {0}")]
     Sqlite(rusqlite::Error),
 }
@@ -74,11 +86,18 @@ impl StoreError {
         differences(stored, run)
     }
 
+    /// Whether another record may be stored all the same.
+    pub(super) fn is_about_a_record(&self) -> bool {
+        matches!(self, StoreError::Record(_))
+    }
+
     /// A short stable name for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             StoreError::Missing(_) => "store.missing",
-            StoreError::Open { .. } => "store.open",
+            StoreError::Open { .. } | StoreError::Unreadable { .. } | StoreError::Copy { .. } => {
+                "store.open"
+            }
             StoreError::Foreign(_) | StoreError::Newer { .. } => "store.format",
             StoreError::InUse(_) | StoreError::Lock { .. } => "store.in_use",
             StoreError::Provenance { .. } => "store.provenance",
@@ -89,6 +108,7 @@ impl StoreError {
             StoreError::Empty(_) => "store.empty",
             StoreError::Connect { .. } | StoreError::NoPgvector(_) => "store.open",
             StoreError::Postgres(_) => "store.postgres",
+            StoreError::Record(_) => "store.record",
             StoreError::NoRow { .. } | StoreError::Sqlite(_) => "store",
         }
     }
@@ -102,6 +122,10 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Damaged(e.to_string())
             }
+            // Longer than a text can be, or against a rule of the tables.
+            Some(ErrorCode::TooBig | ErrorCode::TypeMismatch | ErrorCode::ConstraintViolation) => {
+                StoreError::Record(e.to_string())
+            }
             _ => StoreError::Sqlite(e),
         }
     }
@@ -111,6 +135,11 @@ impl From<postgres::Error> for StoreError {
     fn from(e: postgres::Error) -> Self {
         match e.code().map(|code| code.code()) {
             Some("53100") => StoreError::Full, // disk_full
+            // Data exceptions (characters that the database's encoding lacks, numbers out of
+            // range …), integrity, limits (a row too large for a page or an index).
+            Some(code) if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
+                StoreError::Record(super::postgres::causes(&e))
+            }
             _ => StoreError::Postgres(super::postgres::causes(&e)),
         }
     }

@@ -4,6 +4,7 @@ mod error;
 mod filter;
 mod lock;
 mod postgres;
+mod refused;
 mod shard;
 mod sqlite;
 mod target;
@@ -22,7 +23,7 @@ pub use target::StoreTarget;
 
 use crate::{
     fetch::Validators,
-    report::{KeptSource, MaxFailures, Summary},
+    report::{FailureNote, KeptSource, MaxFailures, Summary},
     search::{Hit, scan},
     source::Product,
 };
@@ -165,11 +166,17 @@ pub trait Store: Send {
         reembed: bool,
     ) -> Result<(), StoreError>;
 
-    /// Stores all of `writes` or nothing. When it returns, a kill loses nothing of them.
+    /// Stores all of `writes` or nothing. When it returns, a kill loses nothing of them. A record
+    /// that the store cannot hold is left out, and [`Store::refused`] tells of it.
     ///
     /// # Errors
     /// Full disk, locked file, damaged file …
     fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError>;
+
+    /// The records that the store could not hold since it was asked last.
+    fn refused(&mut self) -> Vec<FailureNote> {
+        Vec::new()
+    }
 
     /// Marks what is left over of the sources `complete`, which this run read to their end, and
     /// removes what has been missing for too many such runs.

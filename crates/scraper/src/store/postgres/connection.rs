@@ -21,9 +21,21 @@ use crate::threads::HINT;
 pub struct PostgresUrl(Config);
 
 impl PostgresUrl {
-    /// Whether `text` wants to be one.
+    /// Whether `text` wants to be one. Slips count (`postgres:/u:p@h`, `postgresql//h`, `host=h
+    /// password=p`): taken for a file name, they would be shown with their password.
     pub fn is_meant(text: &str) -> bool {
-        ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
+        let lower = text.trim_start().to_ascii_lowercase();
+        let scheme = ["postgresql", "postgres", "postgre", "psql", "pgsql", "pg"];
+        let rest = scheme.iter().find_map(|scheme| lower.strip_prefix(scheme));
+        rest.is_some_and(|rest| rest.starts_with([':', '+'])
+            || rest.starts_with("//")
+            || (rest.starts_with('/') && rest.contains('@')))
+            // The parts of libpq's other form.
+            || lower.split_whitespace().any(|word| {
+                ["host=", "hostaddr=", "password=", "dbname="].iter().any(|name| word.starts_with(name))
+            })
+            // An address of something else.
+            || (lower.contains("://") && lower.contains('@'))
     }
 }
 
@@ -32,7 +44,20 @@ impl FromStr for PostgresUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // Never with the text: it may hold a password.
-        let reason = |e: postgres::Error| format!("not a usable Postgres address: {}", causes(&e));
+        if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Err("it looks like the address of a database, which has the form \
+                        postgres://user:password@host/database (a file whose name looks like that is \
+                        given as ./name)"
+                .into());
+        }
+        let reason = |e: postgres::Error| {
+            format!(
+                "not a usable Postgres address: {}; the form is \
+                 postgres://user:password@host/database, with %40 for an @ in the password",
+                // The rest of the reason is a part of the address.
+                causes(&e).split('`').next().unwrap_or_default().trim_end()
+            )
+        };
         let mut config: Config = text.parse().map_err(reason)?;
         config.application_name("clip-scraper");
         if config.get_connect_timeout().is_none() {

@@ -8,6 +8,7 @@ mod queue;
 mod read;
 mod schema;
 mod search;
+mod text;
 mod write;
 
 use std::path::PathBuf;
@@ -20,9 +21,9 @@ pub use queue::{Claim, Filler, Queue, RunState};
 
 use super::{
     Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, Store, StoreError, Swept, Vanishing,
-    View, Write,
+    View, Write, refused::Refusals,
 };
-use crate::{fetch::Validators, search::Hit};
+use crate::{fetch::Validators, report::FailureNote, search::Hit};
 use connection::Connection;
 pub(super) use connection::causes;
 
@@ -33,6 +34,7 @@ pub struct PostgresStore {
     connection: Mutex<Connection>,
     /// Row of `provenances` that the run writes under.
     provenance: Option<i32>,
+    refusals: Refusals,
 }
 
 impl PostgresStore {
@@ -44,7 +46,12 @@ impl PostgresStore {
         let mut connection = Connection::open(url)?;
         connection.with(|client| schema::migrate(client, url))?;
         let provenance = connection.with(schema::current)?.map(|(id, _)| id);
-        Ok(PostgresStore { url: url.clone(), connection: Mutex::new(connection), provenance })
+        Ok(PostgresStore {
+            url: url.clone(),
+            connection: Mutex::new(connection),
+            provenance,
+            refusals: Refusals::default(),
+        })
     }
 
     /// Makes the index for approximate search (HNSW over cosine distance), if it is not there.
@@ -57,6 +64,20 @@ impl PostgresStore {
             return Err(StoreError::Empty(self.url.to_string()));
         };
         self.lock().with(|client| search::index(client, id))
+    }
+
+    /// With `enqueue` the images of the products join the queue.
+    fn store(
+        &mut self,
+        writes: &[Write],
+        provenance: Option<i32>,
+        enqueue: bool,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refusals.around(writes, &mut |writes| {
+            let batch = write::Batch::of(writes)?;
+            connection.with(|client| write::apply(client, &batch, provenance, enqueue))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -77,9 +98,11 @@ impl Store for PostgresStore {
     }
 
     fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        let batch = write::Batch::of(writes)?;
-        let provenance = self.provenance;
-        self.lock().with(|client| write::apply(client, &batch, provenance, false))
+        self.store(writes, self.provenance, false)
+    }
+
+    fn refused(&mut self) -> Vec<FailureNote> {
+        self.refusals.take()
     }
 
     fn sweep(&mut self, complete: &[String], vanishing: &Vanishing) -> Result<Swept, StoreError> {
@@ -110,7 +133,9 @@ impl Store for PostgresStore {
     fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError> {
         self.lock().with(|client| {
             let rows = client.query("SELECT name, base FROM sources", &[])?;
-            Ok(rows.iter().map(|row| (row.get(0), row.get::<_, &str>(1).into())).collect())
+            let source =
+                |row: &postgres::Row| (text::decode(row.get(0)), text::decode(row.get(1)).into());
+            Ok(rows.iter().map(source).collect())
         })
     }
 

@@ -10,7 +10,7 @@ const MIGRATION_LOCK: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
 /// its bytes, so that the order is that of the SQLite store.
-const MIGRATIONS: [&str; 2] = [FIRST, PAGES_AND_FAILURES];
+const MIGRATIONS: [&str; 3] = [FIRST, KEYS, PAGES_AND_FAILURES];
 
 const FIRST: &str = r#"
     CREATE TABLE provenances (
@@ -85,6 +85,60 @@ const FIRST: &str = r#"
     );
     CREATE INDEX queue_open ON queue (lease, source, product, position) WHERE NOT done;
     CREATE SEQUENCE workers;
+"#;
+
+/// An index of Postgres holds no row of more than some 2,700 bytes, and ids may be longer: products
+/// are known by a digest of source and id. Texts that have `\u{1}` are escaped as those written
+/// from now on (`text.rs`).
+const KEYS: &str = r#"
+    CREATE FUNCTION clip_scraper.key(source text, id text) RETURNS bytea
+        LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+        $$ SELECT sha256(convert_to(source, 'UTF8') || '\x00'::bytea || convert_to(id, 'UTF8')) $$;
+    ALTER TABLE products DROP CONSTRAINT products_pkey CASCADE;
+    ALTER TABLE images DROP CONSTRAINT images_pkey CASCADE;
+    ALTER TABLE quarantine DROP CONSTRAINT quarantine_pkey CASCADE;
+    ALTER TABLE queue DROP CONSTRAINT queue_pkey CASCADE;
+    DROP INDEX queue_open;
+    UPDATE sources SET name = replace(name, E'\x01', E'\x01\x02'),
+        base = replace(base, E'\x01', E'\x01\x02')
+    WHERE strpos(name || base, E'\x01') > 0;
+    UPDATE products SET source = replace(source, E'\x01', E'\x01\x02'),
+        id = replace(id, E'\x01', E'\x01\x02'), title = replace(title, E'\x01', E'\x01\x02'),
+        description = replace(description, E'\x01', E'\x01\x02'),
+        url = replace(url, E'\x01', E'\x01\x02'), brand = replace(brand, E'\x01', E'\x01\x02'),
+        category = replace(category, E'\x01', E'\x01\x02'),
+        currency = replace(currency, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, id, title, description, url, brand, category, currency), E'\x01') > 0;
+    UPDATE images SET source = replace(source, E'\x01', E'\x01\x02'),
+        product = replace(product, E'\x01', E'\x01\x02'),
+        address = replace(address, E'\x01', E'\x01\x02'),
+        etag = replace(etag, E'\x01', E'\x01\x02'),
+        last_modified = replace(last_modified, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, product, address, etag, last_modified), E'\x01') > 0;
+    UPDATE quarantine SET source = replace(source, E'\x01', E'\x01\x02'),
+        product = replace(product, E'\x01', E'\x01\x02'),
+        message = replace(message, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, product, message), E'\x01') > 0;
+    UPDATE queue SET source = replace(source, E'\x01', E'\x01\x02'),
+        product = replace(product, E'\x01', E'\x01\x02'),
+        address = replace(address, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, product, address), E'\x01') > 0;
+    ALTER TABLE products
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, id)) STORED;
+    ALTER TABLE products ADD PRIMARY KEY (key);
+    ALTER TABLE images
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, product)) STORED;
+    ALTER TABLE images ADD PRIMARY KEY (key, position),
+        ADD FOREIGN KEY (key) REFERENCES products (key) ON DELETE CASCADE;
+    ALTER TABLE quarantine
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, product)) STORED;
+    ALTER TABLE quarantine ADD PRIMARY KEY (key, position),
+        ADD FOREIGN KEY (key, position) REFERENCES images (key, position) ON DELETE CASCADE;
+    ALTER TABLE queue
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, product)) STORED;
+    ALTER TABLE queue ADD PRIMARY KEY (key, position);
+    CREATE INDEX queue_open
+        ON queue (lease, left(source, 200), left(product, 200), position) WHERE NOT done;
 "#;
 
 /// Products are known by their page too, and failures of pages, records and products have a place.

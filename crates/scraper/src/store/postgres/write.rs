@@ -10,8 +10,15 @@ use postgres::{
     types::{ToSql, Type},
 };
 
-use super::{ImageHash, ImageKey, StoreError, Swept, Vanishing, Write};
-use crate::{fetch::Validators, report::KeptSource, source::Product};
+use super::{ImageHash, ImageKey, StoreError, Swept, Vanishing, Write, text::encode};
+use crate::{
+    fetch::Validators,
+    report::{
+        KeptSource,
+        secrets::{public, redact},
+    },
+    source::Product,
+};
 
 /// How often a transaction that lost a race is tried.
 const TRIES: u32 = 5;
@@ -123,13 +130,8 @@ const STAGING: &str = r#"
     ) ON COMMIT DELETE ROWS;
 "#;
 
-/// Text as Postgres can hold it: it has no NUL.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
 fn maybe(text: Option<&str>) -> Option<String> {
-    text.map(clean)
+    text.map(encode)
 }
 
 fn number(n: usize) -> i32 {
@@ -164,9 +166,9 @@ fn products(
         transaction.execute(
             "INSERT INTO sources VALUES ($1, $2)
              ON CONFLICT (name) DO UPDATE SET base = excluded.base",
-            &[&clean(name), &clean(base)],
+            &[&encode(name), &encode(base)],
         )?;
-        transaction.execute("DELETE FROM source_failures WHERE source = $1", &[&clean(name)])?;
+        transaction.execute("DELETE FROM source_failures WHERE source = $1", &[&encode(name)])?;
     }
     if batch.products.is_empty() {
         return Ok(());
@@ -175,28 +177,28 @@ fn products(
     let types = [TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, Type::FLOAT8, TEXT, TEXT, TEXT, TEXT];
     let rows = batch.products.values().map(|(p, attributes)| -> Values {
         vec![
-            Box::new(clean(&p.source)),
-            Box::new(clean(&p.id)),
+            Box::new(encode(&p.source)),
+            Box::new(encode(&p.id)),
             Box::new(maybe(p.title.as_deref())),
             Box::new(maybe(p.description.as_deref())),
-            Box::new(maybe(p.url.as_deref())),
+            Box::new(p.url.as_deref().map(|url| encode(&public(url)))),
             Box::new(maybe(p.brand.as_deref())),
             Box::new(maybe(p.category.as_deref())),
             Box::new(p.price),
             Box::new(maybe(p.currency.as_deref())),
             Box::new(p.availability.map(|it| it.as_str())),
-            Box::new(clean(attributes)),
-            Box::new(maybe(p.page.as_deref())),
+            Box::new(encode(attributes)),
+            Box::new(p.page.as_deref().map(|page| encode(&public(page)))),
         ]
     });
     copy(transaction, "staged_products", &types, rows)?;
     let images = batch.products.values().flat_map(|(p, _)| {
         p.images.iter().enumerate().map(|(position, address)| -> Values {
             vec![
-                Box::new(clean(&p.source)),
-                Box::new(clean(&p.id)),
+                Box::new(encode(&p.source)),
+                Box::new(encode(&p.id)),
                 Box::new(number(position)),
-                Box::new(clean(address)),
+                Box::new(encode(address)),
             ]
         })
     });
@@ -205,7 +207,7 @@ fn products(
         "INSERT INTO products (source, id, title, description, url, brand, category, price,
              currency, availability, attributes, page, seen, born)
          SELECT s.*, run, run FROM staged_products s, current ORDER BY source, id
-         ON CONFLICT (source, id) DO UPDATE SET title = excluded.title,
+         ON CONFLICT (key) DO UPDATE SET title = excluded.title,
              description = excluded.description, url = excluded.url, brand = excluded.brand,
              category = excluded.category, price = excluded.price,
              currency = excluded.currency, availability = excluded.availability,
@@ -215,7 +217,7 @@ fn products(
          WHERE f.source = p.source AND md5(f.place) IN (md5(p.id), md5(p.page));
          -- Another address is another image: nothing that was known holds for it.
          DELETE FROM images i USING staged_products p
-         WHERE i.source = p.source AND i.product = p.id AND NOT EXISTS (
+         WHERE i.key = key(p.source, p.id) AND NOT EXISTS (
              SELECT 1 FROM staged_images s WHERE s.source = i.source
              AND s.product = i.product AND s.position = i.position AND s.address = i.address);
          INSERT INTO images (source, product, position, address)
@@ -226,7 +228,7 @@ fn products(
         transaction.batch_execute(
             "INSERT INTO queue (source, product, position, address)
              SELECT * FROM staged_images ORDER BY source, product, position
-             ON CONFLICT (source, product, position) DO UPDATE
+             ON CONFLICT (key, position) DO UPDATE
              SET address = excluded.address, worker = NULL, lease = '-infinity', tries = 0,
                  done = false
              WHERE queue.address <> excluded.address",
@@ -262,10 +264,10 @@ fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), pos
     let types = [TEXT, TEXT, Type::INT4, TEXT, Type::BYTEA, Type::INT8, TEXT, TEXT, TEXT, TEXT];
     let rows = batch.fates.iter().map(|((source, product, position, address), fate)| {
         let mut row: Values = vec![
-            Box::new(clean(source)),
-            Box::new(clean(product)),
+            Box::new(encode(source)),
+            Box::new(encode(product)),
             Box::new(i32::try_from(*position).unwrap_or(i32::MAX)),
-            Box::new(clean(address)),
+            Box::new(encode(address)),
         ];
         let (mut image, mut failure) = ((None, None, None, None), (None, None));
         match fate {
@@ -276,7 +278,9 @@ fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), pos
                 image = (Some(hash.to_vec()), Some(bytes), validators.0, validators.1);
             }
             Fate::Unchanged => {}
-            Fate::Failure { kind, message } => failure = (Some(clean(kind)), Some(clean(message))),
+            Fate::Failure { kind, message } => {
+                failure = (Some(encode(kind)), Some(encode(&redact(message))))
+            }
         }
         let values: Values = vec![
             Box::new(image.0),
@@ -294,20 +298,21 @@ fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), pos
         "UPDATE images i SET sha256 = f.sha256, bytes = f.bytes, etag = f.etag,
              last_modified = f.last_modified
          FROM staged_fates f
-         WHERE f.sha256 IS NOT NULL AND i.source = f.source AND i.product = f.product
+         WHERE f.sha256 IS NOT NULL AND i.key = key(f.source, f.product)
          AND i.position = f.position AND i.address = f.address;
          DELETE FROM quarantine q USING staged_fates f
-         WHERE f.kind IS NULL AND q.source = f.source AND q.product = f.product
+         WHERE f.kind IS NULL AND q.key = key(f.source, f.product)
          AND q.position = f.position;
          INSERT INTO quarantine (source, product, position, kind, message)
          SELECT f.source, f.product, f.position, f.kind, f.message
-         FROM staged_fates f JOIN images i USING (source, product, position, address)
+         FROM staged_fates f JOIN images i ON i.key = key(f.source, f.product)
+             AND i.position = f.position AND i.address = f.address
          WHERE f.kind IS NOT NULL ORDER BY f.source, f.product, f.position
-         ON CONFLICT (source, product, position) DO UPDATE
+         ON CONFLICT (key, position) DO UPDATE
          SET kind = excluded.kind, message = excluded.message;
          UPDATE queue q SET done = true
          FROM staged_fates f
-         WHERE q.source = f.source AND q.product = f.product AND q.position = f.position
+         WHERE q.key = key(f.source, f.product) AND q.position = f.position
          AND q.address = f.address",
     )
 }
@@ -320,7 +325,7 @@ fn failures(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), 
              ON CONFLICT (source, md5(place), kind) DO UPDATE SET message = excluded.message",
         )?;
         for ((source, place, kind), message) in &batch.failures {
-            let row = [source, place, kind, message].map(|text| clean(text));
+            let row = [source, place, kind, message].map(|text| encode(text));
             transaction.execute(&statement, &[&row[0], &row[1], &row[2], &row[3]])?;
         }
     }
@@ -328,9 +333,9 @@ fn failures(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), 
         let column = |part: fn(&(&str, &str, &str)) -> String| -> Vec<String> {
             batch.unread.iter().map(part).collect()
         };
-        let sources = column(|(source, ..)| clean(source));
-        let pages = column(|(_, page, _)| clean(page));
-        let ids = column(|(.., id)| clean(id));
+        let sources = column(|(source, ..)| encode(source));
+        let pages = column(|(_, page, _)| encode(page));
+        let ids = column(|(.., id)| encode(id));
         transaction.execute(
             "UPDATE products p SET unread = (SELECT run FROM current)
              FROM unnest($1::text[], $2::text[]) AS u (source, page)
@@ -357,7 +362,7 @@ pub(super) fn sweep(
     let mut swept = Swept::default();
     let mut fine = Vec::new();
     for source in complete {
-        let name = clean(source);
+        let name = encode(source);
         let row = transaction.query_one(
             "SELECT count(*) FILTER (WHERE seen <> run AND unread <> run), count(*)
              FROM products, current WHERE source = $1 AND missed = 0 AND born <> run",

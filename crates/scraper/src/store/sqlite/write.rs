@@ -3,7 +3,13 @@
 use rusqlite::{Connection, params};
 
 use super::super::{ImageKey, Shard, StoreError, Swept, Vanishing, Write};
-use crate::{report::KeptSource, source::Product};
+use crate::{
+    report::{
+        KeptSource,
+        secrets::{public, redact},
+    },
+    source::Product,
+};
 
 pub(super) fn write(
     connection: &Connection,
@@ -61,7 +67,7 @@ pub(super) fn write(
                 )?
                 .execute(params![
                     kind,
-                    message,
+                    redact(message),
                     key.source,
                     key.product,
                     key.position,
@@ -124,12 +130,13 @@ fn release(connection: &Connection, key: &ImageKey) -> Result<(), StoreError> {
 fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(), StoreError> {
     let Product { source, id, images, .. } = product;
     let attributes = super::super::attributes_json(product)?;
+    let page = product.page.as_deref().map(public);
     connection
         .prepare_cached("INSERT OR IGNORE INTO products (source, id, born) VALUES (?1, ?2, ?3)")?
         .execute(params![source, id, run])?;
     connection
         .prepare_cached("DELETE FROM source_failures WHERE source = ?1 AND place IN (?2, ?3)")?
-        .execute(params![source, id, product.page])?;
+        .execute(params![source, id, page])?;
     connection
         .prepare_cached(
             "UPDATE products SET title = ?3, description = ?4, url = ?5, brand = ?6,
@@ -141,7 +148,7 @@ fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(
             id,
             product.title,
             product.description,
-            product.url,
+            product.url.as_deref().map(public),
             product.brand,
             product.category,
             product.price,
@@ -149,7 +156,7 @@ fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(
             product.availability.map(|it| it.as_str()),
             attributes,
             run,
-            product.page
+            page
         ])?;
     connection
         .prepare_cached("DELETE FROM images WHERE source = ?1 AND product = ?2 AND position >= ?3")?
