@@ -1,6 +1,6 @@
 //! Sitemaps (<https://www.sitemaps.org/protocol.html>), and the products on the pages they list.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use reqwest::Url;
 use tokio::{
@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Running, Source, SourceError, SourceItem, html,
+    Base, Running, Source, SourceError, SourceItem, html,
     web::{PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
     xml::{self, Node},
 };
@@ -118,8 +118,8 @@ impl Source for Sitemap {
         format!("sitemap {}", self.start)
     }
 
-    fn base(&self) -> PathBuf {
-        PathBuf::new()
+    fn base(&self) -> Base {
+        Base::Web
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
