@@ -15,7 +15,6 @@ mod stages;
 mod writer;
 
 use std::{
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -30,7 +29,7 @@ use crate::{
     fetch::{Fetched, Fetcher, Slot, Validators},
     model::LoadedModel,
     report::{MaxFailures, Progress, Summary, Unit},
-    source::{Location, Product, SourceError},
+    source::{Base, Location, Product, SourceError},
     store::{ImageKey, Lookup, Shard, Store, Vanishing, Write},
 };
 use in_flight::{Image, InFlight};
@@ -111,10 +110,10 @@ impl Setup {
 pub(crate) enum Input {
     /// Goes to the store as it is.
     Note(Write),
-    /// A product to store, whose images are to be embedded; relative paths start at the folder.
-    Product(Product, Arc<Path>),
+    /// A product to store, whose images are to be embedded.
+    Product(Product, Arc<Base>),
     /// An image of a product that is stored already.
-    Image(ImageKey, Arc<Path>),
+    Image(ImageKey, Arc<Base>),
     /// A record or a page of the named source that gave no product.
     BadRecord(String, SourceError),
 }

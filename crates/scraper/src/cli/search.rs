@@ -1,6 +1,6 @@
 //! `scraper search`: the products closest to a text or an image.
 
-use std::{borrow::Cow, path::Path};
+use std::borrow::Cow;
 
 use clap::{Args, ValueEnum};
 use clip_core::Towers;
@@ -14,7 +14,7 @@ use crate::{
         shown::{self, LONG, SHORT},
     },
     search::Hit,
-    source::Location,
+    source::{Base, Location},
     store::{Filter, StoreError, View},
 };
 
@@ -88,7 +88,7 @@ impl SearchArgs {
         }
         let query = match (&self.image, &self.text) {
             (Some(image), _) => {
-                embedder.embed_location(&Location::parse(image, Path::new(""))?).await?
+                embedder.embed_location(&Location::parse(image, &Base::user())?).await?
             }
             (None, text) => embedder.embed_text(text.as_deref().unwrap_or_default()).await?,
         };

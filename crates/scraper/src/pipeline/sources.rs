@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,7 +12,7 @@ use crate::{
     Error,
     embed::blocking,
     report::{FailureNote, Progress, Summary},
-    source::{Hides, Product, Source, SourceError, SourceItem},
+    source::{Base, Hides, Product, Source, SourceError, SourceItem},
     store::{Failure, Shard, Store, Swept, Write},
 };
 
@@ -141,14 +140,13 @@ pub(super) async fn read(
     shard: Option<Shard>,
     out: Sender<Input>,
 ) -> Read {
-    let (name, described, base) = (source.name(), source.describe(), source.base());
     // Kept for retries, which may run in another folder.
-    let base = std::path::absolute(&base).unwrap_or(base);
+    let (name, described, base) = (source.name(), source.describe(), source.base().absolute());
     let told = Mutex::new(Told::default());
     let (items, mut received) = mpsc::channel::<SourceItem>(16);
     let forward = async {
         let note = Write::Source { name: name.clone(), base: base.clone() };
-        let base: Arc<Path> = Arc::from(base.as_path());
+        let base = Arc::new(base.clone());
         let mut sent = out.send(Input::Note(note)).await;
         while let (Ok(()), Some(item)) = (&sent, received.recv().await) {
             let input = match item {
@@ -204,7 +202,7 @@ pub async fn retry(
         let out = out.clone();
         tokio::spawn(async move {
             let (items, mut received) = mpsc::channel::<SourceItem>(16);
-            let base: Arc<Path> = Arc::from(source.base().as_path());
+            let base = Arc::new(source.base());
             let forward = async {
                 while let Some(item) = received.recv().await {
                     let input = match item {
@@ -225,7 +223,13 @@ pub async fn retry(
     }
     tokio::spawn(async move {
         for failure in failures {
-            let base = Arc::from(failure.base.as_path());
+            // What was refused as an address of the web stays one, whoever has the source's name
+            // by now, until a source tells of it anew.
+            let base = match failure.kind.as_str() {
+                "fetch.address" => Base::Web,
+                _ => failure.base,
+            };
+            let base = Arc::new(base);
             if out.send(Input::Image(failure.key, base)).await.is_err() {
                 return;
             }

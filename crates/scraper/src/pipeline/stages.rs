@@ -2,7 +2,6 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
     sync::mpsc::{Receiver as SyncReceiver, SyncSender},
     time::{Duration, Instant},
 };
@@ -33,7 +32,7 @@ pub(super) async fn fetch(
 ) {
     let mut cancel = context.cancel.clone();
     let mut lanes = Lanes::new(context.options.pending);
-    let work = |(key, base): (ImageKey, Arc<Path>)| {
+    let work = |(key, base): (ImageKey, Arc<Base>)| {
         let (context, jobs, out) = (context.clone(), jobs.clone(), out.clone());
         async move { fetch_one(&context, key, &base, &jobs, &out).await }
     };
@@ -80,7 +79,7 @@ pub(super) async fn fetch(
 }
 
 /// A defect in a library must not lose the image that met it.
-async fn panicked(lost: Option<(ImageKey, Arc<Path>)>, out: &Sender<Outcome>) {
+async fn panicked(lost: Option<(ImageKey, Arc<Base>)>, out: &Sender<Outcome>) {
     if let Some((key, _)) = lost {
         let kind = "internal".to_owned();
         let message = "fetching it ended in a panic; please report the address".to_owned();
@@ -110,7 +109,7 @@ fn keys(product: &Product) -> Vec<ImageKey> {
 async fn fetch_one(
     context: &Arc<Context>,
     key: ImageKey,
-    base: &Path,
+    base: &Base,
     jobs: &Sender<Job>,
     out: &Sender<Outcome>,
 ) {

@@ -8,7 +8,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Cursor},
+    io::{self, BufRead, BufReader, Cursor, Read},
     path::{Path, PathBuf},
 };
 
@@ -18,10 +18,11 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Product, Running, Source, SourceError, SourceItem, json,
+    Base, Product, Running, Source, SourceError, SourceItem, json,
     lines::{Ends, Line, Lines, TOO_LONG},
     merchant,
     record::{self, Record},
+    settings::FeedSettings,
     table::{Dialect, Table},
     web::{FEED_LIMIT, Wanted, Web},
 };
@@ -71,15 +72,22 @@ enum Place {
 pub struct Feed {
     place: Place,
     format: FeedFormat,
+    settings: FeedSettings,
 }
 
 impl Feed {
     pub fn file(path: &Path, format: FeedFormat) -> Self {
-        Feed { place: Place::File(path.to_owned()), format }
+        let settings = FeedSettings::default();
+        Feed { place: Place::File(path.to_owned()), format, settings }
     }
 
     pub fn url(url: &Url, format: FeedFormat, web: Web) -> Self {
-        Feed { place: Place::Url(url.clone(), web), format }
+        let settings = FeedSettings::default();
+        Feed { place: Place::Url(url.clone(), web), format, settings }
+    }
+
+    pub(super) fn with(self, settings: FeedSettings) -> Self {
+        Feed { settings, ..self }
     }
 
     fn place(&self) -> String {
@@ -90,29 +98,54 @@ impl Feed {
     }
 
     async fn open(&self) -> Result<Box<dyn BufRead + Send>, SourceError> {
+        let (place, limit) = (self.place(), self.settings.max_unpacked);
+        let fail = move |source| SourceError::Read { place: place.clone(), source };
         match &self.place {
             Place::File(path) => {
                 let path = path.clone();
-                let opened = tokio::task::spawn_blocking(move || open_file(&path)).await;
-                opened.map_err(|e| SourceError::Stopped(e.to_string()))?
+                let open = move || unpacked(BufReader::new(File::open(&path)?), limit);
+                let opened = tokio::task::spawn_blocking(open).await;
+                opened.map_err(|e| SourceError::Stopped(e.to_string()))?.map_err(fail)
             }
             Place::Url(url, web) => {
                 let accept = self.format.accept();
                 let wanted = Wanted { url, accept, limit: FEED_LIMIT, lastmod: None };
-                Ok(Box::new(Cursor::new(web.bytes(&wanted).await?)))
+                unpacked(Cursor::new(web.packed(&wanted).await?), limit).map_err(fail)
             }
         }
     }
 }
 
-/// A file, unpacked while it is read where it is gzip.
-fn open_file(path: &Path) -> Result<Box<dyn BufRead + Send>, SourceError> {
-    let fail = |source| SourceError::Read { place: path.display().to_string(), source };
-    let mut file = BufReader::new(File::open(path).map_err(fail)?);
-    Ok(match file.fill_buf().map_err(fail)?.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(BufReader::new(MultiGzDecoder::new(file))),
-        false => Box::new(file),
+/// Unpacked while it is read, where it is gzip; an error where more than `limit` bytes come out.
+fn unpacked(
+    mut packed: impl BufRead + Send + 'static,
+    limit: u64,
+) -> io::Result<Box<dyn BufRead + Send>> {
+    Ok(match packed.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        true => {
+            let plain = Bounded { inner: MultiGzDecoder::new(packed), left: limit, limit };
+            Box::new(BufReader::new(plain))
+        }
+        false => Box::new(packed),
     })
+}
+
+/// Ends with an error after `limit` bytes.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            let gib = self.limit >> 30;
+            io::Error::other(format!("unpacked, it is more than {gib} GiB (max_unpacked_gib)"))
+        })?;
+        Ok(read)
+    }
 }
 
 /// Calls `send` for each record until it returns false.
@@ -212,10 +245,10 @@ impl Source for Feed {
         format!("feed {}", self.place())
     }
 
-    fn base(&self) -> PathBuf {
+    fn base(&self) -> Base {
         match &self.place {
-            Place::File(path) => path.parent().unwrap_or(Path::new("")).to_owned(),
-            Place::Url(..) => PathBuf::new(),
+            Place::File(path) => Base::Local(path.parent().unwrap_or(Path::new("")).to_owned()),
+            Place::Url(..) => Base::Web,
         }
     }
 
@@ -248,8 +281,6 @@ impl Source for Feed {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     fn read(name: &str, text: &str) -> Result<Vec<Result<Product, String>>, String> {
@@ -323,8 +354,11 @@ mod tests {
         );
         file.write_all(b"id,image\n1,a.jpg\n").unwrap();
         file.finish().unwrap();
+        let open = |limit| unpacked(BufReader::new(File::open(&path).unwrap()), limit).unwrap();
         let mut text = String::new();
-        open_file(&path).unwrap().read_to_string(&mut text).unwrap();
+        open(99).read_to_string(&mut text).unwrap();
         assert_eq!(text, "id,image\n1,a.jpg\n");
+        let error = open(16).read_to_string(&mut text).unwrap_err();
+        assert!(error.to_string().contains("max_unpacked_gib"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Product, json, schema::Offers, text};
+use super::{Product, images::Images, json, schema::Offers, text};
 
 /// What feeds call the fields of a [`Product`]; a name further to the left wins.
 const ID: &[&str] = &["id", "product_id", "sku", "offer_id"];
@@ -61,14 +61,12 @@ impl Record {
 
     pub(super) fn product(&self) -> Result<Product, String> {
         let id = self.text(ID).ok_or("the id is empty")?;
-        let mut images: Vec<String> = Vec::new();
+        let mut images = Images::default();
+        let wrong = |e: String| format!("product {id}, images: {e}");
         for value in self.values(IMAGES).chain(self.values(MORE_IMAGES)) {
-            for address in addresses(value).map_err(|e| format!("product {id}, images: {e}"))? {
-                if !images.contains(&address) {
-                    images.push(address);
-                }
-            }
+            addresses(value).map_err(wrong)?.into_iter().for_each(|address| images.add(address));
         }
+        let images = images.finish().map_err(wrong)?;
         let mut offers = Offers::default();
         let currency = self.text(CURRENCY);
         for price in self.values(PRICE).filter_map(string) {

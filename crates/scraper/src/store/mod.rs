@@ -9,7 +9,7 @@ mod shard;
 mod sqlite;
 mod target;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use clip_core::{NormalizedEmbedding, Provenance};
 
@@ -25,7 +25,7 @@ use crate::{
     fetch::Validators,
     report::{FailureNote, KeptSource, MaxFailures, Summary},
     search::{Hit, scan},
-    source::Product,
+    source::{Base, Product},
 };
 
 /// SHA-256 of an image file: the same bytes are embedded once, under however many addresses.
@@ -60,9 +60,9 @@ fn damaged_attributes(id: &str) -> impl Fn(serde_json::Error) -> StoreError + '_
 /// A change to be stored. A slice of them is one transaction.
 #[derive(Debug)]
 pub enum Write {
-    /// A source that the run reads, and the folder its relative image paths start from. Forgets
-    /// what failed of it besides images.
-    Source { name: String, base: PathBuf },
+    /// A source that the run reads, and who writes its addresses. Forgets what failed of it besides
+    /// images.
+    Source { name: String, base: Base },
     /// The product and the addresses of its images, as the source now tells them. What was known
     /// of an image is kept where its address did not change.
     Product(Product),
@@ -111,8 +111,8 @@ pub struct Failure {
     pub key: ImageKey,
     pub kind: String,
     pub message: String,
-    /// The folder that a relative address starts from.
-    pub base: PathBuf,
+    /// Who wrote the address.
+    pub base: Base,
 }
 
 /// A page, record or product that gave no image.
@@ -221,11 +221,11 @@ pub trait Store: Send {
         scan(query, top, &mut |visit| self.rows(view, visit))
     }
 
-    /// The sources that were read, and the folders their relative image paths start from.
+    /// The sources that were read, and who writes their addresses.
     ///
     /// # Errors
     /// The store cannot be read.
-    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError>;
+    fn sources(&self) -> Result<Vec<(String, Base)>, StoreError>;
 
     /// The quarantine, ordered by source, product and position.
     ///

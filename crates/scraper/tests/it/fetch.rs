@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +13,7 @@ use std::{
 
 use scraper::{
     fetch::{Caps, Document, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
-    source::Location,
+    source::{Base, Location},
 };
 
 use crate::server::{Reply, Server};
@@ -26,7 +25,7 @@ fn fetcher(caps: Caps) -> Fetcher {
 }
 
 async fn get(fetcher: &Fetcher, url: &str) -> Result<Vec<u8>, FetchError> {
-    let location = Location::parse(url, Path::new("")).unwrap();
+    let location = Location::parse(url, &Base::user()).unwrap();
     match fetcher.fetch(&location, None).await? {
         Fetched::Bytes { bytes, .. } => Ok(bytes),
         Fetched::NotModified => panic!("nothing was known"),

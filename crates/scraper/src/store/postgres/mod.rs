@@ -11,7 +11,6 @@ mod search;
 mod text;
 mod write;
 
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clip_core::{NormalizedEmbedding, Provenance};
@@ -23,7 +22,7 @@ use super::{
     Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, Store, StoreError, Swept, Vanishing,
     View, Write, refused::Refusals,
 };
-use crate::{fetch::Validators, report::FailureNote, search::Hit};
+use crate::{fetch::Validators, report::FailureNote, search::Hit, source::Base};
 use connection::Connection;
 pub(super) use connection::causes;
 
@@ -130,11 +129,13 @@ impl Store for PostgresStore {
         self.lock().with(|client| search::search(client, id, &question))
     }
 
-    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    fn sources(&self) -> Result<Vec<(String, Base)>, StoreError> {
         self.lock().with(|client| {
-            let rows = client.query("SELECT name, base FROM sources", &[])?;
-            let source =
-                |row: &postgres::Row| (text::decode(row.get(0)), text::decode(row.get(1)).into());
+            let rows = client.query("SELECT name, base, zone FROM sources", &[])?;
+            let source = |row: &postgres::Row| {
+                let base = Base::from_parts(row.get(2), text::decode(row.get(1)));
+                (text::decode(row.get(0)), base)
+            };
             Ok(rows.iter().map(source).collect())
         })
     }

@@ -4,7 +4,7 @@
 //! its connection ends); all lease images from the queue, a few at a time, and renew their leases
 //! while they work. What a process leaves behind when it dies is leased again by the others.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clip_core::Provenance;
 
@@ -15,6 +15,7 @@ use super::{
     text::{decode, encode},
     write,
 };
+use crate::source::Base;
 
 /// Held by the process that reads the sources and ends the run.
 const READER_LOCK: i64 = 0x434c_4950_0001;
@@ -35,8 +36,8 @@ pub struct Queue {
 #[derive(Debug)]
 pub struct Claim {
     pub key: ImageKey,
-    /// The folder that a relative address starts from.
-    pub base: PathBuf,
+    /// Who wrote the address.
+    pub base: Base,
 }
 
 /// Where the current run stands.
@@ -149,12 +150,16 @@ impl Queue {
                      lease = now() + make_interval(secs => $3)
                  FROM next LEFT JOIN sources s ON s.name = next.source
                  WHERE q.key = next.key AND q.position = next.position
-                 RETURNING q.source, q.product, q.position, q.address, coalesce(s.base, '')",
+                 RETURNING q.source, q.product, q.position, q.address, coalesce(s.base, ''),
+                     coalesce(s.zone, 'web')",
                 &[&count, &worker, &lease],
             )?;
             rows.iter()
                 .map(|row| {
-                    Ok(Claim { key: super::read::key(row)?, base: decode(row.try_get(4)?).into() })
+                    Ok(Claim {
+                        key: super::read::key(row)?,
+                        base: Base::from_parts(row.try_get(5)?, decode(row.try_get(4)?)),
+                    })
                 })
                 .collect()
         })

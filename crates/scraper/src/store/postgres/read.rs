@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     fetch::Validators,
-    source::{Availability, Product},
+    source::{Availability, Base, Product},
 };
 
 /// The columns that [`row`] reads, of `products p`, `images i` and a table of vectors `v`.
@@ -135,7 +135,8 @@ pub(super) fn matching(
 
 pub(super) fn failures(client: &mut Client) -> Result<Vec<Failure>, StoreError> {
     let rows = client.query(
-        "SELECT i.source, i.product, position, address, kind, message, coalesce(s.base, '')
+        "SELECT i.source, i.product, position, address, kind, message, coalesce(s.base, ''),
+             coalesce(s.zone, 'web')
          FROM quarantine JOIN images i USING (key, position)
          LEFT JOIN sources s ON s.name = i.source
          ORDER BY i.source, i.product, position",
@@ -145,7 +146,8 @@ pub(super) fn failures(client: &mut Client) -> Result<Vec<Failure>, StoreError> 
         .map(|row| {
             let key = key(row)?;
             let (kind, message) = (decode(row.try_get(4)?), decode(row.try_get(5)?));
-            Ok(Failure { key, kind, message, base: decode(row.try_get(6)?).into() })
+            let base = Base::from_parts(row.try_get(7)?, decode(row.try_get(6)?));
+            Ok(Failure { key, kind, message, base })
         })
         .collect()
 }
@@ -154,10 +156,10 @@ pub(super) fn source_failures(client: &mut Client) -> Result<Vec<SourceFailure>,
     let sql = "SELECT source, place, kind, message FROM source_failures ORDER BY 1, 2, 3";
     let one = |row: &postgres::Row| {
         Ok(SourceFailure {
-            source: row.try_get(0)?,
-            place: row.try_get(1)?,
-            kind: row.try_get(2)?,
-            message: row.try_get(3)?,
+            source: decode(row.try_get(0)?),
+            place: decode(row.try_get(1)?),
+            kind: decode(row.try_get(2)?),
+            message: decode(row.try_get(3)?),
         })
     };
     client.query(sql, &[])?.iter().map(one).collect()

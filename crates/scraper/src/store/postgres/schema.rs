@@ -10,7 +10,7 @@ const MIGRATION_LOCK: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
 /// its bytes, so that the order is that of the SQLite store.
-const MIGRATIONS: [&str; 3] = [FIRST, KEYS, PAGES_AND_FAILURES];
+const MIGRATIONS: [&str; 4] = [FIRST, KEYS, PAGES_AND_FAILURES, ZONES];
 
 const FIRST: &str = r#"
     CREATE TABLE provenances (
@@ -157,6 +157,13 @@ const PAGES_AND_FAILURES: &str = r#"
     );
     CREATE UNIQUE INDEX source_failures_by_place ON source_failures (source, md5(place), kind);
 "#;
+
+/// Whether a source may name files (`web`, `local`, `tree`). Of older runs it is known by the
+/// folder; the next run corrects it.
+const ZONES: &str = "
+    ALTER TABLE sources ADD COLUMN zone text NOT NULL DEFAULT 'web';
+    UPDATE sources SET zone = 'local' WHERE base <> '';
+";
 
 pub(super) fn migrate(client: &mut Client, url: &PostgresUrl) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;

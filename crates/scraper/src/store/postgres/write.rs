@@ -17,7 +17,7 @@ use crate::{
         KeptSource,
         secrets::{public, redact},
     },
-    source::Product,
+    source::{Base, Product},
 };
 
 /// How often a transaction that lost a race is tried.
@@ -34,7 +34,7 @@ enum Fate<'a> {
 /// one key the last.
 #[derive(Default)]
 pub(super) struct Batch<'a> {
-    sources: BTreeMap<&'a str, String>,
+    sources: BTreeMap<&'a str, &'a Base>,
     products: BTreeMap<(&'a str, &'a str), (&'a Product, String)>,
     fates: BTreeMap<(&'a str, &'a str, u32, &'a str), Fate<'a>>,
     vectors: BTreeMap<&'a ImageHash, &'a [f32]>,
@@ -50,7 +50,7 @@ impl<'a> Batch<'a> {
         for write in writes {
             match write {
                 Write::Source { name, base } => {
-                    batch.sources.insert(name, base.to_string_lossy().into_owned());
+                    batch.sources.insert(name, base);
                 }
                 Write::Product(product) => {
                     let attributes = super::super::attributes_json(product)?;
@@ -164,9 +164,9 @@ fn products(
 ) -> Result<(), postgres::Error> {
     for (name, base) in &batch.sources {
         transaction.execute(
-            "INSERT INTO sources VALUES ($1, $2)
-             ON CONFLICT (name) DO UPDATE SET base = excluded.base",
-            &[&encode(name), &encode(base)],
+            "INSERT INTO sources (name, base, zone) VALUES ($1, $2, $3)
+             ON CONFLICT (name) DO UPDATE SET base = excluded.base, zone = excluded.zone",
+            &[&encode(name), &encode(&base.folder().to_string_lossy()), &base.zone()],
         )?;
         transaction.execute("DELETE FROM source_failures WHERE source = $1", &[&encode(name)])?;
     }

@@ -22,7 +22,7 @@ use super::{
     Failure, Lookup, Row, Shard, SourceFailure, Store, StoreError, Swept, Vanishing, View, Write,
     refused::Refusals,
 };
-use crate::report::FailureNote;
+use crate::{report::FailureNote, source::Base};
 
 /// How long a process waits while another one commits.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -198,7 +198,7 @@ impl Store for SqliteStore {
         read::rows(&self.connection, view, visit)
     }
 
-    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    fn sources(&self) -> Result<Vec<(String, Base)>, StoreError> {
         read::sources(&self.connection)
     }
 
