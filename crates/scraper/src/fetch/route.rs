@@ -20,13 +20,14 @@ impl Routes {
     }
 
     fn new(matcher: Matcher) -> Self {
-        // NO_PROXY cannot name this host and hide a proxy: it has no name that ends so.
+        // A host that NO_PROXY does not mention: no name ends so (RFC 2606).
         let proxies = ["http", "https"].into_iter().filter_map(|scheme| {
             let uri = format!("{scheme}://proxied.invalid/").parse().ok()?;
             let proxy = matcher.intercept(&uri)?;
             Some(proxy.uri().host()?.trim_matches(['[', ']']).to_ascii_lowercase())
         });
-        let proxies = proxies.collect();
+        let mut proxies: Vec<String> = proxies.collect();
+        proxies.dedup();
         Routes { matcher, proxies }
     }
 

@@ -6,6 +6,7 @@ mod embed;
 mod exports;
 mod faults;
 mod fetch;
+mod hosts;
 mod hub;
 mod inspect;
 mod kills;
