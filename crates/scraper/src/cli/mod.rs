@@ -127,7 +127,14 @@ pub fn main() -> ExitCode {
         eprintln!("error: {e}");
         return ExitCode::from(EXIT_ERROR);
     }
-    let context = Context { environment: Environment::load(), progress: Progress::new(cli.quiet) };
+    let environment = match environment(&cli.command) {
+        Ok(environment) => environment,
+        Err(e) => {
+            eprintln!("error: {e}");
+            return ExitCode::from(EXIT_ERROR);
+        }
+    };
+    let context = Context { environment, progress: Progress::new(cli.quiet) };
     let result = runtime.block_on(async {
         match cli.command {
             Command::Embed(args) => args.run(&context).await,
@@ -163,6 +170,17 @@ pub fn main() -> ExitCode {
 /// Whether what `scraper.toml` says matters to the command.
 fn reads_settings(command: &Command) -> bool {
     !matches!(command, Command::Init(_) | Command::Completions(_) | Command::Inspect(_))
+}
+
+/// With the `.env` of the working folder, and that of the folder of `scraper.toml` where it is read.
+fn environment(command: &Command) -> Result<Environment, Error> {
+    let mut folders = vec![Path::new("")];
+    match command {
+        Command::Init(_) | Command::Completions(_) => folders.clear(),
+        command if reads_settings(command) => folders.push(&settings()?.folder),
+        _ => {}
+    }
+    Environment::load_from(&folders).map_err(|e| Error::Usage(e.to_string()))
 }
 
 /// What every subcommand needs.

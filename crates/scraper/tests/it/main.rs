@@ -2,6 +2,7 @@
 
 mod catalogues;
 mod disk;
+mod dotenv;
 mod embed;
 mod exports;
 mod faults;

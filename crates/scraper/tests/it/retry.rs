@@ -125,9 +125,11 @@ fn a_source_that_ends_early_or_is_empty_hides_nothing() {
 #[test]
 fn logs_are_json_on_request_and_shells_get_completions() {
     let shop = Shop::new();
-    shop.write("shop/a.png", png(1));
-    shop.write(".env", "what is this line\n");
-    let args = ["run", "shop", "--log-format", "json", "-q", "--store", "s.db"];
+    let server = Server::start(|_| Reply::ok(png(1)));
+    shop.write("list.txt", format!("{}/a.png\n", server.url));
+    // A folder cannot keep pages, which is worth a warning.
+    let list = ["run", "list.txt", "--pages", "tiny", "--store", "s.db"];
+    let args = [&list[..], &["--log-format", "json", "-q"]].concat();
     let stderr = ran(&mut shop.command(&args)).expect(0).stderr;
     let line: Value = serde_json::from_str(stderr.lines().next().unwrap()).unwrap();
     assert_eq!(line["level"], "WARN", "{line}");
