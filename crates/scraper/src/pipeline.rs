@@ -6,6 +6,7 @@
 //! committed: kill the process at any moment, and the next run goes on from the last commit.
 
 mod lanes;
+mod memory;
 mod shared;
 mod sources;
 mod stages;
@@ -42,6 +43,9 @@ pub struct RunOptions {
     pub batch: usize,
     /// Threads that decode.
     pub decoders: usize,
+    /// Memory of the pictures that are being decoded, over all decoders, in bytes; a picture that
+    /// needs more is decoded alone.
+    pub decode_memory: u64,
     /// Images that may wait for their host at once.
     pub pending: usize,
     /// For how many runs products stay in the store that their source no longer tells of.
@@ -50,10 +54,20 @@ pub struct RunOptions {
     pub shard: Option<Shard>,
 }
 
+/// Default of [`RunOptions::decode_memory`]: some dozen usual pictures, or one large one.
+pub const DECODE_MEMORY: u64 = 512 << 20;
+
 impl Default for RunOptions {
     fn default() -> Self {
         let decoders = std::thread::available_parallelism().map_or(2, |n| n.get());
-        RunOptions { batch: 8, decoders, pending: 256, keep_vanished: 3, shard: None }
+        RunOptions {
+            batch: 8,
+            decoders,
+            decode_memory: DECODE_MEMORY,
+            pending: 256,
+            keep_vanished: 3,
+            shard: None,
+        }
     }
 }
 
@@ -103,6 +117,7 @@ struct Context {
     model: Arc<LoadedModel>,
     lookup: Mutex<Box<dyn Lookup>>,
     in_flight: InFlight,
+    memory: memory::Memory,
     options: RunOptions,
     cancel: Cancel,
 }
@@ -130,6 +145,7 @@ pub(crate) async fn process(
         model: setup.model.clone(),
         lookup: Mutex::new(lookup?),
         in_flight: InFlight::default(),
+        memory: memory::Memory::new(options.decode_memory, setup.model.clip.processor()),
         options,
         cancel: setup.cancel.clone(),
     });

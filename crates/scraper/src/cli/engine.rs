@@ -10,7 +10,7 @@ use crate::{
     Error,
     fetch::Fetcher,
     model::ModelFiles,
-    pipeline::{RunOptions, Setup},
+    pipeline::{self, RunOptions, Setup},
 };
 
 /// Arguments of every command that embeds images into a store.
@@ -19,6 +19,10 @@ pub(super) struct EngineArgs {
     /// Images per batch; changes the speed, no bit of any result.
     #[arg(long, value_name = "N", default_value = "8")]
     batch: NonZeroUsize,
+    /// Memory for pictures while they are decoded, all together, in MiB; a picture that needs more is
+    /// decoded alone. Changes no bit of any result.
+    #[arg(long, value_name = "MIB", default_value_t = (pipeline::DECODE_MEMORY >> 20) as u32)]
+    decode_memory: u32,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
@@ -30,7 +34,7 @@ impl EngineArgs {
         self.network.fetcher(&self.model)
     }
 
-    /// Loads the model; `options` but for the batch.
+    /// Loads the model; `options` but for the batch and the memory.
     pub(super) async fn setup(
         &self,
         context: &Context,
@@ -41,7 +45,11 @@ impl EngineArgs {
         let setup = Setup {
             fetcher,
             model: Arc::new(model),
-            options: RunOptions { batch: self.batch.get(), ..options },
+            options: RunOptions {
+                batch: self.batch.get(),
+                decode_memory: u64::from(self.decode_memory) << 20,
+                ..options
+            },
             progress: context.progress.clone(),
             cancel: interruption(context),
         };

@@ -162,27 +162,24 @@ pub(super) fn decode(
             Ok(true) => Outcome::Known(image),
             Err(e) => Outcome::Stop(e.into()),
             // One bad image must not end the night, even if a decoder panics over it.
-            Ok(false) => {
-                let processor = context.model.clip.processor();
-                match catch_unwind(AssertUnwindSafe(|| processor.process(&bytes))) {
-                    Ok(Ok(pixels)) => {
-                        drop((bytes, slot));
-                        if next.send(Decoded { image, pixels }).is_err() {
-                            return;
-                        }
-                        continue;
+            Ok(false) => match catch_unwind(AssertUnwindSafe(|| context.memory.process(&bytes))) {
+                Ok(Ok(pixels)) => {
+                    drop((bytes, slot));
+                    if next.send(Decoded { image, pixels }).is_err() {
+                        return;
                     }
-                    Ok(Err(e)) => {
-                        let (kind, message) = (e.kind().to_owned(), e.to_string());
-                        Outcome::Refused { image, kind, message }
-                    }
-                    Err(_) => Outcome::Refused {
-                        image,
-                        kind: "image.panic".into(),
-                        message: "the decoder gave up on it; please report the file".into(),
-                    },
+                    continue;
                 }
-            }
+                Ok(Err(e)) => {
+                    let (kind, message) = (e.kind().to_owned(), e.to_string());
+                    Outcome::Refused { image, kind, message }
+                }
+                Err(_) => Outcome::Refused {
+                    image,
+                    kind: "image.panic".into(),
+                    message: "the decoder gave up on it; please report the file".into(),
+                },
+            },
         };
         if out.blocking_send(outcome).is_err() {
             return;

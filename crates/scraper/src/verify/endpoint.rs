@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::fetch::{client_builder, describe, retry_after};
 
+/// Largest answer, in bytes: a vector is some kilobytes. An endless one also ends with the timeout.
+const ANSWER_LIMIT: usize = 16 << 20;
+
 /// How an image is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum RequestForm {
@@ -153,10 +156,17 @@ impl Endpoint {
                 false => EndpointError::Connect { url: url(), reason: describe(&e) },
             };
             let response = request.header(header::ACCEPT, "application/json").send().await;
-            let response = response.map_err(fail)?;
+            let mut response = response.map_err(fail)?;
             let status = response.status();
             let asked = retry_after(response.headers());
-            let body = response.bytes().await.map_err(fail)?;
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(fail)? {
+                if body.len() + chunk.len() > ANSWER_LIMIT {
+                    let reason = format!("it is larger than {} MiB", ANSWER_LIMIT >> 20);
+                    return Err(EndpointError::Answer { url: url(), reason });
+                }
+                body.extend_from_slice(&chunk);
+            }
             let answer: Option<Value> = serde_json::from_slice(&body).ok();
             if status.is_success() {
                 let bad = |reason| EndpointError::Answer { url: url(), reason };
