@@ -16,6 +16,7 @@ pub mod report;
 pub mod search;
 pub mod source;
 pub mod store;
+mod threads;
 pub mod verify;
 
 pub use embed::get_image_embedding;

@@ -11,6 +11,7 @@ use crate::{
     fetch::Fetcher,
     model::ModelFiles,
     pipeline::{self, RunOptions, Setup},
+    threads,
 };
 
 /// Arguments of every command that embeds images into a store.
@@ -34,19 +35,22 @@ impl EngineArgs {
         self.network.fetcher(&self.model)
     }
 
-    /// Loads the model; `options` but for the batch and the memory.
+    /// Loads the model; `options` but for the batch and the decoders. Its sources have `readers` threads.
     pub(super) async fn setup(
         &self,
         context: &Context,
         fetcher: Fetcher,
         options: RunOptions,
+        readers: usize,
     ) -> Result<(Setup, ModelFiles), Error> {
+        let decoders = threads::decoders(options.decoders, readers)?;
         let (model, files) = self.model.load_files(context, Towers::Vision).await?;
         let setup = Setup {
             fetcher,
             model: Arc::new(model),
             options: RunOptions {
                 batch: self.batch.get(),
+                decoders,
                 decode_memory: u64::from(self.decode_memory) << 20,
                 ..options
             },

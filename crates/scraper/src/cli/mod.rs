@@ -41,6 +41,7 @@ use crate::{
     model::{LoadOptions, LoadedModel, ModelFiles, ModelSpec},
     report::{EXIT_ERROR, EXIT_OK, Progress},
     store::StoreTarget,
+    threads,
 };
 use settings::{default_store, settings};
 
@@ -116,7 +117,7 @@ pub fn main() -> ExitCode {
         LogFormat::Json => log.json().init(),
     }
 
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match threads::runtime() {
         Ok(runtime) => runtime,
         Err(e) => {
             eprintln!("error: cannot start: {e}");
@@ -243,7 +244,8 @@ impl ModelArgs {
         context: &Context,
         towers: Towers,
     ) -> Result<(LoadedModel, ModelFiles), Error> {
-        if let Some(threads) = self.threads {
+        // Where threads are few, the engine has one.
+        if let (Some(threads), None) = (self.threads, threads::spare()) {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.get())
                 .build_global()

@@ -62,7 +62,7 @@ impl RetryArgs {
             return Ok(EXIT_OK);
         }
         let fetcher = self.engine.fetcher()?;
-        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default()).await?;
+        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default(), 0).await?;
         let (target, provenance, dim) =
             (self.store.store, setup.model.provenance.clone(), setup.dim());
         let open = move || {

@@ -122,13 +122,15 @@ impl RunArgs {
             StoreTarget::Postgres(_) => RunOptions::default().pending,
             StoreTarget::Sqlite(_) => ALONE_PENDING,
         };
+        // One per source, and one that talks with the queue.
+        let readers = sources.len() + usize::from(matches!(target, StoreTarget::Postgres(_)));
         let options = RunOptions {
             keep_vanished: self.keep_vanished,
             shard: self.shard,
             pending,
             ..RunOptions::default()
         };
-        let (setup, files) = self.engine.setup(context, fetcher, options).await?;
+        let (setup, files) = self.engine.setup(context, fetcher, options, readers).await?;
         context.progress.note(&format!(
             "{} into {target} with {}",
             sources.iter().map(|source| source.describe()).collect::<Vec<_>>().join(", "),

@@ -42,7 +42,7 @@ impl WorkArgs {
             ));
         };
         let fetcher = self.engine.fetcher()?;
-        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default()).await?;
+        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default(), 1).await?;
         let sharing = self.sharing.with(Duration::from_secs(self.wait.into()), false);
         let summary = pipeline::share(None, url, &setup, sharing).await?;
         self.outcome.tell("scraper work", &summary)

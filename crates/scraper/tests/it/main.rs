@@ -22,5 +22,6 @@ mod server;
 mod shop;
 mod sources;
 mod support;
+mod threads;
 mod tiny;
 mod verify;

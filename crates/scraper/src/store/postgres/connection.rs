@@ -1,6 +1,12 @@
 //! A connection that can be used from everywhere.
 
-use std::{fmt, str::FromStr, thread, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use postgres::{Client, Config, config::Host};
 use rustls::ClientConfig;
@@ -8,6 +14,7 @@ use rustls_platform_verifier::ConfigVerifierExt;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
+use crate::threads::HINT;
 
 /// `postgres://user:password@host/database`, as libpq understands it (`sslmode` included).
 #[derive(Clone)]
@@ -90,15 +97,32 @@ impl Connection {
 
 /// Runs `work` on a thread where blocking is allowed.
 fn outside<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, StoreError> {
-    thread::scope(|scope| scope.spawn(work).join())
-        .map_err(|_| StoreError::Postgres("the client panicked; please report this".into()))
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, work).map_err(no_thread)?;
+        let panicked = |_| StoreError::Postgres("the client panicked; please report this".into());
+        thread.join().map_err(panicked)
+    })
+}
+
+/// Why there is no thread.
+pub(super) fn no_thread(e: std::io::Error) -> StoreError {
+    StoreError::Postgres(format!("no thread can be started for the database: {e}{HINT}"))
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(client) = self.0.take() {
-            // Says good-bye to the server, which blocks too.
-            let _ = thread::spawn(move || drop(client)).join();
+            // Says good-bye to the server, which blocks too. Without a thread to do so on, the end of
+            // the process says it.
+            let slot = Arc::new(Mutex::new(Some(client)));
+            let take = |slot: &Mutex<Option<_>>| {
+                slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+            };
+            let given = slot.clone();
+            match thread::Builder::new().spawn(move || drop(take(&given))) {
+                Ok(thread) => drop(thread.join()),
+                Err(_) => std::mem::forget(take(&slot)),
+            }
         }
     }
 }

@@ -5,7 +5,9 @@ use std::{sync::mpsc, thread};
 use pgvector::Vector;
 use postgres::{Client, fallible_iterator::FallibleIterator, types::ToSql};
 
-use super::{Connection, Failure, ImageHash, ImageKey, Row, StoreError, View};
+use super::{
+    Connection, Failure, ImageHash, ImageKey, Row, StoreError, View, connection::no_thread,
+};
 use crate::{
     fetch::Validators,
     source::{Availability, Product},
@@ -78,7 +80,7 @@ pub(super) fn rows(
     // The client works on a thread of its own; the visitor stays on this one.
     let (out, rows) = mpsc::sync_channel(64);
     thread::scope(|scope| {
-        let reading = scope.spawn(move || {
+        let reading = thread::Builder::new().spawn_scoped(scope, move || {
             connection.with(|client| {
                 let parameters: [&(dyn ToSql + Sync); 1] = [&view.vanished];
                 let mut found = client.query_raw(&sql, parameters)?;
@@ -92,6 +94,7 @@ pub(super) fn rows(
                 Ok(())
             })
         });
+        let reading = reading.map_err(no_thread)?;
         let mut rows = rows;
         while let Ok(row) = rows.recv() {
             if !visit(row) {
