@@ -2,6 +2,7 @@
 //! host, and on the addresses that may be connected to.
 
 mod body;
+mod cost;
 mod error;
 mod file;
 mod guard;

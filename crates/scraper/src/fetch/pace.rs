@@ -21,6 +21,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::cost::Cost;
+
 /// So many requests in a row without any answer, and the host counts as down …
 const DOWN_AFTER: u32 = 20;
 /// … for so long; then it gets another chance.
@@ -29,14 +31,6 @@ const DOWN_FOR: Duration = Duration::from_secs(60);
 /// each further time.
 const SLOW_STEP: Duration = Duration::from_millis(20);
 const SLOWEST: f64 = 256.0;
-/// Fewer bad answers in a row are bad luck, however long they take.
-const TROUBLE: u32 = 3;
-/// A host may ask for this many times the patience with one `Retry-After` …
-const ONE_WAIT: u32 = 2;
-/// … and cost this many times the patience in all, in seconds that were waited in vain …
-const ALL_WAITS: u32 = 20;
-/// … besides what each good answer pays for.
-const PAYS: Duration = Duration::from_secs(3);
 /// An answer that takes so many times longer than the fastest shows that the host is at work.
 const SLUGGISH: u32 = 3;
 /// Differences below this are noise.
@@ -68,20 +62,7 @@ struct State {
     full_at: Option<Instant>,
     closed_until: Option<Instant>,
     fastest: Option<Duration>,
-    patience: Duration,
-    /// Since the last good answer.
-    trouble: Option<Trouble>,
-    /// Time that was waited in vain, less what good answers paid for.
-    lost: Duration,
-    /// Why it is asked no more.
-    aside: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Trouble {
-    /// Start of the first request that brought nothing.
-    since: Instant,
-    count: u32,
+    cost: Cost,
 }
 
 /// Why a host is not asked.
@@ -137,10 +118,7 @@ impl Pace {
             full_at: None,
             closed_until: None,
             fastest: None,
-            patience,
-            trouble: None,
-            lost: Duration::ZERO,
-            aside: None,
+            cost: Cost::new(patience),
         };
         Pace {
             turn: tokio::sync::Mutex::default(),
@@ -185,8 +163,7 @@ impl Pace {
 
     /// Whether its last answer was a bad one, or it is set aside.
     pub(super) fn in_trouble(&self) -> bool {
-        let state = self.state();
-        state.trouble.is_some() || state.aside.is_some()
+        self.state().cost.in_trouble()
     }
 
     fn is_down(&self) -> bool {
@@ -209,7 +186,8 @@ impl Pace {
         let now = Instant::now();
         let mut state = self.state();
         state.learn(ended, now);
-        state.account(ended, begun, now);
+        let limit = state.limit;
+        state.cost.add(ended, limit, begun, now);
         drop(state);
         self.freed.notify_one();
     }
@@ -228,8 +206,8 @@ enum Admission {
 
 impl State {
     fn admit(&mut self, now: Instant, down: bool) -> Admission {
-        if let Some(why) = &self.aside {
-            return Admission::Closed(Closed::Aside(why.clone()));
+        if let Some(why) = self.cost.aside() {
+            return Admission::Closed(Closed::Aside(why.to_owned()));
         }
         if let Some(until) = self.closed_until {
             match until.checked_duration_since(now) {
@@ -289,43 +267,6 @@ impl State {
                 self.slowdown = (self.slowdown * 0.97).max(1.0);
             }
         }
-    }
-
-    /// Keeps the books of what the host costs, and sets it aside when that is too much.
-    fn account(&mut self, ended: Ended, begun: Instant, now: Instant) {
-        let (what, cost) = match ended {
-            Ended::Unsent => return,
-            Ended::Answered(_) => {
-                self.trouble = None;
-                self.lost = self.lost.saturating_sub(PAYS);
-                return;
-            }
-            // The pause that it asked for is for all requests at once.
-            Ended::Busy(wait) => {
-                ("refuses requests (429 or 503)", wait.div_f64(self.limit.max(1.0)))
-            }
-            Ended::Broken => ("gives only errors or broken answers", now - begun),
-            Ended::Slow => ("sends too slowly", now - begun),
-            Ended::Failed => ("does not answer", now - begun),
-        };
-        let trouble = self.trouble.get_or_insert(Trouble { since: begun, count: 0 });
-        (trouble.since, trouble.count) = (trouble.since.min(begun), trouble.count + 1);
-        let (lasts, count) = (now.saturating_duration_since(trouble.since), trouble.count);
-        self.lost += cost;
-        let longest = self.patience.saturating_mul(ONE_WAIT);
-        let reason = match ended {
-            Ended::Busy(wait) if wait > longest => {
-                format!("it asks for {} s of patience", wait.as_secs())
-            }
-            _ if count >= TROUBLE && lasts >= self.patience => {
-                format!("it {what} for {} s", lasts.as_secs())
-            }
-            _ if self.lost > self.patience.saturating_mul(ALL_WAITS) => {
-                format!("it {what} time and again: {} s were lost", self.lost.as_secs())
-            }
-            _ => return,
-        };
-        self.aside.get_or_insert(reason);
     }
 
     fn close(&mut self, until: Instant) {
@@ -428,64 +369,6 @@ mod tests {
             pace.acquire().await.unwrap().ended(Ended::Failed);
         }
         assert!(pace.acquire().await.is_err());
-    }
-
-    /// Requests of `each` seconds that end so, one after the other, until the host is set aside.
-    fn until_aside(s: &mut State, ended: Ended, each: f64, most: u32) -> Option<(u32, f64)> {
-        let start = Instant::now();
-        let mut now = start;
-        for n in 1..=most {
-            let begun = now;
-            now += Duration::from_secs_f64(each);
-            s.learn(ended, now);
-            s.account(ended, begun, now);
-            if s.aside.is_some() {
-                return Some((n, (now - start).as_secs_f64()));
-            }
-        }
-        None
-    }
-
-    #[test]
-    fn a_host_that_never_gives_anything_is_set_aside_after_a_bounded_time() {
-        let busy = Ended::Busy(Duration::from_secs(3));
-        for (ended, each) in [(busy, 3.0), (Ended::Slow, 15.0), (Ended::Failed, 10.0)] {
-            let (_, after) = until_aside(&mut state(0.0, 8), ended, each, 1000).unwrap();
-            assert!((30.0..=46.0).contains(&after), "{ended:?}: {after}");
-        }
-        let mut s = state(0.0, 8);
-        assert_eq!(until_aside(&mut s, Ended::Failed, 20.0, 2), None, "twice is bad luck");
-        let mut s = state(0.0, 8);
-        let hour = Ended::Busy(Duration::from_secs(3600));
-        assert_eq!(until_aside(&mut s, hour, 0.1, 9).unwrap().0, 1, "nobody waits so long");
-        let Admission::Closed(Closed::Aside(why)) = s.admit(Instant::now(), false) else {
-            panic!("it is asked again")
-        };
-        assert!(why.contains("3600"), "{why}");
-        let minute = Ended::Busy(Duration::from_secs(60));
-        assert_eq!(until_aside(&mut state(0.0, 8), minute, 0.1, 1), None, "a minute is fine");
-    }
-
-    #[test]
-    fn good_answers_pay_for_some_waiting_and_not_for_all() {
-        let begun = Instant::now();
-        let rounds = |good: u32, busy: u64, rounds: u32| {
-            let mut s = state(0.0, 1);
-            for round in 1..=rounds {
-                for _ in 0..good {
-                    quick(&mut s, begun);
-                    s.account(Ended::Answered(JITTER), begun, begun);
-                }
-                let busy = Ended::Busy(Duration::from_secs(busy));
-                s.account(busy, begun, begun);
-                if s.aside.is_some() {
-                    return round;
-                }
-            }
-            rounds + 1
-        };
-        assert_eq!(rounds(20, 60, 10_000), 10_001, "a shop with a limit per minute");
-        assert!(rounds(1, 60, 10_000) < 20, "one picture a minute is not worth a night");
     }
 
     #[tokio::test]
