@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     ModelError, ModelFiles, Origin, Weights,
-    pinned::{MAIN, pinned, pinned_file},
+    pinned::{pinned, pinned_file},
 };
 use crate::config::HubConfig;
 
@@ -96,17 +96,17 @@ impl RepoCache {
         self.snapshot(commit).join(file).is_file() || self.no_exist(commit, file).is_file()
     }
 
-    /// Makes all of the pinned default model to be found under `main`, as Python looks for it: the
+    /// Makes all of a pinned model to be found where its `main` is, as Python looks for it: the
     /// weights are those of `main` in another form.
-    pub(super) fn link_main(&self, weights: &Path) -> Result<(), ModelError> {
+    pub(super) fn link_main(&self, main: &str, weights: &Path) -> Result<(), ModelError> {
         let file = "model.safetensors";
         if self.commit("main").is_none() {
-            self.write_ref("main", MAIN)?;
+            self.write_ref("main", main)?;
         }
-        let _ = fs::remove_file(self.no_exist(MAIN, file));
+        let _ = fs::remove_file(self.no_exist(main, file));
         match etag_of(weights) {
-            Some(etag) if !self.snapshot(MAIN).join(file).is_file() => {
-                self.link(MAIN, file, &etag, false).map(drop)
+            Some(etag) if !self.snapshot(main).join(file).is_file() => {
+                self.link(main, file, &etag, false).map(drop)
             }
             _ => Ok(()),
         }
@@ -335,26 +335,26 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = RepoCache::new(dir.path(), crate::config::DEFAULT_MODEL);
         let pins = pinned(crate::config::DEFAULT_MODEL).unwrap();
-        let weights = pins.last().unwrap();
-        assert_ne!(weights.commit, MAIN);
+        let (main, weights) = (pins[0].commit, pins.last().unwrap());
+        assert_ne!(weights.commit, main);
         for pin in pins {
             create_parent(&cache.blob(pin.sha256)).unwrap();
             fs::write(cache.blob(pin.sha256), pin.name).unwrap();
             cache.link(pin.commit, pin.name, pin.sha256, false).unwrap();
         }
-        cache.mark_absent(MAIN, weights.name); // by Python, which is right
+        cache.mark_absent(main, weights.name); // by Python, which is right
         let path = cache.snapshot(weights.commit).join(weights.name);
-        cache.link_main(&path).unwrap();
-        assert_eq!(cache.commit("main").as_deref(), Some(MAIN));
+        cache.link_main(main, &path).unwrap();
+        assert_eq!(cache.commit("main").as_deref(), Some(main));
         for pin in pins {
-            let found = fs::read_to_string(cache.snapshot(MAIN).join(pin.name)).unwrap();
+            let found = fs::read_to_string(cache.snapshot(main).join(pin.name)).unwrap();
             assert_eq!(found, pin.name);
         }
-        assert!(!cache.no_exist(MAIN, weights.name).exists());
+        assert!(!cache.no_exist(main, weights.name).exists());
         // A ref that Python has brought up to date stays.
         let newer = "1".repeat(40);
         cache.write_ref("main", &newer).unwrap();
-        cache.link_main(&path).unwrap();
+        cache.link_main(main, &path).unwrap();
         assert_eq!(cache.commit("main"), Some(newer));
     }
 }

@@ -18,7 +18,7 @@ use super::{
     answer::{clean, is_busy, is_html, plain, text, wait_asked},
     cache::{OPTIONAL, RepoCache, check_sizes, etag_of, is_commit},
     download::{Download, acquire_lock},
-    pinned::{FOR_PYTHON, MAIN, pinned, pinned_file},
+    pinned::{FOR_PYTHON, pinned},
     verify::sha256,
 };
 use crate::{
@@ -44,6 +44,8 @@ pub struct Hub {
     /// Files that are there already are compared with what the hub says of them, and replaced if
     /// they are damaged.
     pub thorough: bool,
+    /// The files of models that are known to the byte, weights last: [`pinned`], or others in tests.
+    pub pins: fn(&str) -> Option<&'static [PinnedFile]>,
 }
 
 /// What a HEAD says about one file.
@@ -73,6 +75,7 @@ impl Hub {
             get: build(redirect::Policy::limited(10))?,
             retry: Retry { attempts: 5, ..Retry::default() },
             thorough: false,
+            pins: pinned,
         })
     }
 
@@ -93,14 +96,16 @@ impl Hub {
         }
         let cache = RepoCache::new(&self.config.cache, repo);
         let mut paths = HashMap::new();
-        let (commit, origin) = if let (None, Some(pins)) = (revision, pinned(repo)) {
-            let (weights, small) = pins.split_last().unwrap_or((&pins[0], &[]));
+        let (commit, origin) = if let (None, Some([small @ .., weights])) =
+            (revision, (self.pins)(repo))
+        {
             for pin in small {
                 paths.insert(pin.name, self.file(repo, pin.commit, pin.name, progress).await?.1);
             }
-            self.for_python(repo, MAIN, FOR_PYTHON.iter().copied(), progress).await;
+            let main = small.first().unwrap_or(weights).commit;
+            self.for_python(repo, main, FOR_PYTHON.iter().copied(), progress).await;
             let (commit, path) = self.file(repo, weights.commit, weights.name, progress).await?;
-            if let Err(e) = cache.link_main(&path) {
+            if let Err(e) = cache.link_main(main, &path) {
                 tracing::warn!("Python will not find the model: {e}");
             }
             paths.insert(weights.name, path);
@@ -177,7 +182,7 @@ impl Hub {
             .filter(|path| is_commit(revision) && path.is_file());
         if let Some(path) = &there
             && !self.thorough
-            && has_size(path, pinned_file(repo, revision, file).and_then(|pin| pin.size))
+            && has_size(path, self.pin(repo, revision, file).and_then(|pin| pin.size))
         {
             return Ok((revision.to_owned(), path.clone()));
         }
@@ -190,7 +195,7 @@ impl Hub {
             }
             (meta, _) => meta?,
         };
-        let pin = pinned_file(repo, &meta.commit, file);
+        let pin = self.pin(repo, &meta.commit, file);
         let expected = Expected::new(&url, &meta, pin)?;
         let path = cache.snapshot(&meta.commit).join(file);
         // No lock: this may be a place where nothing can be written.
@@ -216,6 +221,10 @@ impl Hub {
         let anew = etag_of(&path).is_none_or(|etag| etag != meta.etag);
         let path = cache.link(&meta.commit, file, &meta.etag, anew)?;
         Ok((meta.commit, path))
+    }
+
+    fn pin(&self, repo: &str, commit: &str, file: &str) -> Option<&'static PinnedFile> {
+        (self.pins)(repo)?.iter().find(|pin| pin.name == file && pin.commit == commit)
     }
 
     /// Whether a file in the cache is as expected; the content is read only where that is asked for.

@@ -267,7 +267,7 @@ impl<'a> Machine<'a> {
                 self.tuple(items)?;
             }
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.tuple(items)?;
             }
             b'a' => {
@@ -275,7 +275,7 @@ impl<'a> Machine<'a> {
                 self.append(vec![item])?;
             }
             b'e' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.append(items)?;
             }
             b's' => {
@@ -284,7 +284,7 @@ impl<'a> Machine<'a> {
                 self.set(vec![key, value])?;
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.set(items)?;
             }
             b'Q' => {
@@ -373,7 +373,7 @@ impl<'a> Machine<'a> {
         self.stack.pop().ok_or_else(|| EMPTY.into())
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Item<'a>>, String> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Item<'a>>, String> {
         let mark = self.stack.iter().rposition(|item| matches!(item.object, Object::Mark));
         let items = self.stack.split_off(mark.ok_or("there is no mark")? + 1);
         self.stack.pop();

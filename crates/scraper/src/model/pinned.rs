@@ -15,8 +15,7 @@ pub struct PinnedFile {
     pub sha256: &'static str,
 }
 
-/// What `main` is, and has been since 2024.
-pub(super) const MAIN: &str = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268";
+const MAIN: &str = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268";
 const SAFETENSORS: &str = "b33cedfd0df4e43b8238760678fcc89e1a0d38b3";
 
 const CLIP_VIT_BASE_PATCH32: [PinnedFile; 4] = [

@@ -17,6 +17,8 @@ use crate::{
 
 pub(crate) const REPO: &str = "org/tiny";
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+/// Another of its commits.
+pub(crate) const OTHER: &str = "89abcdef0123456789abcdef0123456789abcdef";
 pub(crate) const TOKEN: &str = "hf_secret";
 
 /// What may go wrong: sees the request and how many like it (method and path) came before.
@@ -119,21 +121,23 @@ fn answer(request: &Request, files: &Files, cdn: &str) -> Reply {
         let info = serde_json::json!({"id": REPO, "sha": COMMIT, "siblings": siblings});
         return Reply::ok(info.to_string()).header("content-type", "application/json");
     }
-    let file = ["main", COMMIT]
-        .iter()
-        .find_map(|revision| request.path.strip_prefix(&format!("/{REPO}/resolve/{revision}/")));
-    let Some(file) = file else { return missing("RepoNotFound") };
+    let revisions = [("main", COMMIT), (COMMIT, COMMIT), (OTHER, OTHER)];
+    let file = revisions.iter().find_map(|(name, commit)| {
+        let file = request.path.strip_prefix(&format!("/{REPO}/resolve/{name}/"))?;
+        Some((file, *commit))
+    });
+    let Some((file, commit)) = file else { return missing("RepoNotFound") };
     let Some(bytes) = files.get(file) else {
-        return missing("EntryNotFound").header("x-repo-commit", COMMIT);
+        return missing("EntryNotFound").header("x-repo-commit", commit);
     };
     let sha256 = sha256(bytes);
     match file.ends_with(".safetensors") {
         // A git hash, as far as anyone can tell.
         false => Reply::ok(bytes.clone())
-            .header("x-repo-commit", COMMIT)
+            .header("x-repo-commit", commit)
             .header("etag", format!("\"{}\"", &sha256[..40])),
         true => Reply::status(302)
-            .header("x-repo-commit", COMMIT)
+            .header("x-repo-commit", commit)
             .header("x-linked-etag", format!("\"{sha256}\""))
             .header("x-linked-size", bytes.len())
             .header("location", format!("{cdn}/{file}?signature=s")),

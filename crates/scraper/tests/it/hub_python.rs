@@ -3,13 +3,15 @@
 //! Needs a Python with `huggingface_hub`, `transformers` 5, `torch` and `pillow` (gigabytes, so it
 //! is not installed for this): `CLIP_HF_PYTHON`, else `python3`. Without one the test says so.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use clip_core::synthetic::{self, Dtype};
+use scraper::{model::PinnedFile, report::Progress};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{
-    hub::{FakeHub, Files, NO_FAULT, REPO},
+    hub::{COMMIT, FakeHub, Files, NO_FAULT, OTHER, REPO},
     support::{PREPROCESSOR, png, ran, scraper, tiny_config},
 };
 
@@ -125,6 +127,22 @@ fn of_us(folder: &Path) -> Vec<Vec<f64>> {
     lines.iter().map(|line| serde_json::from_value(line["embedding"].clone()).unwrap()).collect()
 }
 
+/// As the default model is: the weights at another commit than the rest.
+fn pins(repo: &str) -> Option<&'static [PinnedFile]> {
+    static PINS: LazyLock<Vec<PinnedFile>> = LazyLock::new(|| {
+        let files = files();
+        let pin = |name: &'static str, commit| {
+            let digest = Sha256::digest(&files[name]);
+            let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            PinnedFile { name, commit, size: None, sha256: sha256.leak() }
+        };
+        let small = ["config.json", "preprocessor_config.json", "tokenizer.json"];
+        let small = small.map(|name| pin(name, COMMIT));
+        small.into_iter().chain([pin("model.safetensors", OTHER)]).collect()
+    });
+    (repo == REPO).then(|| PINS.as_slice())
+}
+
 fn assert_same(ours: &[Vec<f64>], theirs: &[Vec<f64>]) {
     assert_eq!(ours.len(), 2);
     for (ours, theirs) in ours.iter().zip(theirs) {
@@ -151,6 +169,16 @@ fn what_either_downloads_serves_the_other_offline() {
     ran(pull.args(["model", "pull", REPO])).expect(0);
     let ours = of_us(dir.path());
     assert_same(&ours, &of_python(dir.path(), None));
+    // Downloaded as the default is.
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.png"), png(1)).unwrap();
+    let mut client = hub.client(&dir.path().join(".cache/huggingface/hub"));
+    client.pins = pins;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pulled = runtime.block_on(client.pull(REPO, None, &Progress::hidden())).unwrap();
+    assert_eq!(pulled.revision.as_deref(), Some(OTHER));
+    assert_same(&ours, &of_python(dir.path(), None));
+    assert_eq!(of_us(dir.path()), ours);
     // Downloaded there.
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a.png"), png(1)).unwrap();
