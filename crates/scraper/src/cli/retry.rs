@@ -10,7 +10,7 @@ use crate::{
     report::{
         EXIT_OK,
         console::{self, say},
-        secrets::{public, redact},
+        secrets::redact,
         shown,
     },
     store::StoreError,
@@ -55,7 +55,7 @@ impl RetryArgs {
                     "source": failure.key.source,
                     "id": failure.key.product,
                     "position": failure.key.position,
-                    "image": public(&failure.key.address),
+                    "image": redact(&failure.key.address),
                     "kind": failure.kind,
                     "message": redact(&failure.message),
                 });
