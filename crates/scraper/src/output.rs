@@ -62,11 +62,16 @@ impl Part {
     ///
     /// # Errors
     /// The disk is full, or the target cannot be replaced.
-    pub(crate) fn place(mut self, target: &Path) -> io::Result<()> {
+    pub(crate) fn place(self, target: &Path) -> io::Result<()> {
         self.file.sync_all()?;
+        self.rename(target)?;
+        sync_folder(target);
+        Ok(())
+    }
+
+    fn rename(mut self, target: &Path) -> io::Result<()> {
         fs::rename(&self.path, target)?;
         self.placed = true;
-        sync_folder(target);
         Ok(())
     }
 }
@@ -205,6 +210,30 @@ impl Write for Output {
             Output::Stdout(out) => out.flush(),
             Output::Stream(out) => out.flush(),
             Output::File { part, .. } => part.flush(),
+        }
+    }
+}
+
+/// Finishes two outputs that belong together: both are on the disk before the first takes its place,
+/// and nothing is between the two steps.
+///
+/// # Errors
+/// Those of [`Output::finish`].
+pub(crate) fn finish_both(one: Output, other: Output) -> io::Result<()> {
+    match (one, other) {
+        (Output::File { part: one, target: to }, Output::File { part: other, target: and }) => {
+            let one = one.into_inner().map_err(|e| e.into_error())?;
+            let other = other.into_inner().map_err(|e| e.into_error())?;
+            one.file.sync_all()?;
+            other.file.sync_all()?;
+            one.rename(&to)?;
+            other.rename(&and)?;
+            sync_folder(&and);
+            Ok(())
+        }
+        (one, other) => {
+            one.finish()?;
+            other.finish()
         }
     }
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{OutputArgs, StoreArgs, create, keep, output_error};
+use super::{OutputArgs, StoreArgs, create, keep};
 use crate::{
     Error,
     embed::blocking,
     export,
-    output::Output,
+    output::{Output, finish_both},
     report::{EXIT_OK, console::tell},
     store::{Filter, View},
 };
@@ -87,9 +87,7 @@ impl ExportArgs {
                 keep(&beside, files.iter().map(PathBuf::as_path).chain([path]))?;
                 let (mut out, mut rows) = (self.output.open()?, create(&beside)?);
                 let count = export::npy(store, &view, self.raw, &mut out, Some(&mut rows))?;
-                // Both are complete; what says what the rows are comes first.
-                rows.finish().map_err(output_error(Some(&beside)))?;
-                out.finish().map_err(self.output.error())?;
+                finish_both(rows, out).map_err(self.output.error())?;
                 count
             }
         };

@@ -177,7 +177,7 @@ fn print(report: &Report<'_>) -> io::Result<()> {
     for Stage { name, size: [width, height], sha256 } in &report.stages {
         writeln!(out, "  {name:<13} {:<10} {sha256}", format!("{width}x{height}"))?;
     }
-    Ok(())
+    out.flush()
 }
 
 fn save(image: &RgbImage, path: &Path) -> io::Result<()> {

@@ -13,7 +13,7 @@ use crate::{
     report::{
         EXIT_OK,
         console::{self, say},
-        secrets::{public, redact},
+        secrets::redact,
         shown,
     },
     source::{PageList, Source, SourceError, Web},
@@ -65,7 +65,7 @@ impl RetryArgs {
                     "source": failure.key.source,
                     "id": failure.key.product,
                     "position": failure.key.position,
-                    "image": public(&failure.key.address),
+                    "image": redact(&failure.key.address),
                     "kind": failure.kind,
                     "message": redact(&failure.message),
                 });

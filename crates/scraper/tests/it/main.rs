@@ -22,6 +22,8 @@ mod outputs;
 mod pack;
 mod postgres;
 mod python;
+mod read_only;
+mod records;
 mod retry;
 mod run;
 mod secrets;

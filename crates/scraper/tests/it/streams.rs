@@ -184,7 +184,8 @@ fn texts_of_shops_do_not_act_on_the_terminal() {
     is_harmless(&listed.text());
     let ids: Vec<String> =
         listed.lines().iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect();
-    assert!(ids.contains(&format!("bad{title}\n### fake")) && ids.contains(&long));
+    assert!(ids.iter().any(|id| id.starts_with(&format!("bad{title}"))), "{ids:?}");
+    assert!(ids.contains(&long));
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn the_step_summary_stays_below_what_github_shows() {
     let shop = Shop::new();
     shop.write("shop/a.png", png(1));
     let run = |before: usize| {
-        shop.write("steps.md", "a line of another step\n".repeat(before / 23));
+        shop.write("steps.md", "x".repeat(before));
         let mut command = shop.command(&["run", "shop", "--store", "s.db"]);
         command.env("GITHUB_STEP_SUMMARY", shop.path().join("steps.md"));
         let told = ran(&mut command).expect(0).stderr;
@@ -200,7 +201,7 @@ fn the_step_summary_stays_below_what_github_shows() {
     };
     let (_, text) = run(1000);
     assert!(text.contains("### scraper run") && !text.contains("left out"));
-    let (_, text) = run((1 << 20) - 250);
+    let (_, text) = run((1 << 20) - 150);
     assert!(text.len() <= 1 << 20 && text.contains("left out"), "{}", text.len());
     let (told, text) = run((1 << 20) - 30);
     assert!(text.len() <= 1 << 20 && told.contains("is full"), "{told}");

@@ -29,8 +29,12 @@ pub(super) fn may_write(path: &Path) -> bool {
     OpenOptions::new().write(true).open(path).is_ok()
 }
 
-/// Whether opening for writing failed only because of a place that cannot be written.
+/// Whether opening for writing failed only because of a place that cannot be written, or has no
+/// room for the log's index.
 pub(super) fn is_about_the_place(error: &StoreError) -> bool {
+    if matches!(error, StoreError::Full | StoreError::Io(_)) {
+        return true;
+    }
     let (StoreError::Open { source: e, .. } | StoreError::Sqlite(e)) = error else { return false };
     matches!(
         e.sqlite_error_code(),
