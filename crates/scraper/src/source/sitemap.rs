@@ -9,7 +9,8 @@ use tokio::{
 };
 
 use super::{
-    Running, Source, SourceError, SourceItem, html,
+    Running, Source, SourceError, SourceItem,
+    page::{self, PageReader},
     web::{PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
     xml::{self, Node},
 };
@@ -172,8 +173,9 @@ pub(super) async fn read_pages(
 async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Listed { url, lastmod } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
-    let read = web.distilled(&wanted, html::VERSION, |body| {
-        Ok(html::read(&body.bytes, body.content_type.as_deref(), &body.url))
+    let read = web.distilled(&wanted, page::VERSION, |body| {
+        let reader = PageReader::default();
+        Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
     let found = match read.await {
