@@ -12,6 +12,8 @@ mod merge;
 mod model;
 mod network;
 mod outcome;
+mod probe;
+mod probe_pages;
 mod retry;
 mod run;
 mod search;
@@ -99,6 +101,7 @@ enum Command {
     Completions(completions::CompletionsArgs),
     Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
+    Probe(probe::ProbeArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
 }
@@ -159,6 +162,7 @@ pub fn main() -> ExitCode {
             Command::Completions(args) => args.run(Cli::command()),
             Command::Verify(args) => args.run(&context).await,
             Command::Inspect(args) => args.run(&context).await,
+            Command::Probe(args) => args.run(&context).await,
             Command::Model(command) => command.run(&context).await,
         }
     });

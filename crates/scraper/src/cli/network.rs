@@ -62,6 +62,11 @@ pub(super) struct NetworkArgs {
 
 impl NetworkArgs {
     pub(super) fn fetcher(&self, model: &ModelArgs) -> Result<Fetcher, Error> {
+        self.fetcher_of(model.preprocessing.bytes())
+    }
+
+    /// For files of at most so many bytes.
+    pub(super) fn fetcher_of(&self, bytes: u64) -> Result<Fetcher, Error> {
         let all = settings()?;
         let settings = &all.fetch;
         let usual = Caps::default();
@@ -69,7 +74,7 @@ impl NetworkArgs {
             flag.map(NonZeroUsize::get).or(set).unwrap_or(usual)
         };
         let caps = Caps {
-            bytes: model.preprocessing.bytes(),
+            bytes,
             connections: number(self.connections, settings.connections, usual.connections),
             per_host: number(self.per_host, settings.per_host, usual.per_host),
             rate: self.rate.or(settings.rate).unwrap_or(usual.rate),

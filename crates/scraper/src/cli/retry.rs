@@ -74,7 +74,7 @@ impl RetryArgs {
             for SourceFailure { source, place, kind, message } in others {
                 let line = serde_json::json!({
                     "source": source,
-                    "place": public(&place),
+                    "place": redact(&place),
                     "kind": kind,
                     "message": redact(&message),
                 });

@@ -26,7 +26,8 @@ use tokio::{
 };
 
 use super::{
-    Base, Product, Running, Source, SourceError, SourceItem, html,
+    Base, Product, Running, Source, SourceError, SourceItem,
+    page::{self, PageReader},
     web::{self, PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
@@ -429,8 +430,9 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
 async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Listed { url, lastmod, images, .. } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
-    let read = web.distilled(&wanted, html::VERSION, |body| {
-        Ok(html::read(&body.bytes, body.content_type.as_deref(), &body.url))
+    let read = web.distilled(&wanted, page::VERSION, |body| {
+        let reader = PageReader::default();
+        Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
     let found = match read.await {

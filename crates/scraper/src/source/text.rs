@@ -2,63 +2,12 @@
 
 use super::Availability;
 
-/// What costs more is no price: even in currencies of small units nothing does.
-const MOST: f64 = 1e12;
+pub(super) use super::price::currency;
 
-/// A number and, where it is written with it, the currency: "19.95 EUR", "1.299,00 €", "$ 20".
-/// `None` where no single price can be read.
-pub(super) fn price(text: &str) -> Option<(f64, Option<String>)> {
-    let text = text.trim();
-    let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'');
-    let start = text.find(|c: char| c.is_ascii_digit())?;
-    let length = text.get(start..)?.find(|c| !is_number(c)).unwrap_or(text.len() - start);
-    let digits = text.get(start..start + length)?;
-    let (before, after) = (text.get(..start)?, text.get(start + length..)?);
-    if before.contains('-') || after.contains(|c: char| c.is_ascii_digit()) {
-        return None; // negative, or a range
-    }
-    let amount = amount(digits.trim_end_matches(['.', ',', '\'']))?;
-    let currency = currency(before).or_else(|| currency(after));
-    Some((amount, currency))
-}
-
-/// "1,299.00", "1.299,00", "1 299" (spaces end the number before this), "19,95".
-fn amount(digits: &str) -> Option<f64> {
-    // The last separator is the decimal one, unless three digits follow and no other sort of
-    // separator precedes it: "1.299" is more often 1299 than a price in mills.
-    let decimal = digits.rfind(['.', ',']).filter(|&at| {
-        let fraction = digits.len() - at - 1;
-        let separator = digits.get(at..=at).unwrap_or_default();
-        let others = digits.get(..at).unwrap_or_default();
-        let repeated = others.contains(separator);
-        !repeated && (fraction != 3 || others.contains([',', '.']) || others == "0")
-    });
-    let (whole, fraction) = match decimal {
-        Some(at) => (digits.get(..at)?, digits.get(at + 1..)?),
-        None => (digits, ""),
-    };
-    let plain: String = whole.chars().filter(char::is_ascii_digit).collect();
-    let amount: f64 = format!("{plain}.{fraction}0").parse().ok()?;
-    (0.0..MOST).contains(&amount).then_some(amount)
-}
-
-/// An ISO 4217 code, or the sign of a currency that has only one.
-pub(super) fn currency(text: &str) -> Option<String> {
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '.');
-    if text.len() == 3 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return Some(text.to_ascii_uppercase());
-    }
-    let code = match text {
-        "€" => "EUR",
-        "£" => "GBP",
-        "₹" => "INR",
-        "₺" => "TRY",
-        "zł" => "PLN",
-        "Kč" => "CZK",
-        "US$" => "USD",
-        _ => return None, // "$", "¥", "kr" are many
-    };
-    Some(code.to_owned())
+/// A price and, where it is known or written with it, the currency. `None` where no single price
+/// can be read.
+pub(super) fn price_in(text: &str, currency: Option<&str>) -> Option<(f64, Option<String>)> {
+    super::price::read(text, currency).ok().map(|money| (money.amount, money.currency))
 }
 
 /// Names of schema.org ("https://schema.org/InStock"), of Merchant feeds ("in stock"), of
@@ -159,6 +108,43 @@ fn after_end_tag<'a>(text: &'a str, name: &str) -> &'a str {
     ""
 }
 
+/// Entities that were escaped once too often: `&amp;amp;`, `&amp;quot;`.
+pub(super) fn unescaped(text: &str) -> String {
+    match text.contains('&') && text.contains(';') {
+        true => plain(&text.replace('<', "&lt;")).unwrap_or_default(),
+        false => text.to_owned(),
+    }
+}
+
+/// The text of [`some`], unless it is what a template left behind or a program wrote for "nothing":
+/// `{{ name }}`, `$metabrand`, `null`.
+pub(super) fn meaningful(text: &str) -> Option<String> {
+    let text = some(text)?;
+    let marks = ["{{", "}}", "${", "<%", "%%", "[[", "{%", "@@", "#{"];
+    let variable = text.strip_prefix(['$', '@', '%']).is_some_and(|name| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name
+                .trim_end_matches('%')
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+    });
+    let nothing = [
+        "null",
+        "undefined",
+        "nan",
+        "n/a",
+        "none",
+        "(none)",
+        "-",
+        "--",
+        "false",
+        "[object object]",
+    ];
+    let nothing = nothing.contains(&text.to_ascii_lowercase().as_str());
+    let template = marks.iter().any(|mark| text.contains(mark));
+    (!variable && !nothing && !template).then_some(text)
+}
+
 /// Runs of white space as one space; `None` if nothing is left.
 pub(super) fn some(text: &str) -> Option<String> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -168,30 +154,6 @@ pub(super) fn some(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prices_in_many_spellings() {
-        let eur = |amount| Some((amount, Some("EUR".to_owned())));
-        assert_eq!(price("19.95 EUR"), eur(19.95));
-        assert_eq!(price("EUR 19,95"), eur(19.95));
-        assert_eq!(price("1.299,00 €"), eur(1299.0));
-        assert_eq!(price("1,299.00"), Some((1299.0, None)));
-        assert_eq!(price("1.299"), Some((1299.0, None)));
-        assert_eq!(price("1.234.567"), Some((1_234_567.0, None)));
-        assert_eq!(price("1'299.50"), Some((1299.5, None)));
-        assert_eq!(price("0.125"), Some((0.125, None)));
-        assert_eq!(price("$20"), Some((20.0, None)), "whose dollars is not said");
-        assert_eq!(price("20.-"), Some((20.0, None)));
-        assert_eq!(price("19.9"), Some((19.9, None)));
-        for bad in ["", "free", "-3", "10 - 20 EUR", "10–20", "EUR", "NaN", "Infinity", "1e400"] {
-            assert_eq!(price(bad), None, "{bad}");
-        }
-        assert_eq!(price("999999999999 IRR"), Some((999_999_999_999.0, Some("IRR".into()))));
-        for digits in [13, 400, 5000] {
-            assert_eq!(price(&format!("{} EUR", "9".repeat(digits))), None, "{digits} digits");
-            assert_eq!(price(&format!("{},00 EUR", "9".repeat(digits))), None, "{digits} digits");
-        }
-    }
 
     #[test]
     fn availability_in_many_spellings() {

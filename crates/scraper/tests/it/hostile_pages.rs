@@ -16,7 +16,8 @@ use crate::{
 };
 
 const GOOD: u32 = 6;
-const TIME: Duration = Duration::from_secs(5);
+/// A release build takes a fifth of it; tests run beside others, without optimisation.
+const TIME: Duration = Duration::from_secs(20);
 /// The program's memory at its peak, in kB.
 const MEMORY: u64 = 600 << 10;
 
@@ -32,12 +33,12 @@ fn laughs(levels: usize) -> String {
     format!("<div itemscope itemtype='https://schema.org/Product'>{inside}</div>")
 }
 
-/// Pages of 1 kB to 8 MB that once took gigabytes or minutes, and what of the budget they pass.
+/// Pages of 1 kB to 8 MB that once took gigabytes or minutes, and what is said of them.
 fn pages() -> Vec<(&'static str, String, &'static str)> {
     let item = "<div itemscope itemtype='https://schema.org/Product'>";
     let names: Vec<String> = (0..20_000).map(|i| format!("n{i}")).collect();
     let names = format!("{item}<p itemprop='{}'>{}</p>", names.join(" "), "a".repeat(1_000_000));
-    let nested = format!("{item}{}{}", "<div itemprop=a>".repeat(500), "b".repeat(4_000_000));
+    let nested = format!("{item}{}{}", "<div itemprop=name>".repeat(500), "b".repeat(4_000_000));
     let images: Vec<String> = (0..40_000).map(|i| format!("i{i}.png")).collect();
     let product = |image: Value| json!({"@type": "Product", "name": "x", "image": image});
     let variants: Vec<Value> = (0..20_000)
@@ -52,15 +53,15 @@ fn pages() -> Vec<(&'static str, String, &'static str)> {
         .map(|i| format!("<meta property='og:image' content='/{i}'>"))
         .collect::<String>();
     vec![
-        ("laugh", laughs(7), "bytes"),
-        ("names", names, "bytes"),
-        ("nested", nested, "bytes"),
-        ("images", linked(&product(json!(images))), "images"),
-        ("variants", linked(&variants), ""),
-        ("deep", "<html><body>".to_owned() + &"<div></x>".repeat(100_000), "depth"),
-        ("attributes", format!("<div {}>", attributes.join(" ")), "time"),
-        ("meta", format!("<meta property='og:type' content='product'>{tags}"), "images"),
-        ("many", "<br>".repeat(1_000_000), "nodes"),
+        ("laugh", laughs(7), "neither a name nor a picture"),
+        ("names", names, "neither a name nor a picture"),
+        ("nested", nested, "budget `bytes`"),
+        ("images", linked(&product(json!(images))), "budget `images`"),
+        ("variants", linked(&variants), "budget `values`"),
+        ("deep", "<html><body>".to_owned() + &"<div></x>".repeat(100_000), "budget `depth`"),
+        ("attributes", format!("<div {}>", attributes.join(" ")), "budget `time`"),
+        ("meta", format!("<meta property='og:type' content='product'>{tags}"), "budget `images`"),
+        ("many", "<br>".repeat(450_000), "budget `nodes`"),
     ]
 }
 
@@ -115,7 +116,7 @@ fn night(shop: &Shop, name: &str, code: i32) -> (String, Value) {
 
 #[test]
 fn a_bad_page_is_named_and_costs_little() {
-    for (name, page, budget) in pages() {
+    for (name, page, why) in pages() {
         let server = Server::start(move |request| match request.path.as_str() {
             "/bad" => Reply::ok(page.clone()),
             _ => good(request).unwrap_or(Reply::status(404)),
@@ -128,7 +129,7 @@ fn a_bad_page_is_named_and_costs_little() {
         assert_eq!(summary["products"], GOOD, "{name}: {summary}");
         assert_eq!(summary["embedded"], GOOD, "{name}: {summary}");
         assert!(said.contains(&format!("{}/bad", server.url)), "{name}: {said}");
-        assert!(said.contains("page budget") && said.contains(budget), "{name}: {said}");
+        assert!(said.contains(why), "{name}: {said}");
         let (_, summary) = night(&shop, name, 2);
         assert_eq!(summary["products"], GOOD, "{name}: {summary}");
         assert_eq!(summary["embedded"], 0, "{name}: {summary}");

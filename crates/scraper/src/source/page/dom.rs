@@ -169,6 +169,15 @@ impl<'a> Node<'a> {
 
     /// The texts in it, without those of scripts and styles unless it is one.
     pub(in crate::source) fn text(self, meter: &Meter) -> Result<String, Blown> {
+        self.text_without(meter, &[])
+    }
+
+    /// The same, without what lies in elements of these names.
+    pub(in crate::source) fn text_without(
+        self,
+        meter: &Meter,
+        names: &[&str],
+    ) -> Result<String, Blown> {
         let mut text = String::new();
         let mut nodes = self.descendants();
         while let Some(node) = nodes.next() {
@@ -179,7 +188,8 @@ impl<'a> Node<'a> {
                 }
                 Some(Data::Element { name, .. }) => match &*name.local {
                     "script" | "style" | "noscript" | "template" => nodes.leave(),
-                    "br" | "p" | "div" | "li" | "td" | "tr" => text.push(' '),
+                    name if names.contains(&name) => nodes.leave(),
+                    "br" | "p" | "div" | "li" | "td" | "tr" | "sup" => text.push(' '),
                     _ => {}
                 },
                 _ => {}
