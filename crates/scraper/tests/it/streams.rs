@@ -210,11 +210,13 @@ fn the_step_summary_stays_below_what_github_shows() {
 #[test]
 fn no_colours_where_nobody_sees_them() {
     let shop = Shop::new();
-    shop.write("shop/a.png", png(1));
-    for args in [&["run", "shop", "--store", "s.db", "-vv"][..], &["run", "--nothing"], &["--help"]]
-    {
+    let server = Server::start(|_| Reply::status(404));
+    shop.write("feed.jsonl", crate::shop::feed(&server, 2));
+    let run = ["run", "feed.jsonl", "--store", "s.db", "-vv"];
+    for args in [&run[..], &["run", "--nothing"], &["--help"]] {
         let mut command = shop.command(args);
         let run = ran(command.env("RUST_LOG", "debug"));
+        assert!(args[0] != "run" || run.stderr.contains("DEBUG") || run.code == 1);
         assert!(!run.stderr.contains('\u{1b}') && !run.text().contains('\u{1b}'), "{}", run.stderr);
     }
 }
