@@ -33,7 +33,7 @@ pub use feed::{Feed, FeedFormat};
 pub use folder::{Folder, image_files};
 pub use list::List;
 pub use open::{Kind, SourceSpec};
-pub use page::{Found, Origin, PageBudget, PageReader, Refused, Report, Select};
+pub use page::{Found, Origin, PageBudget, PageReader, Refusal, Report, Select};
 pub use pages::Pages;
 pub use shopify::Shopify;
 pub use sitemap::Sitemap;

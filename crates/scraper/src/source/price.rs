@@ -11,7 +11,7 @@ pub(super) struct Money {
 }
 
 /// More is no price of an article, in any currency.
-const MOST: f64 = 1e10;
+pub(super) const MOST: f64 = 1e12;
 /// Texts that are longer are no price.
 const LONGEST: usize = 200;
 
@@ -100,7 +100,7 @@ fn one(text: &str, currency: Option<&str>) -> Result<Money, &'static str> {
     // "12.50" alone is a program's, "12.50 €" perhaps a person's.
     let alone = before.trim().is_empty() && after.trim().is_empty();
     let amount = amount(number.digits, known.as_deref().map(decimals), alone)?;
-    if !amount.is_finite() || amount > MOST {
+    if !amount.is_finite() || amount >= MOST {
         return Err("larger than any price");
     }
     Ok(Money { amount, currency: known })
