@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 pub use build::{Builder, Mean, exact_header};
 pub use search::{Hit, Search};
 
-use crate::{NormalizedEmbedding, Provenance, kernel};
+use crate::{NormalizedEmbedding, Provenance, UNFUSED, kernel};
 
 /// The key in a scan file's metadata.
 const FORMAT: &str = "clip-index";
@@ -176,7 +176,8 @@ impl Index {
     }
 
     /// Whether vectors of `query` may be compared with those of the index. Where two copies of the
-    /// same weights come from does not matter.
+    /// same weights come from does not matter; and queries of a browser that does not fuse are near
+    /// enough to exact ones.
     ///
     /// # Errors
     /// [`IndexError::Provenance`].
@@ -185,7 +186,7 @@ impl Index {
         let same = index.weights == query.weights
             && index.preprocessing == query.preprocessing
             && index.numerics == query.numerics
-            && index.device == query.device;
+            && (index.device == query.device || index.device == "exact" && query.device == UNFUSED);
         if same {
             return Ok(());
         }

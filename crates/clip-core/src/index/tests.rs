@@ -163,6 +163,8 @@ fn what_does_not_fit_is_refused() {
     let other = Provenance { weights: "x".into(), ..provenance() };
     assert!(index.accepts(&other).unwrap_err().to_string().contains("export the catalogue"));
     index.accepts(&Provenance { model: "copy".into(), ..provenance() }).unwrap();
+    index.accepts(&Provenance { device: UNFUSED.into(), ..provenance() }).unwrap();
+    index.accepts(&Provenance { device: "cuda".into(), ..provenance() }).unwrap_err();
 
     let mut search = query(vectors[3].clone()).unwrap();
     let first = search.wanted(1).next().unwrap();
