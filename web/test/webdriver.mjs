@@ -102,18 +102,14 @@ export async function launchWebKit() {
         if (error !== undefined) throw new Error(error);
         return value ?? undefined;
       };
-      const goto = async (to) => {
-        await on("POST", "/url", { url: to });
-        await run(() => new Promise((resolve) => {
-          const look = () => (document.title === "ready" ? resolve() : setTimeout(look, 20));
-          look();
-        }));
-      };
-      await goto(url);
+      await on("POST", "/url", { url });
+      await run(() => new Promise((resolve) => {
+        const look = () => (document.title === "ready" ? resolve() : setTimeout(look, 20));
+        look();
+      }));
       return {
         version: `WebKitGTK ${capabilities.browserVersion}`,
         run,
-        goto,
         /** Types into the element that `find` (run in the page) gives. */
         async type(find, text) {
           const element = await on("POST", "/execute/sync", { script: `return (${find})()`, args: [] });

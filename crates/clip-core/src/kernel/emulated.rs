@@ -17,7 +17,7 @@
 
 use super::{
     isa::Isa,
-    tile::{self, F16, F32, Init, WIDEN},
+    tile::{F16, F32, Init, WIDEN},
 };
 
 /// What the chunks are computed with: pairs of f64.
@@ -52,7 +52,7 @@ pub(super) const SPLIT: f64 = 536_870_913.0;
 /// Steps between two looks at the doubts. Starting anew costs four instructions per pair, repeating
 /// more, the longer a chunk is.
 const CHUNK: usize = 16;
-/// As `tile::fixed`, for chains whose sums are normal.
+/// As `tile::fixed`; `normal` is `range::normal` of the chains.
 ///
 /// # Safety
 /// As for `tile::fixed`.
@@ -64,11 +64,12 @@ pub(super) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM:
     mut wide: *mut f32,
     mut init: Init,
     dst: *mut f32,
+    normal: bool,
 ) {
     let nr = C * I::LANES;
+    let step = nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() };
     // SAFETY: all accesses stay inside the extents the caller guarantees.
     unsafe {
-        let step = nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() };
         for start in (0..depth).step_by(CHUNK) {
             let steps = CHUNK.min(depth - start);
             if FROM == WIDEN {
@@ -76,16 +77,51 @@ pub(super) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM:
                 for i in (0..steps * nr).step_by(I::LANES) {
                     I::store(wide.add(i), I::load_f16(b.cast::<u16>().add(i), widen));
                 }
-                if !chunk::<I, R, C, F32>(steps, a, wide.cast(), init, dst) {
-                    let again = wide.cast_const().cast();
-                    tile::fixed::<I, R, C, F32>(steps, a, again, std::ptr::null_mut(), init, dst);
+                if !(normal && chunk::<I, R, C, F32>(steps, a, wide.cast(), init, dst)) {
+                    slowly::<I, C, F32>(R, steps, a, wide.cast(), init, dst);
                 }
                 wide = wide.add(steps * nr);
-            } else if !chunk::<I, R, C, FROM>(steps, a, b, init, dst) {
-                tile::fixed::<I, R, C, FROM>(steps, a, b, wide, init, dst);
+            } else if !(normal && chunk::<I, R, C, FROM>(steps, a, b, init, dst)) {
+                slowly::<I, C, FROM>(R, steps, a, b, init, dst);
             }
             (a, b) = (a.add(steps * R), b.add(steps * step));
             init = Init::Parked;
+        }
+    }
+}
+
+/// Some steps of a tile, each rounded with care. Small, since it is seldom needed.
+///
+/// # Safety
+/// As for `tile::fixed`, for `rows` rows; FROM is not `WIDEN`.
+#[cold]
+#[inline(never)]
+unsafe fn slowly<I: Pairs, const C: usize, const FROM: u8>(
+    rows: usize,
+    steps: usize,
+    a: *const f32,
+    b: *const u8,
+    init: Init,
+    dst: *mut f32,
+) {
+    let nr = C * I::LANES;
+    // SAFETY: all accesses stay inside the extents the caller guarantees.
+    unsafe {
+        let widen = I::widen();
+        for (row, c) in (0..rows).flat_map(|row| (0..C).map(move |c| (row, c * I::LANES))) {
+            let to = dst.add(row * nr + c);
+            let mut acc = match init {
+                Init::Bias(bias) => I::load(bias.add(c)),
+                Init::Parked => I::load(to),
+            };
+            for k in 0..steps {
+                let w = match FROM {
+                    F16 => I::load_f16(b.cast::<u16>().add(k * nr + c), widen),
+                    _ => I::load(b.cast::<f32>().add(k * nr + c)),
+                };
+                acc = I::fma(I::splat(*a.add(k * rows + row)), w, acc);
+            }
+            I::store(to, acc);
         }
     }
 }

@@ -34,7 +34,6 @@ pub(super) const WIDEN: u8 = 2;
 /// The CPU has `I`; `1 <= r <= MR`; `a` holds `[depth][r]` floats, `b` what it says, `dst`
 /// `[r][C * LANES]` floats, a bias `C * LANES` floats; `normal` is `range::normal` of the chains.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)] // a kernel's
 pub(super) unsafe fn tile<I: Isa, const MR: usize, const C: usize>(
     r: usize,
     depth: usize,

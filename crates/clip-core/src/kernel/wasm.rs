@@ -9,7 +9,7 @@ use super::isa::Isa;
 #[cfg(not(feature = "relaxed-simd"))]
 use super::{
     emulated::{self, Pairs, SPLIT},
-    tile::{self, Init},
+    tile::Init,
 };
 
 /// The operations both paths share: each is one instruction, IEEE-754 on every engine.
@@ -217,13 +217,7 @@ impl Isa for Emulated {
         normal: bool,
     ) {
         // SAFETY: the caller's guarantees are the same.
-        unsafe {
-            if normal {
-                emulated::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst);
-            } else {
-                tile::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst);
-            }
-        }
+        unsafe { emulated::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst, normal) }
     }
 
     #[inline(always)]

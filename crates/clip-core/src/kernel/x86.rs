@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use super::{
     emulated::{self, Pairs, SPLIT},
     isa::Isa,
-    tile::{self, Init},
+    tile::Init,
 };
 
 /// [`Isa::transpose4`] in the registers that every x86-64 has.
@@ -338,13 +338,7 @@ impl Isa for Sse2 {
         normal: bool,
     ) {
         // SAFETY: the caller's guarantees are the same.
-        unsafe {
-            if normal {
-                emulated::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst);
-            } else {
-                tile::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst);
-            }
-        }
+        unsafe { emulated::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst, normal) }
     }
     #[inline(always)]
     unsafe fn widen() {}
