@@ -88,7 +88,7 @@ impl Source for List {
                 }
                 Ok(())
             });
-            read_pages(&self.web, None, listed, &out).await;
+            read_pages(&self.web, listed, &out).await;
             reading.await.map_err(|e| SourceError::Stopped(e.to_string()))?
         })
     }

@@ -34,13 +34,8 @@ pub use feed::{Feed, FeedFormat};
 pub(crate) use folder::OUTSIDE;
 pub use folder::{Folder, Links, image_files};
 pub use list::List;
-<<<<<<< HEAD
 pub use open::SourceSpec;
-pub use page::{Found, Origin, PageBudget, PageReader, Report, Select};
-=======
-pub use open::{Kind, SourceSpec};
 pub use page::{Found, Origin, PageBudget, PageReader, Refusal, Report, Select};
->>>>>>> pages
 pub use pages::Pages;
 pub use settings::{Kind, Options, Refused};
 pub use shopify::Shopify;

@@ -11,19 +11,12 @@
 //!
 //! Parameters that only tell where visitors came from (`utm_source`) are dropped.
 
-<<<<<<< HEAD
 mod address;
 mod entries;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-=======
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
->>>>>>> pages
 };
 
 use reqwest::Url;
@@ -318,15 +311,14 @@ impl Source for Sitemap {
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
         Box::pin(async move {
             let (send, listed) = tokio::sync::mpsc::channel(64);
-            let (web, home) = (self.web.clone(), self.start.clone());
+            let web = self.web.clone();
             let listing = tokio::spawn(async move { self.pages(&send).await });
-            read_pages(&web, Some(home), listed, &out).await;
+            read_pages(&web, listed, &out).await;
             listing.await.map_err(|e| SourceError::Stopped(e.to_string()))?
         })
     }
 }
 
-<<<<<<< HEAD
 /// Pages that are known by their address, as a [`Source`]: those that could not be read before.
 #[derive(Debug)]
 pub struct PageList {
@@ -367,23 +359,14 @@ impl Source for PageList {
 }
 
 /// Reads the products of listed pages and sends them as they come.
-=======
-/// Products that pages gave so far: their ids and titles.
-type Told = Arc<Mutex<HashMap<String, Option<String>>>>;
-
-/// Reads the products of listed pages and sends them as they come. `home` is the shop's own address
-/// (else the first page's): pages of other sites have their host in their key.
->>>>>>> pages
 pub(super) async fn read_pages(
     web: &Web,
-    mut home: Option<Url>,
     mut listed: tokio::sync::mpsc::Receiver<Result<Listed, SourceError>>,
     out: &Sender<SourceItem>,
 ) {
     let room = Arc::new(Semaphore::new(PAGES_AT_ONCE));
     let mut reading = JoinSet::new();
     let mut seen = HashSet::new();
-    let told = Told::default();
     while let Some(listed) = listed.recv().await {
         let listed = match listed {
             Ok(listed) => listed,
@@ -397,11 +380,10 @@ pub(super) async fn read_pages(
             continue; // several sitemaps often list the same page
         }
         let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let (web, out, told) = (web.clone(), out.clone(), told.clone());
-        let home = home.get_or_insert_with(|| listed.url.clone()).clone();
+        let (web, out) = (web.clone(), out.clone());
         reading.spawn(async move {
             let _permit = permit;
-            for item in read_page(&web, &listed, &home, &told).await {
+            for item in read_page(&web, &listed).await {
                 if out.send(item).await.is_err() {
                     return;
                 }
@@ -412,7 +394,6 @@ pub(super) async fn read_pages(
     while reading.join_next().await.is_some() {}
 }
 
-<<<<<<< HEAD
 /// The product of one page and its variants, and why it is missing or not whole.
 async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let mut items = read_one(web, listed).await;
@@ -448,11 +429,6 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
 
 async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Listed { url, lastmod, images, .. } = listed;
-=======
-/// The product of one page, and what could not be read on it. A page without a product is none.
-async fn read_page(web: &Web, listed: &Listed, home: &Url, told: &Told) -> Vec<SourceItem> {
-    let Listed { url, lastmod } = listed;
->>>>>>> pages
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
     let read = web.distilled(&wanted, page::VERSION, |body| {
         let reader = PageReader::default();
@@ -471,62 +447,15 @@ async fn read_page(web: &Web, listed: &Listed, home: &Url, told: &Told) -> Vec<S
         };
         return vec![Err(SourceError::Page { page: place, kind, reason })];
     };
-<<<<<<< HEAD
-=======
-    let mut items = Vec::new();
-    if found.product.is_none() && found.notes.is_empty() {
-        tracing::info!("{place} tells of no product; `scraper probe` shows what it has");
-    }
-    let address = found.address(url);
-    // A note matters where it may be the reason that the product is missing.
->>>>>>> pages
     for reason in found.notes {
         tracing::info!("{place}: {reason}");
     }
-<<<<<<< HEAD
     product.id = page_id(url);
     product.page = Some(place);
     if product.images.is_empty() {
         product.images.clone_from(images);
-=======
-    if let Some(mut product) = found.product {
-        match key(home, &address, url, &product.title, told) {
-            Some(id) => {
-                product.id = id;
-                items.push(Ok(product));
-            }
-            None => {
-                tracing::info!("{place} is another address of {address}, which is read already")
-            }
-        }
->>>>>>> pages
     }
     vec![Ok(product)]
-}
-
-/// The key of a page's product; `None` for one that another page gave already. A canonical address
-/// counts only among pages of one title: shops point whole categories to one page by mistake.
-fn key(
-    home: &Url,
-    address: &Url,
-    listed: &Url,
-    title: &Option<String>,
-    told: &Told,
-) -> Option<String> {
-    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    let of = |url: &Url| match page::same_site(home, url) {
-        true => page_id(url),
-        false => format!("{}/{}", url.host_str().unwrap_or_default(), page_id(url)),
-    };
-    let id = of(address);
-    match told.get(&id) {
-        None => {
-            told.insert(id.clone(), title.clone());
-            Some(id)
-        }
-        Some(known) if known == title => None,
-        Some(_) => Some(of(listed)),
-    }
 }
 
 /// Pages have no key but their address: its path, and the query where there is one.
@@ -540,24 +469,6 @@ pub(crate) fn page_id(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_product_one_key() {
-        let url = |text: &str| Url::parse(text).unwrap();
-        let home = url("https://www.a.example/sitemap.xml");
-        let told = Told::default();
-        let key = |canonical: &str, listed: &str, title: &str| {
-            key(&home, &url(canonical), &url(listed), &Some(title.into()), &told)
-        };
-        let page = "https://a.example/p/1";
-        assert_eq!(key(page, page, "A").as_deref(), Some("p/1"));
-        assert_eq!(key("https://b.example/p/1", page, "B").as_deref(), Some("b.example/p/1"));
-        let twin = "https://a.example/p/1?color=red";
-        assert_eq!(key(page, twin, "A"), None, "told already");
-        // All pages of a category name it as their canonical address, by mistake.
-        let wrong = "https://a.example/p/2";
-        assert_eq!(key(page, wrong, "C").as_deref(), Some("p/2"), "nothing is lost");
-    }
 
     #[test]
     fn ids_are_paths() {

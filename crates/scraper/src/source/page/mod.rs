@@ -42,15 +42,9 @@ use self::{
 };
 use super::Product;
 
-pub(super) use self::place::same_site;
-
 pub use self::{
     budget::PageBudget,
-<<<<<<< HEAD
-    report::{Origin, Report},
-=======
     report::{Origin, Refusal, Report},
->>>>>>> pages
     select::Select,
 };
 
@@ -76,14 +70,6 @@ pub struct Found {
 pub struct PageReader {
     pub budget: PageBudget,
     pub select: Select,
-}
-
-impl Found {
-    /// The address that names the page: its canonical one, without what tracks visitors.
-    pub(super) fn address(&self, page: &Url) -> Url {
-        let canonical = self.canonical.as_deref().and_then(|url| Url::parse(url).ok());
-        place::without_tracking(canonical.as_ref().unwrap_or(page))
-    }
 }
 
 impl PageReader {
