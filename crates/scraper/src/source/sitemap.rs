@@ -13,8 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Running, Source, SourceError, SourceItem,
-    page::{self, PageReader},
+    Running, Source, SourceError, SourceItem, page,
     web::{PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
     xml::{self, Node},
 };
@@ -184,8 +183,9 @@ pub(super) async fn read_pages(
 async fn read_page(web: &Web, listed: &Listed, home: &Url, told: &Told) -> Vec<SourceItem> {
     let Listed { url, lastmod } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
-    let read = web.distilled(&wanted, page::VERSION, |body| {
-        let reader = PageReader::default();
+    let reader = web.reader();
+    let version = reader.version();
+    let read = web.distilled(&wanted, &version, move |body| {
         Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
@@ -236,7 +236,10 @@ fn key(
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
     let of = |url: &Url| match page::same_site(home, url) {
         true => page_id(url),
-        false => format!("{}/{}", url.host_str().unwrap_or_default(), page_id(url)),
+        false => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}{port}/{}", url.host_str().unwrap_or_default(), page_id(url))
+        }
     };
     let id = of(address);
     match told.get(&id) {

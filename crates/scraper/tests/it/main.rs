@@ -13,6 +13,7 @@ mod kills;
 mod model;
 mod nightly;
 mod pack;
+mod pages;
 mod postgres;
 mod python;
 mod retry;
