@@ -32,7 +32,7 @@ pub(super) fn read(text: &str, currency: Option<&str>) -> Result<Money, &'static
         numbers.len() == 1 && line_currency(line, &numbers).is_some()
     };
     if lines.len() > 1
-        && lines.iter().all(|line| alone(line))
+        && lines.iter().all(alone)
         && let Some(first) = lines.first()
         && !lines.iter().any(|line| marked(line, OLD) || marked(line, NEW))
     {

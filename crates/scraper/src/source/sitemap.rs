@@ -27,7 +27,6 @@ use tokio::{
 
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem,
-    page::{self, PageReader},
     web::{self, PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
@@ -430,8 +429,9 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
 async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Listed { url, lastmod, images, .. } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
-    let read = web.distilled(&wanted, page::VERSION, |body| {
-        let reader = PageReader::default();
+    let reader = web.reader();
+    let version = reader.version();
+    let read = web.distilled(&wanted, &version, move |body| {
         Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
@@ -442,7 +442,10 @@ async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Some(mut product) = found.product else {
         // A note may be the reason that the product is missing.
         let (kind, reason) = match found.notes.is_empty() {
-            true => (SourceError::NO_PRODUCT, "the page shows no product".to_owned()),
+            true => (
+                SourceError::NO_PRODUCT,
+                "the page shows no product; `scraper probe` tells what it has".to_owned(),
+            ),
             false => (SourceError::UNREADABLE, found.notes.join("; ")),
         };
         return vec![Err(SourceError::Page { page: place, kind, reason })];

@@ -27,6 +27,7 @@ pub(super) const FEED_LIMIT: u64 = 512 << 20;
 pub struct Web {
     fetcher: Fetcher,
     pages: Option<Arc<Pages>>,
+    reader: Arc<PageReader>,
 }
 
 /// A document as it came.
@@ -51,7 +52,17 @@ pub(super) struct Wanted<'a> {
 impl Web {
     /// Without `pages` everything is downloaded each time.
     pub fn new(fetcher: Fetcher, pages: Option<Arc<Pages>>) -> Self {
-        Web { fetcher, pages }
+        Web { fetcher, pages, reader: Arc::default() }
+    }
+
+    /// Pages are read with these selectors and budgets.
+    pub fn reading(self, reader: PageReader) -> Self {
+        Web { reader: Arc::new(reader), ..self }
+    }
+
+    /// How pages are read.
+    pub(super) fn reader(&self) -> Arc<PageReader> {
+        self.reader.clone()
     }
 
     /// See [`Fetcher::authorize`].

@@ -20,6 +20,7 @@ mod model;
 mod nightly;
 mod outputs;
 mod pack;
+mod pages;
 mod postgres;
 mod python;
 mod read_only;

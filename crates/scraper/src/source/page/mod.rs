@@ -49,7 +49,7 @@ pub use self::{
 };
 
 /// Names what this reading makes of a page; changed whenever it makes something else.
-pub(super) const VERSION: &str = "page-3";
+const VERSION: &str = "page-3";
 
 /// What a page told.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -66,13 +66,21 @@ pub struct Found {
 }
 
 /// How pages are read.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PageReader {
     pub budget: PageBudget,
     pub select: Select,
 }
 
 impl PageReader {
+    /// Names this reading; what other selectors or budgets made of a page is not used again.
+    pub(super) fn version(&self) -> String {
+        match *self == PageReader::default() {
+            true => VERSION.to_owned(),
+            false => format!("{VERSION} {self:?}"),
+        }
+    }
+
     /// Reads a page that was at `page`.
     pub fn read(&self, bytes: &[u8], content_type: Option<&str>, page: &Url) -> Found {
         let html = decode::text(bytes, content_type);

@@ -98,6 +98,9 @@ fn host(url: &Url) -> &str {
 
 /// Whether two hosts are of one site: the same, or one below the other.
 pub(in crate::source) fn same_site(a: &Url, b: &Url) -> bool {
+    if a.port() != b.port() {
+        return false;
+    }
     let (a, b) = (host(a), host(b));
     a == b
         || a.strip_suffix(b).is_some_and(|rest| rest.ends_with('.'))

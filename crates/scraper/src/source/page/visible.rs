@@ -328,8 +328,8 @@ fn listed_brand(survey: &Survey<'_>, meter: &Meter) -> Result<Option<String>, Bl
             continue;
         }
         let value = node.parent().and_then(|parent| {
-            let after = parent.children().skip_while(|child| child.id() != node.id()).skip(1);
-            after.filter(|child| matches!(child.name(), "td" | "dd")).next()
+            let mut after = parent.children().skip_while(|child| child.id() != node.id()).skip(1);
+            after.find(|child| matches!(child.name(), "td" | "dd"))
         });
         let Some(value) = value else { continue };
         if let Some(told) = text::meaningful(&value.text(meter)?)
