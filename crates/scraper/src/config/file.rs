@@ -1,7 +1,7 @@
 //! `scraper.toml`: what a nightly run does.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -109,6 +109,12 @@ pub struct SourceSettings {
     #[serde(default)]
     pub include: Vec<String>,
     pub currency: Option<String>,
+    /// The store view of a Magento shop.
+    pub store: Option<String>,
+    /// Which element of an XML list is a product, and what of it is which field.
+    pub item: Option<String>,
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
 }
 
 impl SourceSettings {
@@ -124,6 +130,9 @@ impl SourceSettings {
             place: place.clone(),
             include: self.include.clone(),
             currency: self.currency.clone(),
+            store: self.store.clone(),
+            item: self.item.clone(),
+            columns: self.columns.clone(),
         })
     }
 }
@@ -249,9 +258,9 @@ mod tests {
     fn mistakes_are_told_with_their_place() {
         let error = parse("[fetch]\nrobot = true\n").unwrap_err();
         assert!(error.contains("robot") && error.contains("line 2"), "{error}");
-        let error =
-            parse("[[source]]\nname = \"a\"\nkind = \"magento\"\nurl = \"https://x\"").unwrap_err();
-        assert!(error.contains("magento") && error.contains("shopify"), "{error}");
+        let error = parse("[[source]]\nname = \"a\"\nkind = \"mangento\"\nurl = \"https://x\"")
+            .unwrap_err();
+        assert!(error.contains("mangento") && error.contains("shopify"), "{error}");
         let twice = "[[source]]\nname = \"a\"\npath = \"x.csv\"\n".repeat(2);
         assert!(parse(&twice).unwrap_err().contains("twice"));
         let error = parse("[[source]]\nname = \"a\"\n").unwrap_err();

@@ -1,6 +1,7 @@
 //! Bytes from a URL or a file, politely and under caps: on size, time, redirects, requests per
 //! host, and on the addresses that may be connected to.
 
+mod api;
 mod error;
 mod guard;
 mod options;
@@ -26,6 +27,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
+pub use api::{Refusal, Sent};
 pub use error::FetchError;
 pub use guard::{Guard, is_public};
 pub use options::{Caps, FetchOptions};
@@ -73,6 +75,7 @@ pub enum Document {
         content_type: Option<String>,
         /// Where it was, after redirects.
         url: Url,
+        headers: HeaderMap,
     },
     NotModified,
 }
@@ -101,6 +104,8 @@ struct Ask<'a> {
     limit: u64,
     cut: bool,
     robots: bool,
+    /// What a programming interface is sent besides; then what it says with an error is kept.
+    sent: Option<&'a Sent>,
 }
 
 struct Answer {
@@ -118,17 +123,19 @@ struct Failed {
     again: bool,
     /// Whether the host's pace makes the next attempt wait long enough.
     paced: bool,
+    /// The body that came with an error, where it was asked to be kept.
+    said: Vec<u8>,
 }
 
 impl From<FetchError> for Failed {
     fn from(error: FetchError) -> Self {
-        Failed { again: error.is_retryable(), error, paced: false }
+        Failed { again: error.is_retryable(), error, paced: false, said: Vec::new() }
     }
 }
 
 impl Failed {
     fn for_good(error: FetchError) -> Self {
-        Failed { error, again: false, paced: false }
+        Failed { error, again: false, paced: false, said: Vec::new() }
     }
 }
 
@@ -197,7 +204,7 @@ impl Fetcher {
             }
             Location::Url(url) => {
                 let robots = self.options.robots;
-                let ask = Ask { known, accept: None, limit, cut: false, robots };
+                let ask = Ask { known, accept: None, limit, cut: false, robots, sent: None };
                 let Answer { body, headers, slot, .. } = self.ask(url, &ask).await?;
                 Ok(body.map_or(Fetched::NotModified, |bytes| {
                     let validators = validators(&headers);
@@ -219,27 +226,27 @@ impl Fetcher {
         limit: u64,
     ) -> Result<Document, FetchError> {
         let robots = self.options.robots;
-        let ask = Ask { known, accept: Some(accept), limit, cut: false, robots };
-        let Answer { body, headers, url, .. } = self.ask(url, &ask).await?;
-        Ok(body.map_or(Document::NotModified, |bytes| {
-            let content_type = headers.get(header::CONTENT_TYPE);
-            let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
-            Document::Body { bytes, validators: validators(&headers), content_type, url }
-        }))
+        let ask = Ask { known, accept: Some(accept), limit, cut: false, robots, sent: None };
+        Ok(self.ask(url, &ask).await?.document())
+    }
+
+    async fn ask(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, FetchError> {
+        self.asked(url, ask).await.map_err(|failed| failed.error)
     }
 
     /// Asks until there is an answer or no hope.
-    async fn ask(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, FetchError> {
+    async fn asked(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, Failed> {
         let retry = &self.options.retry;
         let mut attempt = 1;
         loop {
-            let Failed { error, again, paced } = match self.follow(url, ask, attempt).await {
+            let failed = match self.follow(url, ask, attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            if !again || attempt >= retry.attempts {
-                return Err(error);
+            if !failed.again || attempt >= retry.attempts {
+                return Err(failed);
             }
+            let Failed { error, paced, .. } = failed;
             let wait = if paced { Duration::ZERO } else { retry.wait(attempt, None) };
             tracing::debug!("{error}; attempt {} in {wait:?}", attempt + 1);
             attempt += 1;
@@ -299,7 +306,10 @@ impl Fetcher {
         running: Running,
         attempt: u32,
     ) -> Result<Exchange, Failed> {
-        let mut request = self.client.get(url.clone());
+        let mut request = match ask.sent {
+            Some(sent) => sent.request(&self.client, url),
+            None => self.client.get(url.clone()),
+        };
         if let Some(accept) = ask.accept {
             request = request.header(header::ACCEPT, accept);
         }
@@ -357,7 +367,14 @@ impl Fetcher {
                     _ => answered,
                 });
                 let error = FetchError::Status { url: url.to_string(), status: status.as_u16() };
-                Err(Failed { paced: busy, ..error.into() })
+                let said = match ask.sent {
+                    Some(_) => self.said(url, response, ask).await,
+                    None => Vec::new(),
+                };
+                let failed = Failed::from(error);
+                // An interface that says what is wrong will say so again.
+                let again = failed.again && (busy || !api::explains(&said));
+                Err(Failed { paced: busy, said, again, ..failed })
             }
         }
     }
@@ -399,6 +416,18 @@ impl Fetcher {
         let caps = self.caps();
         let new = || Arc::new(Pace::new(caps.rate, caps.per_host));
         hosts.entry(host(url)).or_insert_with(new).clone()
+    }
+}
+
+impl Answer {
+    fn document(self) -> Document {
+        let Answer { body, headers, url, .. } = self;
+        body.map_or(Document::NotModified, |bytes| {
+            let content_type = headers.get(header::CONTENT_TYPE);
+            let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
+            let validators = validators(&headers);
+            Document::Body { bytes, validators, content_type, url, headers }
+        })
     }
 }
 

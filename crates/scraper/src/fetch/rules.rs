@@ -53,7 +53,7 @@ impl Fetcher {
         place.set_fragment(None);
         Box::pin(async move {
             let (known, accept) = (None, Some("text/plain,*/*;q=0.1"));
-            let ask = Ask { known, accept, limit: LIMIT, cut: true, robots: false };
+            let ask = Ask { known, accept, limit: LIMIT, cut: true, robots: false, sent: None };
             let token = self.options.user_agent.split('/').next().unwrap_or_default();
             let rules = match self.ask(&place, &ask).await {
                 Ok(answer) => Robots::parse(&answer.body.unwrap_or_default(), token),

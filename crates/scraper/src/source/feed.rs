@@ -18,9 +18,10 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Running, Source, SourceError, SourceItem, merchant,
+    Running, Source, SourceError, SourceItem,
     record::{self, Record},
     web::{FEED_LIMIT, Wanted, Web},
+    xml_list::{self, Mapping},
 };
 
 /// A longer line is not a product; reading it whole could exhaust memory.
@@ -31,7 +32,7 @@ pub enum FeedFormat {
     Csv,
     Tsv,
     Jsonl,
-    /// Google Merchant: RSS 2.0 or Atom.
+    /// XML: Google Merchant's (RSS 2.0 or Atom), or a list of another shape.
     Merchant,
 }
 
@@ -71,15 +72,22 @@ enum Place {
 pub struct Feed {
     place: Place,
     format: FeedFormat,
+    mapping: Mapping,
 }
 
 impl Feed {
     pub fn file(path: &Path, format: FeedFormat) -> Self {
-        Feed { place: Place::File(path.to_owned()), format }
+        Feed { place: Place::File(path.to_owned()), format, mapping: Mapping::default() }
     }
 
     pub fn url(url: &Url, format: FeedFormat, web: Web) -> Self {
-        Feed { place: Place::Url(url.clone(), web), format }
+        Feed { place: Place::Url(url.clone(), web), format, mapping: Mapping::default() }
+    }
+
+    /// How the products of an XML list are to be read.
+    pub fn mapped(mut self, mapping: Mapping) -> Self {
+        self.mapping = mapping;
+        self
     }
 
     fn place(&self) -> String {
@@ -119,6 +127,7 @@ fn open_file(path: &Path) -> Result<Box<dyn BufRead + Send>, SourceError> {
 fn read(
     place: &str,
     format: FeedFormat,
+    mapping: &Mapping,
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
@@ -126,7 +135,7 @@ fn read(
         FeedFormat::Csv => read_table(place, b',', reader, send),
         FeedFormat::Tsv => read_table(place, b'\t', reader, send),
         FeedFormat::Jsonl => read_jsonl(place, reader, send),
-        FeedFormat::Merchant => merchant::read(place, reader, send),
+        FeedFormat::Merchant => xml_list::read(place, reader, mapping, send),
     }
 }
 
@@ -225,14 +234,14 @@ impl Source for Feed {
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
         Box::pin(async move {
             let reader = self.open().await?;
-            let (place, format) = (self.place(), self.format);
+            let (place, format, mapping) = (self.place(), self.format, self.mapping.clone());
             // What is relative in a feed of the web is relative to its address.
             let web = match &self.place {
                 Place::Url(url, _) => Some(url.clone()),
                 Place::File(_) => None,
             };
             tokio::task::spawn_blocking(move || {
-                read(&place, format, reader, &mut |mut item| {
+                read(&place, format, &mapping, reader, &mut |mut item| {
                     if let (Some(web), Ok(product)) = (&web, &mut item) {
                         for image in &mut product.images {
                             if let Ok(url) = web.join(image) {
@@ -261,7 +270,8 @@ mod tests {
             true
         };
         let format = FeedFormat::of(name).unwrap();
-        super::read(name, format, text.as_bytes(), &mut send).map_err(|e| e.to_string())?;
+        super::read(name, format, &Mapping::default(), text.as_bytes(), &mut send)
+            .map_err(|e| e.to_string())?;
         Ok(items)
     }
 

@@ -5,6 +5,7 @@ mod feed;
 mod folder;
 mod html;
 mod list;
+mod magento;
 mod merchant;
 mod open;
 mod pages;
@@ -14,7 +15,9 @@ mod shopify;
 mod sitemap;
 mod text;
 mod web;
+mod woocommerce;
 mod xml;
+mod xml_list;
 
 use std::{
     collections::BTreeMap,
@@ -31,11 +34,14 @@ pub use distinct::Distinct;
 pub use feed::{Feed, FeedFormat};
 pub use folder::{Folder, image_files};
 pub use list::List;
+pub use magento::Magento;
 pub use open::{Kind, SourceSpec};
 pub use pages::Pages;
 pub use shopify::Shopify;
 pub use sitemap::Sitemap;
 pub use web::Web;
+pub use woocommerce::WooCommerce;
+pub use xml_list::Mapping;
 
 use crate::fetch::FetchError;
 

@@ -1,11 +1,14 @@
 //! Which source a path or an address is.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::{Feed, FeedFormat, Folder, List, Shopify, Sitemap, Source, SourceError, Web};
+use super::{
+    Feed, FeedFormat, Folder, List, Magento, Mapping, Shopify, Sitemap, Source, SourceError, Web,
+    WooCommerce,
+};
 
 /// A kind of source, as `scraper.toml` and `--kind` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -13,10 +16,16 @@ use super::{Feed, FeedFormat, Folder, List, Shopify, Sitemap, Source, SourceErro
 pub enum Kind {
     /// A Shopify shop, by its address.
     Shopify,
+    /// A WooCommerce shop, by its address.
+    Woocommerce,
+    /// A Magento 2 shop, by its address.
+    Magento,
     /// A sitemap or a shop that has one; products are read from the pages it lists.
     Sitemap,
     /// A Google Merchant feed in XML (its tab-separated form is `tsv`).
     Merchant,
+    /// A list of products in XML of any shape.
+    Xml,
     /// A table with a line of column names.
     Csv,
     /// The same with tabs.
@@ -40,6 +49,12 @@ pub struct SourceSpec {
     pub include: Vec<String>,
     /// What the prices of a Shopify shop are in, where it does not say (ISO 4217).
     pub currency: Option<String>,
+    /// The store view of a Magento shop.
+    pub store: Option<String>,
+    /// Which element of an XML list is a product.
+    pub item: Option<String>,
+    /// What of it is which field.
+    pub columns: BTreeMap<String, String>,
 }
 
 impl SourceSpec {
@@ -65,6 +80,10 @@ impl SourceSpec {
             || self.place.ends_with(".txt")
     }
 
+    fn mapping(&self) -> Mapping {
+        Mapping::new(self.item.as_deref(), &self.columns)
+    }
+
     fn wrong(&self, reason: impl Into<String>) -> SourceError {
         SourceError::Format { place: self.place.clone(), reason: reason.into() }
     }
@@ -82,16 +101,26 @@ impl SourceSpec {
         let kind = self.kind.or_else(|| kind_of_address(url)).ok_or_else(|| {
             self.wrong(
                 "its kind cannot be told from the address; say it with --kind, or with kind = … in \
-                 scraper.toml: shopify, sitemap, merchant, csv, tsv, jsonl",
+                 scraper.toml: shopify, woocommerce, magento, sitemap, merchant, xml, csv, tsv, \
+                 jsonl",
             )
         })?;
         let feed = |format| Box::new(Feed::url(url, format, web.clone())) as Box<dyn Source>;
         Ok(match kind {
             Kind::Shopify => Box::new(Shopify::new(url, self.currency.clone(), web.clone())),
+            Kind::Woocommerce => Box::new(WooCommerce::new(url, web.clone())),
+            Kind::Magento => {
+                let shop = Magento::new(url, self.store.as_deref(), web.clone());
+                Box::new(shop.map_err(|reason| self.wrong(reason))?)
+            }
             Kind::Sitemap => {
                 Box::new(Sitemap::new(url, web.clone()).including(self.include.clone()))
             }
             Kind::Merchant => feed(FeedFormat::Merchant),
+            Kind::Xml => {
+                let feed = Feed::url(url, FeedFormat::Merchant, web.clone());
+                Box::new(feed.mapped(self.mapping()))
+            }
             Kind::Csv => feed(FeedFormat::Csv),
             Kind::Tsv => feed(FeedFormat::Tsv),
             Kind::Jsonl => feed(FeedFormat::Jsonl),
@@ -119,12 +148,15 @@ impl SourceSpec {
             Some(Kind::Folder) if meta.is_dir() => Box::new(Folder::new(path)),
             Some(_) if meta.is_dir() => return Err(self.wrong("it is a folder")),
             Some(Kind::Merchant) => feed(FeedFormat::Merchant),
+            Some(Kind::Xml) => {
+                Box::new(Feed::file(path, FeedFormat::Merchant).mapped(self.mapping()))
+            }
             Some(Kind::Csv) => feed(FeedFormat::Csv),
             Some(Kind::Tsv) => feed(FeedFormat::Tsv),
             Some(Kind::Jsonl) => feed(FeedFormat::Jsonl),
             Some(Kind::List) => Box::new(List::new(path, web.clone())),
             Some(Kind::Folder) => return Err(self.wrong("it is not a folder")),
-            Some(Kind::Shopify | Kind::Sitemap) => {
+            Some(Kind::Shopify | Kind::Woocommerce | Kind::Magento | Kind::Sitemap) => {
                 return Err(self.wrong("a shop or a sitemap is given by its address, https://…"));
             }
             None => {
@@ -140,12 +172,17 @@ impl SourceSpec {
 /// What an address says of itself.
 fn kind_of_address(url: &Url) -> Option<Kind> {
     let path = url.path().to_ascii_lowercase();
+    if format!("{path}?{}", url.query().unwrap_or_default()).contains("/wc/store") {
+        return Some(Kind::Woocommerce);
+    }
     let name = path.rsplit('/').next().unwrap_or_default();
     if name.contains("sitemap") {
         return Some(Kind::Sitemap);
     }
-    if name == "products.json" {
-        return Some(Kind::Shopify);
+    match name {
+        "products.json" => return Some(Kind::Shopify),
+        "graphql" => return Some(Kind::Magento),
+        _ => {}
     }
     match FeedFormat::of(name)? {
         FeedFormat::Csv => Some(Kind::Csv),
@@ -167,6 +204,9 @@ mod tests {
         assert_eq!(kind("https://shop/feeds/google.xml"), Some(Kind::Merchant));
         assert_eq!(kind("https://shop/feed.csv.gz?key=1"), Some(Kind::Csv));
         assert_eq!(kind("https://shop/products.json"), Some(Kind::Shopify));
+        assert_eq!(kind("https://shop/wp-json/wc/store/v1/products"), Some(Kind::Woocommerce));
+        assert_eq!(kind("https://shop/?rest_route=/wc/store/v1/products"), Some(Kind::Woocommerce));
+        assert_eq!(kind("https://shop/de/graphql"), Some(Kind::Magento));
         assert_eq!(kind("https://shop/"), None);
     }
 }
