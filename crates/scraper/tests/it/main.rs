@@ -12,6 +12,7 @@ mod kills;
 mod model;
 mod nightly;
 mod pack;
+mod platforms;
 mod postgres;
 mod python;
 mod retry;

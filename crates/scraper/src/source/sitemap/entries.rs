@@ -14,8 +14,8 @@ use crate::source::xml::{self, Node};
 
 /// Names this reading, for what is kept of it; changed whenever it makes something else.
 pub(super) const VERSION: &str = "sitemap-2";
-/// Pages of one sitemap, at most: ten times what the protocol allows.
-const MOST_ENTRIES: usize = 500_000;
+/// Pages of one sitemap, at most: five times what the protocol allows.
+const MOST_ENTRIES: usize = 250_000;
 /// Images of one page, at most (the extension's own limit).
 const MOST_IMAGES: usize = 1000;
 /// Languages of one page, at most.
