@@ -75,7 +75,7 @@ pub enum Document {
         content_type: Option<String>,
         /// Where it was, after redirects.
         url: Url,
-        headers: HeaderMap,
+        headers: Box<HeaderMap>,
     },
     NotModified,
 }
@@ -426,7 +426,7 @@ impl Answer {
             let content_type = headers.get(header::CONTENT_TYPE);
             let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
             let validators = validators(&headers);
-            Document::Body { bytes, validators, content_type, url, headers }
+            Document::Body { bytes, validators, content_type, url, headers: headers.into() }
         })
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Body {
     pub(super) content_type: Option<String>,
     /// Where it was, after redirects.
     pub(super) url: Url,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Box<HeaderMap>,
 }
 
 /// One document to get.

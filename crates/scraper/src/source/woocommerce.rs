@@ -261,12 +261,13 @@ impl<'a> Pages<'a> {
         };
         self.of = listing.pages.or(self.of);
         let ids = listing.items.iter().filter_map(|item| item.get("id").map(Value::to_string));
-        let fresh = ids.fold(false, |fresh, id| self.seen.insert(id) || fresh);
+        let before = self.seen.len();
+        self.seen.extend(ids);
         self.over = match (self.of, listing.next) {
             (Some(of), _) => self.page >= of,
             (None, Some(next)) => !next,
             // A shop may give fewer than were asked for: only nothing new is the end.
-            (None, None) => !fresh,
+            (None, None) => self.seen.len() == before,
         };
         Some(Ok(listing.items))
     }

@@ -229,3 +229,22 @@ async fn robots_txt_is_obeyed() {
     assert!(error.contains("robots.txt") && error.contains("sitemap"), "{error}");
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn lists_that_did_not_change_are_not_sent_again() {
+    let server = Server::start(|request| {
+        let reply = Catalogue::of(120).answer(request);
+        let etag = format!("\"{}\"", request.path.len());
+        match request.header("if-none-match") {
+            Some(_) => Reply::status(304), // without any of its headers
+            None => reply.header("etag", etag),
+        }
+    });
+    let (web, spec) = (web(), SourceSpec::of(&server.url, Some(Kind::Woocommerce)));
+    for night in 0..2 {
+        let (products, notes, end) = read(&spec, &web).await;
+        assert_eq!((products.len(), notes, end), (120, vec![], Ok(())), "{night}");
+    }
+    let asked_if = server.requests().iter().filter(|r| r.header("if-none-match").is_some()).count();
+    assert_eq!((asked_if, server.requests().len()), (3, 6));
+}
