@@ -3,6 +3,7 @@
 
 mod magento;
 mod woocommerce;
+mod xml;
 
 use serde_json::Value;
 
