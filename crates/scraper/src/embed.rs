@@ -1,6 +1,6 @@
 //! Embeds single inputs: the library call behind `scraper embed`.
 
-use std::{path::Path, sync::Arc, time::Duration, time::Instant};
+use std::{sync::Arc, time::Duration, time::Instant};
 
 use clip_core::{Embedding, Towers, trace::Trace};
 
@@ -10,7 +10,7 @@ use crate::{
     fetch::{Caps, Fetched, Fetcher},
     model::{self, LoadOptions, LoadedModel, ModelSpec},
     report::Progress,
-    source::Location,
+    source::{Base, Location},
 };
 
 /// Embeds the image at `url` (http, https, file, or a path) with the model that
@@ -24,7 +24,7 @@ pub async fn get_image_embedding(url: &str) -> Result<Embedding, Error> {
     let environment = Environment::load();
     let spec = ModelSpec::parse(&environment.model)?;
     let files = model::find(&spec, &environment.hub, &Progress::hidden()).await?;
-    let location = Location::parse(url, Path::new(""))?;
+    let location = Location::parse(url, &Base::user())?;
     let load = move || model::load(&files, &LoadOptions::new(Towers::Vision));
     let embedder = Embedder::new(blocking(load).await??)?;
     Ok(embedder.embed_location(&location).await?.embedding)

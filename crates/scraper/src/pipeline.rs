@@ -13,7 +13,6 @@ mod writer;
 
 use std::{
     collections::HashMap,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -28,7 +27,7 @@ use crate::{
     fetch::{Fetched, Fetcher, Slot, Validators},
     model::LoadedModel,
     report::{Progress, Summary, Unit},
-    source::{Location, Product, SourceError},
+    source::{Base, Location, Product, SourceError},
     store::{ImageHash, ImageKey, Lookup, Shard, Store, Write},
 };
 pub use shared::{Sharing, share};
@@ -82,10 +81,10 @@ impl Setup {
 pub(crate) enum Input {
     /// Goes to the store as it is.
     Note(Write),
-    /// A product to store, whose images are to be embedded; relative paths start at the folder.
-    Product(Product, Arc<Path>),
+    /// A product to store, whose images are to be embedded.
+    Product(Product, Arc<Base>),
     /// An image of a product that is stored already.
-    Image(ImageKey, Arc<Path>),
+    Image(ImageKey, Arc<Base>),
     BadRecord(SourceError),
 }
 

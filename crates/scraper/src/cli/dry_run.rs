@@ -1,6 +1,6 @@
 //! `scraper run --dry-run`: what a run would fetch.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
@@ -8,7 +8,7 @@ use super::Context;
 use crate::{
     Error,
     report::{EXIT_ERROR, EXIT_FAILURES, EXIT_OK},
-    source::{Location, Source, SourceItem},
+    source::{Base, Location, Source, SourceItem},
 };
 
 /// Unreadable records that are told one by one, per source.
@@ -55,7 +55,7 @@ pub(super) async fn dry_run(sources: Vec<Box<dyn Source>>, context: &Context) ->
     })
 }
 
-async fn survey(mut items: mpsc::Receiver<SourceItem>, base: &Path, context: &Context) -> Survey {
+async fn survey(mut items: mpsc::Receiver<SourceItem>, base: &Base, context: &Context) -> Survey {
     let mut survey = Survey::default();
     while let Some(item) = items.recv().await {
         let product = match item {
@@ -73,7 +73,7 @@ async fn survey(mut items: mpsc::Receiver<SourceItem>, base: &Path, context: &Co
         for image in &product.images {
             let host = match Location::parse(image, base) {
                 Ok(Location::Url(url)) => url.host_str().unwrap_or_default().to_owned(),
-                Ok(Location::File(_)) => "files".to_owned(),
+                Ok(Location::File(_) | Location::Inside { .. }) => "files".to_owned(),
                 Err(_) => "unusable addresses".to_owned(),
             };
             *survey.hosts.entry(host).or_default() += 1;

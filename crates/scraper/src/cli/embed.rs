@@ -16,7 +16,7 @@ use crate::{
     export::npy,
     fetch::{Caps, FetchError, Fetcher},
     report::{EXIT_FAILURES, EXIT_OK},
-    source::{Location, image_files},
+    source::{Base, Links, Location, image_files},
 };
 
 /// Embeds images and texts, in the order given (images first).
@@ -118,7 +118,7 @@ impl EmbedArgs {
                 found.push((text.clone(), Input::Stdin));
             } else if Path::new(text).is_dir() {
                 let before = found.len();
-                for file in image_files(Path::new(text)) {
+                for file in image_files(Path::new(text), Links::Anywhere) {
                     found.push(match file {
                         Ok(path) => {
                             (path.display().to_string(), Input::Image(Location::File(path)))
@@ -131,7 +131,7 @@ impl EmbedArgs {
                     found.push((text.clone(), Input::Broken(e)));
                 }
             } else {
-                let input = match Location::parse(text, Path::new("")) {
+                let input = match Location::parse(text, &Base::user()) {
                     Ok(location) => Input::Image(location),
                     Err(e) => Input::Broken(e.into()),
                 };

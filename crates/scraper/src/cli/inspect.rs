@@ -22,7 +22,7 @@ use crate::{
     fetch::{Caps, Fetched, Fetcher},
     model::{self, hex},
     report::EXIT_OK,
-    source::Location,
+    source::{Base, Location},
 };
 
 /// Shows how an image is read and prepared, step by step, and saves what the model sees.
@@ -115,7 +115,7 @@ impl InspectArgs {
 
     async fn fetch(&self) -> Result<Vec<u8>, Error> {
         let caps = Caps { bytes: self.preprocessing.bytes(), ..Caps::default() };
-        let location = Location::parse(&self.image, Path::new(""))?;
+        let location = Location::parse(&self.image, &Base::user())?;
         match Fetcher::unguarded(caps)?.fetch(&location, None).await? {
             Fetched::Bytes { bytes, .. } => Ok(bytes),
             Fetched::NotModified => Err(Error::Internal("304 without a question".into())),

@@ -25,7 +25,7 @@ use crate::{
     fetch::Fetcher,
     pipeline::{self, RunOptions, Sharing},
     report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED},
-    source::{Distinct, Kind, Pages, Source, SourceSpec, Web},
+    source::{Distinct, Kind, Options, Pages, Source, SourceSpec, Web},
     store::{Shard, StoreTarget},
 };
 
@@ -53,6 +53,8 @@ pub(super) struct RunArgs {
     /// What SOURCE is, where its name does not tell.
     #[arg(long, value_enum, requires = "source")]
     kind: Option<Kind>,
+    #[command(flatten)]
+    said: SourceArgs,
     /// Reads the sources and says what would be fetched; downloads no image, stores nothing.
     #[arg(long)]
     dry_run: bool,
@@ -85,6 +87,35 @@ pub(super) struct RunArgs {
     verify_endpoint: Option<Url>,
     #[command(flatten, next_help_heading = "Verification before publishing")]
     verify: EndpointArgs,
+}
+
+/// What else can be said of SOURCE; what has no effect on its kind is refused.
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// Of a sitemap, only pages whose address contains this text; may be repeated.
+    #[arg(long, value_name = "TEXT", requires = "source")]
+    include: Vec<String>,
+    /// What the prices of a Shopify shop are in, where it does not say (EUR, USD …).
+    #[arg(long, value_name = "CODE", requires = "source")]
+    currency: Option<String>,
+    /// Follows links that lead out of a folder.
+    #[arg(long, requires = "source")]
+    follow_symlinks: bool,
+    /// The most that a gzip feed may be when it is unpacked. [default: 16]
+    #[arg(long, value_name = "GIB", requires = "source")]
+    max_unpacked_gib: Option<NonZeroU32>,
+}
+
+impl SourceArgs {
+    fn options(&self) -> Options {
+        Options {
+            include: (!self.include.is_empty()).then(|| self.include.clone()),
+            currency: self.currency.clone(),
+            follow_symlinks: self.follow_symlinks.then_some(true),
+            max_unpacked_gib: self.max_unpacked_gib.map(|gib| gib.get().into()),
+            ..Options::default()
+        }
+    }
 }
 
 /// How processes share a run.
@@ -171,7 +202,10 @@ impl RunArgs {
     fn sources(&self, fetcher: &Fetcher) -> Result<Vec<Box<dyn Source>>, Error> {
         let settings = settings()?;
         let (folder, specs): (&Path, Vec<(&str, SourceSpec)>) = match &self.source {
-            Some(place) => (Path::new(""), vec![("", SourceSpec::of(place, self.kind))]),
+            Some(place) => {
+                let (kind, place, options) = (self.kind, place.clone(), self.said.options());
+                (Path::new(""), vec![("", SourceSpec { kind, place, options })])
+            }
             None => (&settings.folder, settings.sources().collect()),
         };
         if specs.is_empty() {

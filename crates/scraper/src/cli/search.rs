@@ -1,7 +1,5 @@
 //! `scraper search`: the products closest to a text or an image.
 
-use std::path::Path;
-
 use clap::{Args, ValueEnum};
 use clip_core::Towers;
 
@@ -11,7 +9,7 @@ use crate::{
     embed::{Embedder, blocking},
     report::EXIT_OK,
     search::Hit,
-    source::Location,
+    source::{Base, Location},
     store::{Filter, StoreError, View},
 };
 
@@ -85,7 +83,7 @@ impl SearchArgs {
         }
         let query = match (&self.image, &self.text) {
             (Some(image), _) => {
-                embedder.embed_location(&Location::parse(image, Path::new(""))?).await?
+                embedder.embed_location(&Location::parse(image, &Base::user())?).await?
             }
             (None, text) => embedder.embed_text(text.as_deref().unwrap_or_default()).await?,
         };

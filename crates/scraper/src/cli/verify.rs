@@ -21,7 +21,7 @@ use crate::{
     model::{LoadedModel, ModelFiles, configs, hex},
     pipeline::Setup,
     report::{EXIT_OK, EXIT_UNVERIFIED, Progress, Unit},
-    source::{Location, SourceSpec, Web},
+    source::{Base, Location, SourceSpec, Web},
     store::StoreTarget,
     verify::{Candidate, Comparison, Endpoint, Golden, Reference, RequestForm, Sample},
 };
@@ -137,7 +137,7 @@ impl<'a> Check<'a> {
         Check { fetcher, progress, references: Vec::new(), skipped: Vec::new() }
     }
 
-    async fn bytes(&self, address: &str, base: &Path) -> Result<Vec<u8>, String> {
+    async fn bytes(&self, address: &str, base: &Base) -> Result<Vec<u8>, String> {
         let location = Location::parse(address, base).map_err(|e| e.to_string())?;
         match self.fetcher.fetch(&location, None).await {
             Ok(Fetched::Bytes { bytes, .. }) => Ok(bytes),
@@ -150,9 +150,9 @@ impl<'a> Check<'a> {
     async fn recorded(&mut self, path: &Path, size: usize) -> Result<(), Error> {
         let owned = path.to_owned();
         let goldens = blocking(move || Golden::read(&owned, size)).await?;
-        let base = path.parent().unwrap_or(Path::new(""));
+        let base = Base::Local(path.parent().unwrap_or(Path::new("")).to_owned());
         for Golden { image, sha256, values } in goldens.map_err(|e| Error::Usage(e.to_string()))? {
-            match self.bytes(&image, base).await {
+            match self.bytes(&image, &base).await {
                 Ok(bytes) if sha256.is_none_or(|sha256| sha256 == hex(&Sha256::digest(&bytes))) => {
                     self.references.push(Reference { image, bytes, values });
                 }

@@ -2,17 +2,18 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    num::NonZeroUsize,
+    num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
 };
 
 use ipnet::IpNet;
 use reqwest::Url;
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::{
     fetch::Guard,
-    source::{Kind, SourceSpec},
+    source::{Kind, Options, SourceSpec},
 };
 
 /// The file that `scraper run` reads where no source is given.
@@ -97,7 +98,7 @@ impl AllowPrivate {
     }
 }
 
-/// One `[[source]]`.
+/// One `[[source]]`. What else may be said depends on its kind ([`Options`]).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSettings {
@@ -106,15 +107,13 @@ pub struct SourceSettings {
     pub kind: Option<Kind>,
     pub url: Option<String>,
     pub path: Option<String>,
-    #[serde(default)]
-    pub include: Vec<String>,
-    pub currency: Option<String>,
-    /// The store view of a Magento shop.
-    pub store: Option<String>,
-    /// Which element of an XML list is a product, and what of it is which field.
-    pub item: Option<String>,
-    #[serde(default)]
-    pub columns: BTreeMap<String, String>,
+    include: Option<Spanned<Vec<String>>>,
+    currency: Option<Spanned<String>>,
+    follow_symlinks: Option<Spanned<bool>>,
+    max_unpacked_gib: Option<Spanned<NonZeroU32>>,
+    store: Option<Spanned<String>>,
+    item: Option<Spanned<String>>,
+    columns: Option<Spanned<BTreeMap<String, String>>>,
 }
 
 impl SourceSettings {
@@ -125,15 +124,37 @@ impl SourceSettings {
             (None, Some(path)) => path,
             _ => return Err("needs either url = … or path = …".into()),
         };
-        Ok(SourceSpec {
-            kind: self.kind,
-            place: place.clone(),
-            include: self.include.clone(),
-            currency: self.currency.clone(),
-            store: self.store.clone(),
-            item: self.item.clone(),
-            columns: self.columns.clone(),
-        })
+        Ok(SourceSpec { kind: self.kind, place: place.clone(), options: self.options() })
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            include: self.include.clone().map(Spanned::into_inner),
+            currency: self.currency.clone().map(Spanned::into_inner),
+            follow_symlinks: self.follow_symlinks.clone().map(Spanned::into_inner),
+            max_unpacked_gib: self
+                .max_unpacked_gib
+                .clone()
+                .map(|gib| gib.into_inner().get().into()),
+            store: self.store.clone().map(Spanned::into_inner),
+            item: self.item.clone().map(Spanned::into_inner),
+            columns: self.columns.clone().map(Spanned::into_inner),
+        }
+    }
+
+    /// Where in the file a setting is.
+    fn position(&self, setting: &str) -> Option<usize> {
+        let span = match setting {
+            "include" => self.include.as_ref()?.span(),
+            "currency" => self.currency.as_ref()?.span(),
+            "follow_symlinks" => self.follow_symlinks.as_ref()?.span(),
+            "max_unpacked_gib" => self.max_unpacked_gib.as_ref()?.span(),
+            "store" => self.store.as_ref()?.span(),
+            "item" => self.item.as_ref()?.span(),
+            "columns" => self.columns.as_ref()?.span(),
+            _ => return None,
+        };
+        Some(span.start)
     }
 }
 
@@ -197,7 +218,14 @@ impl Settings {
             if !names.insert(&source.name) {
                 return Err(wrong("is there twice: names must differ"));
             }
-            source.spec().map_err(|reason| wrong(&reason))?;
+            let spec = source.spec().map_err(|reason| wrong(&reason))?;
+            // A kind that only the place itself tells is checked when it is opened.
+            let checked = spec.named_kind().map_or(Ok(()), |kind| spec.options.check(kind));
+            checked.map_err(|refused| {
+                let start = source.position(refused.setting).and_then(|at| text.get(..at));
+                let line = start.map_or(0, |before| before.matches('\n').count() + 1);
+                wrong(&format!("(line {line}): {refused}"))
+            })?;
         }
         Ok(settings)
     }
@@ -263,6 +291,16 @@ mod tests {
         assert!(error.contains("mangento") && error.contains("shopify"), "{error}");
         let twice = "[[source]]\nname = \"a\"\npath = \"x.csv\"\n".repeat(2);
         assert!(parse(&twice).unwrap_err().contains("twice"));
+        let csv = "[[source]]\nname = \"a\"\npath = \"x.csv\"\n";
+        let error = parse(&format!("{csv}\ninclude = [\n\"/p/\"]\n")).unwrap_err();
+        for part in ["\"a\"", "line 5", "include", "csv", "sitemap"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(parse(&format!("{csv}currency = \"EUR\"")).unwrap_err().contains("shopify"));
+        assert!(parse(&format!("{csv}max_unpacked_gib = 2")).is_ok());
+        let photos = "[[source]]\nname = \"a\"\npath = \"photos\"\nfollow_symlinks = true";
+        let settings = parse(photos).unwrap();
+        assert_eq!(settings.sources().next().unwrap().1.options.follow_symlinks, Some(true));
         let error = parse("[[source]]\nname = \"a\"\n").unwrap_err();
         assert!(error.contains("url") && error.contains("path"), "{error}");
         assert!(parse("[fetch]\nallow_private = \"10.0.0.0/8\"").is_err());

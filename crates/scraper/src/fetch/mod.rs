@@ -3,6 +3,7 @@
 
 mod api;
 mod error;
+mod file;
 mod guard;
 mod options;
 mod pace;
@@ -12,7 +13,6 @@ mod rules;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::Path,
     sync::{Arc, Mutex, Once, PoisonError},
     time::{Duration, Instant},
 };
@@ -22,13 +22,11 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName},
     redirect,
 };
-use tokio::{
-    io::AsyncReadExt,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use api::{Refusal, Sent};
 pub use error::FetchError;
+pub use file::read_file;
 pub use guard::{Guard, is_public};
 pub use options::{Caps, FetchOptions};
 pub use retry::Retry;
@@ -36,6 +34,7 @@ pub use robots::Robots;
 pub(crate) use {error::describe, retry::retry_after};
 
 use crate::{config::USER_AGENT, source::Location};
+use file::read_inside;
 use guard::GuardedResolver;
 use pace::{Ended, Pace, Running};
 
@@ -197,11 +196,8 @@ impl Fetcher {
     ) -> Result<Fetched, FetchError> {
         let limit = self.caps().bytes;
         match location {
-            Location::File(path) => {
-                let slot = self.slot().await;
-                let bytes = read_file(path, limit).await?;
-                Ok(Fetched::Bytes { bytes, validators: Validators::default(), slot })
-            }
+            Location::File(path) => self.local(read_file(path, limit)).await,
+            Location::Inside { tree, file } => self.local(read_inside(tree, file, limit)).await,
             Location::Url(url) => {
                 let robots = self.options.robots;
                 let ask = Ask { known, accept: None, limit, cut: false, robots, sent: None };
@@ -212,6 +208,14 @@ impl Fetcher {
                 }))
             }
         }
+    }
+
+    async fn local(
+        &self,
+        reading: impl Future<Output = Result<Vec<u8>, FetchError>>,
+    ) -> Result<Fetched, FetchError> {
+        let slot = self.slot().await;
+        Ok(Fetched::Bytes { bytes: reading.await?, validators: Validators::default(), slot })
     }
 
     /// Fetches a page, feed or sitemap of at most `limit` bytes; `accept` is what to ask for.
@@ -440,21 +444,6 @@ enum Exchange {
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// Reads a file of at most `limit` bytes.
-///
-/// # Errors
-/// [`FetchError::File`] or [`FetchError::TooLarge`], with the path.
-pub async fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FetchError> {
-    let fail = |source| FetchError::File { path: path.to_owned(), source };
-    let file = tokio::fs::File::open(path).await.map_err(fail)?;
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).await.map_err(fail)?;
-    if bytes.len() as u64 > limit {
-        return Err(FetchError::TooLarge { what: path.display().to_string(), limit });
-    }
-    Ok(bytes)
 }
 
 /// A client with this program's User-Agent and TLS provider; proxies and extra certificate

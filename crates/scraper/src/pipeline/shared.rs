@@ -200,9 +200,7 @@ impl Worker {
             let claims = queue.claim(2 * self.batch)?;
             if !claims.is_empty() {
                 claimed.extend(
-                    claims
-                        .into_iter()
-                        .map(|claim| Input::Image(claim.key, Arc::from(claim.base.as_path()))),
+                    claims.into_iter().map(|claim| Input::Image(claim.key, Arc::new(claim.base))),
                 );
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::{
     Error,
     embed::blocking,
     report::{FailureNote, Progress, Summary},
-    source::{Source, SourceError, SourceItem},
+    source::{Base, Source, SourceError, SourceItem},
     store::{Failure, Shard, Store, Write},
 };
 
@@ -107,9 +107,8 @@ pub(super) async fn read(
     shard: Option<Shard>,
     out: Sender<Input>,
 ) -> Read {
-    let (name, described, base) = (source.name(), source.describe(), source.base());
     // Kept for retries, which may run in another folder.
-    let base = std::path::absolute(&base).unwrap_or(base);
+    let (name, described, base) = (source.name(), source.describe(), source.base().absolute());
     let products = Arc::new(AtomicU64::new(0));
     let gaps = Arc::new(AtomicBool::new(false));
     let (items, mut received) = mpsc::channel::<SourceItem>(16);
@@ -117,7 +116,7 @@ pub(super) async fn read(
         let (name, products, gaps) = (name.clone(), products.clone(), gaps.clone());
         async move {
             let note = Write::Source { name: name.clone(), base: base.clone() };
-            let base = Arc::from(base.as_path());
+            let base = Arc::new(base);
             let mut sent = out.send(Input::Note(note)).await;
             while let (Ok(()), Some(item)) = (&sent, received.recv().await) {
                 let input = match item {
@@ -155,7 +154,13 @@ pub async fn retry(
     let (out, inputs) = mpsc::channel::<Input>(64);
     tokio::spawn(async move {
         for failure in failures {
-            let base = Arc::from(failure.base.as_path());
+            // What was refused as an address of the web stays one, whoever has the source's name
+            // by now, until a source tells of it anew.
+            let base = match failure.kind.as_str() {
+                "fetch.address" => Base::Web,
+                _ => failure.base,
+            };
+            let base = Arc::new(base);
             if out.send(Input::Image(failure.key, base)).await.is_err() {
                 return;
             }

@@ -2,7 +2,6 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
     sync::mpsc::{Receiver as SyncReceiver, SyncSender},
     time::{Duration, Instant},
 };
@@ -33,7 +32,7 @@ pub(super) async fn fetch(
 ) {
     let mut cancel = context.cancel.clone();
     let mut lanes = Lanes::new(context.options.pending);
-    let work = |(key, base): (ImageKey, Arc<Path>)| {
+    let work = |(key, base): (ImageKey, Arc<Base>)| {
         let (context, jobs, out) = (context.clone(), jobs.clone(), out.clone());
         async move { fetch_one(&context, key, &base, &jobs, &out).await }
     };
@@ -98,7 +97,7 @@ fn keys(product: &Product) -> Vec<ImageKey> {
 async fn fetch_one(
     context: &Arc<Context>,
     key: ImageKey,
-    base: &Path,
+    base: &Base,
     jobs: &Sender<Job>,
     out: &Sender<Outcome>,
 ) {

@@ -3,12 +3,11 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    path::PathBuf,
 };
 
 use tokio::sync::mpsc::{self, Sender};
 
-use super::{Running, Source, SourceError, SourceItem};
+use super::{Base, Running, Source, SourceError, SourceItem};
 
 /// Gives the products of a source its name, and tells of ids that come twice instead of letting
 /// one product overwrite another. Remembers 16 bytes of each product.
@@ -41,7 +40,7 @@ impl Source for Distinct {
         self.name.clone()
     }
 
-    fn base(&self) -> PathBuf {
+    fn base(&self) -> Base {
         self.inner.base()
     }
 
@@ -96,8 +95,8 @@ mod tests {
             "a list".into()
         }
 
-        fn base(&self) -> PathBuf {
-            PathBuf::new()
+        fn base(&self) -> Base {
+            Base::Web
         }
 
         fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {

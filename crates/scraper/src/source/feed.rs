@@ -8,7 +8,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Cursor, Read},
+    io::{self, BufRead, BufReader, Cursor, Read},
     path::{Path, PathBuf},
 };
 
@@ -18,14 +18,14 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Running, Source, SourceError, SourceItem,
+    Base, Product, Running, Source, SourceError, SourceItem, json,
+    lines::{Ends, Line, Lines, TOO_LONG},
     record::{self, Record},
+    settings::FeedSettings,
+    table::{Dialect, Table},
     web::{FEED_LIMIT, Wanted, Web},
     xml_list::{self, Mapping},
 };
-
-/// A longer line is not a product; reading it whole could exhaust memory.
-const MAX_LINE: u64 = 4 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedFormat {
@@ -72,22 +72,22 @@ enum Place {
 pub struct Feed {
     place: Place,
     format: FeedFormat,
-    mapping: Mapping,
+    settings: FeedSettings,
 }
 
 impl Feed {
     pub fn file(path: &Path, format: FeedFormat) -> Self {
-        Feed { place: Place::File(path.to_owned()), format, mapping: Mapping::default() }
+        let settings = FeedSettings::default();
+        Feed { place: Place::File(path.to_owned()), format, settings }
     }
 
     pub fn url(url: &Url, format: FeedFormat, web: Web) -> Self {
-        Feed { place: Place::Url(url.clone(), web), format, mapping: Mapping::default() }
+        let settings = FeedSettings::default();
+        Feed { place: Place::Url(url.clone(), web), format, settings }
     }
 
-    /// How the products of an XML list are to be read.
-    pub fn mapped(mut self, mapping: Mapping) -> Self {
-        self.mapping = mapping;
-        self
+    pub(super) fn with(self, settings: FeedSettings) -> Self {
+        Feed { settings, ..self }
     }
 
     fn place(&self) -> String {
@@ -98,29 +98,54 @@ impl Feed {
     }
 
     async fn open(&self) -> Result<Box<dyn BufRead + Send>, SourceError> {
+        let (place, limit) = (self.place(), self.settings.max_unpacked);
+        let fail = move |source| SourceError::Read { place: place.clone(), source };
         match &self.place {
             Place::File(path) => {
                 let path = path.clone();
-                let opened = tokio::task::spawn_blocking(move || open_file(&path)).await;
-                opened.map_err(|e| SourceError::Stopped(e.to_string()))?
+                let open = move || unpacked(BufReader::new(File::open(&path)?), limit);
+                let opened = tokio::task::spawn_blocking(open).await;
+                opened.map_err(|e| SourceError::Stopped(e.to_string()))?.map_err(fail)
             }
             Place::Url(url, web) => {
                 let accept = self.format.accept();
                 let wanted = Wanted { url, accept, limit: FEED_LIMIT, lastmod: None };
-                Ok(Box::new(Cursor::new(web.bytes(&wanted).await?)))
+                unpacked(Cursor::new(web.packed(&wanted).await?), limit).map_err(fail)
             }
         }
     }
 }
 
-/// A file, unpacked while it is read where it is gzip.
-fn open_file(path: &Path) -> Result<Box<dyn BufRead + Send>, SourceError> {
-    let fail = |source| SourceError::Read { place: path.display().to_string(), source };
-    let mut file = BufReader::new(File::open(path).map_err(fail)?);
-    Ok(match file.fill_buf().map_err(fail)?.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(BufReader::new(MultiGzDecoder::new(file))),
-        false => Box::new(file),
+/// Unpacked while it is read, where it is gzip; an error where more than `limit` bytes come out.
+fn unpacked(
+    mut packed: impl BufRead + Send + 'static,
+    limit: u64,
+) -> io::Result<Box<dyn BufRead + Send>> {
+    Ok(match packed.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        true => {
+            let plain = Bounded { inner: MultiGzDecoder::new(packed), left: limit, limit };
+            Box::new(BufReader::new(plain))
+        }
+        false => Box::new(packed),
     })
+}
+
+/// Ends with an error after `limit` bytes.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            let gib = self.limit >> 30;
+            io::Error::other(format!("unpacked, it is more than {gib} GiB (max_unpacked_gib)"))
+        })?;
+        Ok(read)
+    }
 }
 
 /// Calls `send` for each record until it returns false.
@@ -132,8 +157,8 @@ fn read(
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     match format {
-        FeedFormat::Csv => read_table(place, b',', reader, send),
-        FeedFormat::Tsv => read_table(place, b'\t', reader, send),
+        FeedFormat::Csv => read_table(place, Dialect::CSV, reader, send),
+        FeedFormat::Tsv => read_table(place, Dialect::TSV, reader, send),
         FeedFormat::Jsonl => read_jsonl(place, reader, send),
         FeedFormat::Merchant => xml_list::read(place, reader, mapping, send),
     }
@@ -145,33 +170,32 @@ fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {
 
 fn read_table(
     place: &str,
-    delimiter: u8,
-    reader: impl Read,
+    dialect: Dialect,
+    reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     let format = |reason: String| SourceError::Format { place: place.to_owned(), reason };
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .delimiter(delimiter)
-        .from_reader(reader);
-    let headers = reader.headers().map_err(|e| format(e.to_string()))?;
-    let names: Vec<String> = headers.iter().map(record::field).collect();
-    if let Some(missing) = record::missing(&names) {
-        return Err(format(format!(
-            "the first line names the columns {}; one for {missing} is missing",
-            names.join(", ")
-        )));
-    }
-    for (number, row) in (1..).zip(reader.into_records()) {
-        let item = row.map_err(|e| e.to_string()).and_then(|row| {
+    let broken = |source| SourceError::Read { place: place.to_owned(), source };
+    let fields = |names: &[String]| names.iter().map(|n| record::field(n)).collect::<Vec<_>>();
+    let fits = |names: &[String]| record::key_columns(&fields(names)).is_ok();
+    let mut table = Table::open(reader, dialect, &fits).map_err(broken)?.map_err(format)?;
+    let names = fields(table.names());
+    let (id, image) = record::key_columns(&names).map_err(|missing| {
+        let names = names.join(", ");
+        format(format!("the first line names the columns {names}; one for {missing} is missing"))
+    })?;
+    table.key_columns(id, image);
+    for number in 1.. {
+        let Some(row) = table.next().map_err(broken)? else { break };
+        let item = row.fields.and_then(|fields| {
             let mut record = Record::default();
-            for (name, value) in names.iter().zip(row.iter()) {
+            for (name, value) in names.iter().zip(&fields) {
                 record.set(name, value);
             }
             record.product()
         });
-        if !send(item.map_err(|e| bad_record(place, number, e))) {
+        let line = row.line;
+        if !send(item.map_err(|e| bad_record(place, number, format!("line {line}: {e}")))) {
             break;
         }
     }
@@ -180,37 +204,21 @@ fn read_table(
 
 fn read_jsonl(
     place: &str,
-    mut reader: impl BufRead,
+    reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = reader
-            .by_ref()
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut line)
-            .map_err(|source| SourceError::Read { place: place.to_owned(), source })?;
-        if read == 0 {
-            break;
-        }
-        if read as u64 == MAX_LINE && line.last() != Some(&b'\n') {
-            return Err(bad_record(place, number, "the line is longer than 4 MiB"));
-        }
-        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        let item = match serde_json::from_slice::<Value>(text) {
-            Ok(Value::Object(fields)) => {
-                let mut record = Record::default();
-                for (name, value) in fields {
-                    record.add(&name, value);
+    let broken = |source| SourceError::Read { place: place.to_owned(), source };
+    let mut lines = Lines::new(reader, Ends::Feed);
+    while let Some((number, line)) = lines.next().map_err(broken)? {
+        let item = match &line {
+            Line::TooLong => Err(format!("the line cannot be read: {TOO_LONG}")),
+            Line::Text(line) => {
+                let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+                if text.is_empty() {
+                    continue;
                 }
-                record.product()
+                json_record(text)
             }
-            Ok(_) => Err("not a JSON object".to_owned()),
-            Err(e) => Err(e.to_string()),
         };
         if !send(item.map_err(|e| bad_record(place, number, e))) {
             break;
@@ -219,22 +227,37 @@ fn read_jsonl(
     Ok(())
 }
 
+fn json_record(text: &[u8]) -> Result<Product, String> {
+    match json::read(text) {
+        Ok(Value::Object(fields)) => {
+            let mut record = Record::default();
+            for (name, value) in fields {
+                record.add(&name, value);
+            }
+            record.product()
+        }
+        Ok(_) => Err("not a JSON object".to_owned()),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
 impl Source for Feed {
     fn describe(&self) -> String {
         format!("feed {}", self.place())
     }
 
-    fn base(&self) -> PathBuf {
+    fn base(&self) -> Base {
         match &self.place {
-            Place::File(path) => path.parent().unwrap_or(Path::new("")).to_owned(),
-            Place::Url(..) => PathBuf::new(),
+            Place::File(path) => Base::Local(path.parent().unwrap_or(Path::new("")).to_owned()),
+            Place::Url(..) => Base::Web,
         }
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
         Box::pin(async move {
             let reader = self.open().await?;
-            let (place, format, mapping) = (self.place(), self.format, self.mapping.clone());
+            let (place, format) = (self.place(), self.format);
+            let mapping = self.settings.mapping.clone();
             // What is relative in a feed of the web is relative to its address.
             let web = match &self.place {
                 Place::Url(url, _) => Some(url.clone()),
@@ -261,7 +284,6 @@ impl Source for Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Product;
 
     fn read(name: &str, text: &str) -> Result<Vec<Result<Product, String>>, String> {
         let mut items = Vec::new();
@@ -289,8 +311,10 @@ mod tests {
         assert_eq!((first.price, first.currency.as_deref()), (Some(19.95), Some("EUR")));
         assert_eq!(first.attributes["color"], "red");
         assert_eq!(items[1].as_ref().unwrap().images, ["c,1.jpg"]);
-        assert!(items[2].as_ref().unwrap_err().contains("record 3: product 9 has no image"));
-        assert!(items[3].as_ref().unwrap_err().contains("record 4: the id is empty"));
+        assert!(
+            items[2].as_ref().unwrap_err().contains("record 3: line 4: product 9 has no image")
+        );
+        assert!(items[3].as_ref().unwrap_err().contains("record 4: line 5: the id is empty"));
         assert_eq!(items.len(), 4);
     }
 
@@ -335,8 +359,11 @@ mod tests {
         );
         file.write_all(b"id,image\n1,a.jpg\n").unwrap();
         file.finish().unwrap();
+        let open = |limit| unpacked(BufReader::new(File::open(&path).unwrap()), limit).unwrap();
         let mut text = String::new();
-        open_file(&path).unwrap().read_to_string(&mut text).unwrap();
+        open(99).read_to_string(&mut text).unwrap();
         assert_eq!(text, "id,image\n1,a.jpg\n");
+        let error = open(16).read_to_string(&mut text).unwrap_err();
+        assert!(error.to_string().contains("max_unpacked_gib"), "{error}");
     }
 }

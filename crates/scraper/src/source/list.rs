@@ -10,7 +10,7 @@ use reqwest::Url;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Product, Running, Source, SourceError, SourceItem, folder,
+    Base, Product, Running, Source, SourceError, SourceItem, folder,
     sitemap::{Listed, read_pages},
     web::Web,
 };
@@ -55,8 +55,8 @@ impl Source for List {
         format!("list {}", self.path.display())
     }
 
-    fn base(&self) -> PathBuf {
-        PathBuf::new()
+    fn base(&self) -> Base {
+        Base::Web
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {

@@ -18,7 +18,7 @@ use reqwest::{
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
-use super::{Running, Source, SourceError, SourceItem, web::Web};
+use super::{Base, Running, Source, SourceError, SourceItem, web::Web};
 use crate::fetch::{FetchError, Sent};
 use answer::{Answer, Failure};
 use query::{Range, Select};
@@ -332,8 +332,8 @@ impl Source for Magento {
         format!("Magento shop {}", self.place())
     }
 
-    fn base(&self) -> std::path::PathBuf {
-        std::path::PathBuf::new()
+    fn base(&self) -> Base {
+        Base::Web
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {

@@ -9,6 +9,10 @@ use super::{
     xml::{Node, Xml},
 };
 
+/// Bytes of text and fields of one item at most; what has more is no product.
+const MAX_ITEM: usize = 4 << 20;
+const MAX_FIELDS: usize = 4096;
+
 /// Whether an element of this name is the root of such a feed.
 pub(super) fn is_root(name: &str) -> bool {
     matches!(name, "rss" | "feed" | "RDF" | "channel")
@@ -24,26 +28,45 @@ pub(super) fn items(
     let wrong = |reason: String| SourceError::Format { place: place.to_owned(), reason };
     let (mut record, mut depth, mut text) = (None::<Record>, 0_usize, String::new());
     let mut number = 0;
+    let (mut size, mut fields_seen) = (0, 0);
     while let Some(node) = xml.next().map_err(wrong)? {
         match (node, &mut record) {
             (Node::Open { name, .. }, None) => {
                 if matches!(name.as_str(), "item" | "entry") {
                     (record, depth, number) = (Some(Record::default()), 0, number + 1);
+                    (size, fields_seen) = (0, 0);
                 }
             }
             (Node::Open { name, attributes }, Some(record)) => {
                 depth += 1;
+                fields_seen += 1;
                 text.clear();
                 // Atom: <link rel="alternate" href="…"/>.
                 if let (1, "link", Some(href)) = (depth, name.as_str(), attributes.get("href")) {
-                    record.set("link", href);
+                    size += href.len();
+                    if size <= MAX_ITEM {
+                        record.set("link", href);
+                    }
                 }
             }
-            (Node::Text(more), Some(_)) => text.push_str(&more),
+            (Node::Text(more), Some(fields)) => {
+                size += more.len();
+                if size > MAX_ITEM || fields_seen > MAX_FIELDS {
+                    *fields = Record::default(); // what it has is not kept
+                } else {
+                    text.push_str(&more);
+                }
+            }
             (Node::Text(_), None) => {}
             (Node::Close { name }, Some(fields)) => match depth {
                 0 if matches!(name.as_str(), "item" | "entry") => {
-                    let product: Result<Product, String> = fields.product();
+                    let product: Result<Product, String> = match size > MAX_ITEM {
+                        true => Err("the item is longer than 4 MiB".into()),
+                        false if fields_seen > MAX_FIELDS => {
+                            Err(format!("the item has more than {MAX_FIELDS} elements"))
+                        }
+                        false => fields.product(),
+                    };
                     let item = product.map_err(|reason| SourceError::Record {
                         place: place.to_owned(),
                         record: number,
@@ -130,6 +153,24 @@ mod tests {
              <entry>{ITEM}<link href='https://shop/p/1'/></entry></feed>"
         );
         check(items(&atom).0[0].as_ref().unwrap());
+    }
+
+    #[test]
+    fn items_without_end_cost_themselves() {
+        let text = "<![CDATA[x]]>&amp;".repeat(20);
+        let many = format!("<g:y>{text}</g:y>").repeat(3000);
+        let long = format!("<g:y>{}</g:y>", "x".repeat(1 << 20)).repeat(5);
+        for (item, reason) in [(many.repeat(2), "4096 elements"), (long, "4 MiB"), (many, "")] {
+            let (found, end) = items(&format!(
+                "<rss><channel><item>{ITEM}{item}</item><item>{ITEM}</item></channel></rss>"
+            ));
+            assert_eq!((found.len(), end), (2, Ok(())), "{reason}");
+            assert!(found[1].is_ok());
+            match &found[0] {
+                Ok(_) => assert!(reason.is_empty()),
+                Err(e) => assert!(!reason.is_empty() && e.contains(reason), "{e}"),
+            }
+        }
     }
 
     #[test]

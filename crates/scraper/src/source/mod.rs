@@ -1,9 +1,13 @@
 //! Where products come from: shops on the web, feeds, folders, lists of addresses.
 
+mod address;
 mod distinct;
 mod feed;
 mod folder;
 mod html;
+mod images;
+mod json;
+mod lines;
 mod list;
 mod magento;
 mod merchant;
@@ -11,32 +15,31 @@ mod open;
 mod pages;
 mod record;
 mod schema;
+mod settings;
 mod shopify;
 mod sitemap;
+mod table;
 mod text;
 mod web;
 mod woocommerce;
 mod xml;
 mod xml_list;
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::{Path, PathBuf},
-    pin::Pin,
-};
+use std::{collections::BTreeMap, io, pin::Pin};
 
-use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
+pub use address::{Base, Location};
 pub use distinct::Distinct;
 pub use feed::{Feed, FeedFormat};
-pub use folder::{Folder, image_files};
+pub(crate) use folder::OUTSIDE;
+pub use folder::{Folder, Links, image_files};
 pub use list::List;
 pub use magento::Magento;
-pub use open::{Kind, SourceSpec};
+pub use open::SourceSpec;
 pub use pages::Pages;
+pub use settings::{Kind, Options, Refused};
 pub use shopify::Shopify;
 pub use sitemap::Sitemap;
 pub use web::Web;
@@ -118,8 +121,8 @@ pub trait Source: Send {
         String::new()
     }
 
-    /// Against this folder relative image paths are read.
-    fn base(&self) -> PathBuf;
+    /// Who writes the addresses of its images, and where relative ones start.
+    fn base(&self) -> Base;
 
     /// Sends everything into `out`, which is bounded: a slow receiver slows the source down.
     /// Ends early, without an error, when the receiver is gone.
@@ -158,55 +161,5 @@ impl SourceError {
             self,
             SourceError::Record { .. } | SourceError::Product { .. } | SourceError::Repeated { .. }
         )
-    }
-}
-
-/// Where the bytes of an image are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    Url(Url),
-    File(PathBuf),
-}
-
-impl Location {
-    /// Reads `http://…`, `https://…`, `file://…` or a path (relative to `base`).
-    ///
-    /// # Errors
-    /// [`FetchError::Address`] for another scheme or a malformed URL.
-    pub fn parse(text: &str, base: &Path) -> Result<Self, FetchError> {
-        let bad = |reason: &str| FetchError::Address { text: text.into(), reason: reason.into() };
-        let Some((scheme, _)) = text.split_once("://") else {
-            return if text.is_empty() {
-                Err(bad("it is empty"))
-            } else {
-                Ok(Location::File(base.join(text)))
-            };
-        };
-        let url = Url::parse(text).map_err(|e| bad(&e.to_string()))?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "http" | "https" => Ok(Location::Url(url)),
-            "file" => {
-                url.to_file_path().map(Location::File).map_err(|()| bad("it names no local file"))
-            }
-            _ => Err(bad("supported are http, https, file and plain paths")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn locations() {
-        let base = Path::new("/feed");
-        let parse = |text| Location::parse(text, base);
-        assert_eq!(parse("a b.jpg").unwrap(), Location::File("/feed/a b.jpg".into()));
-        assert_eq!(parse("/x/a.jpg").unwrap(), Location::File("/x/a.jpg".into()));
-        assert!(matches!(parse("HTTPS://shop/a.jpg"), Ok(Location::Url(_))));
-        assert_eq!(parse("file:///x/a.jpg").unwrap(), Location::File("/x/a.jpg".into()));
-        for bad in ["", "ftp://shop/a.jpg", "http://", "data://x"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,42 +1,12 @@
 //! Which source a path or an address is.
 
-use std::{collections::BTreeMap, path::Path};
-
-use reqwest::Url;
-use serde::Deserialize;
+use std::path::Path;
 
 use super::{
-    Feed, FeedFormat, Folder, List, Magento, Mapping, Shopify, Sitemap, Source, SourceError, Web,
-    WooCommerce,
+    Feed, FeedFormat, Folder, Kind, Links, List, Magento, Options, Shopify, Sitemap, Source,
+    SourceError, Web, WooCommerce, settings::KindSettings,
 };
-
-/// A kind of source, as `scraper.toml` and `--kind` name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A Shopify shop, by its address.
-    Shopify,
-    /// A WooCommerce shop, by its address.
-    Woocommerce,
-    /// A Magento 2 shop, by its address.
-    Magento,
-    /// A sitemap or a shop that has one; products are read from the pages it lists.
-    Sitemap,
-    /// A Google Merchant feed in XML (its tab-separated form is `tsv`).
-    Merchant,
-    /// A list of products in XML of any shape.
-    Xml,
-    /// A table with a line of column names.
-    Csv,
-    /// The same with tabs.
-    Tsv,
-    /// One JSON object per line.
-    Jsonl,
-    /// A folder of images.
-    Folder,
-    /// A text file with an address of an image or a product page per line.
-    List,
-}
+use reqwest::Url;
 
 /// A source as it is asked for.
 #[derive(Debug, Clone, Default)]
@@ -45,21 +15,22 @@ pub struct SourceSpec {
     pub kind: Option<Kind>,
     /// A path, or an address of the web.
     pub place: String,
-    /// Only pages of a sitemap whose address contains one of these; all if empty.
-    pub include: Vec<String>,
-    /// What the prices of a Shopify shop are in, where it does not say (ISO 4217).
-    pub currency: Option<String>,
-    /// The store view of a Magento shop.
-    pub store: Option<String>,
-    /// Which element of an XML list is a product.
-    pub item: Option<String>,
-    /// What of it is which field.
-    pub columns: BTreeMap<String, String>,
+    pub options: Options,
 }
 
 impl SourceSpec {
     pub fn of(place: &str, kind: Option<Kind>) -> Self {
         SourceSpec { kind, place: place.to_owned(), ..SourceSpec::default() }
+    }
+
+    /// Its kind, where it is said or the name of the place tells it.
+    pub fn named_kind(&self) -> Option<Kind> {
+        let name = |path: &str| kind_of_name(path.rsplit('/').next().unwrap_or_default());
+        self.kind.or_else(|| match self.url() {
+            Ok(Some(url)) => kind_of_address(&url),
+            Ok(None) => name(&self.place),
+            Err(_) => None,
+        })
     }
 
     /// Opens the source; relative paths start at `folder`.
@@ -80,10 +51,6 @@ impl SourceSpec {
             || self.place.ends_with(".txt")
     }
 
-    fn mapping(&self) -> Mapping {
-        Mapping::new(self.item.as_deref(), &self.columns)
-    }
-
     fn wrong(&self, reason: impl Into<String>) -> SourceError {
         SourceError::Format { place: self.place.clone(), reason: reason.into() }
     }
@@ -97,36 +64,34 @@ impl SourceSpec {
         Url::parse(&self.place).map(Some).map_err(|e| self.wrong(e.to_string()))
     }
 
+    fn settings(&self, kind: Kind) -> Result<KindSettings, SourceError> {
+        self.options.of(kind).map_err(|refused| self.wrong(refused.reason))
+    }
+
     fn open_url(&self, url: &Url, web: &Web) -> Result<Box<dyn Source>, SourceError> {
-        let kind = self.kind.or_else(|| kind_of_address(url)).ok_or_else(|| {
+        let kind = self.named_kind().ok_or_else(|| {
             self.wrong(
                 "its kind cannot be told from the address; say it with --kind, or with kind = … in \
                  scraper.toml: shopify, woocommerce, magento, sitemap, merchant, xml, csv, tsv, \
                  jsonl",
             )
         })?;
-        let feed = |format| Box::new(Feed::url(url, format, web.clone())) as Box<dyn Source>;
-        Ok(match kind {
-            Kind::Shopify => Box::new(Shopify::new(url, self.currency.clone(), web.clone())),
-            Kind::Woocommerce => Box::new(WooCommerce::new(url, web.clone())),
-            Kind::Magento => {
-                let shop = Magento::new(url, self.store.as_deref(), web.clone());
+        Ok(match (self.settings(kind)?, format(kind)) {
+            (KindSettings::Shopify(settings), _) => {
+                Box::new(Shopify::new(url, settings.currency, web.clone()))
+            }
+            (KindSettings::Woocommerce, _) => Box::new(WooCommerce::new(url, web.clone())),
+            (KindSettings::Magento(settings), _) => {
+                let shop = Magento::new(url, settings.store.as_deref(), web.clone());
                 Box::new(shop.map_err(|reason| self.wrong(reason))?)
             }
-            Kind::Sitemap => {
-                Box::new(Sitemap::new(url, web.clone()).including(self.include.clone()))
+            (KindSettings::Sitemap(settings), _) => {
+                Box::new(Sitemap::new(url, web.clone()).including(settings.include))
             }
-            Kind::Merchant => feed(FeedFormat::Merchant),
-            Kind::Xml => {
-                let feed = Feed::url(url, FeedFormat::Merchant, web.clone());
-                Box::new(feed.mapped(self.mapping()))
+            (KindSettings::Feed(settings), Some(format)) => {
+                Box::new(Feed::url(url, format, web.clone()).with(settings))
             }
-            Kind::Csv => feed(FeedFormat::Csv),
-            Kind::Tsv => feed(FeedFormat::Tsv),
-            Kind::Jsonl => feed(FeedFormat::Jsonl),
-            Kind::Folder | Kind::List => {
-                return Err(self.wrong("a folder or a list is a path on this machine"));
-            }
+            _ => return Err(self.wrong("a folder or a list is a path on this machine")),
         })
     }
 
@@ -134,38 +99,59 @@ impl SourceSpec {
         let place = || path.display().to_string();
         let meta = std::fs::metadata(path)
             .map_err(|source| SourceError::Read { place: place(), source })?;
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let by_name = || match FeedFormat::of(&name) {
-            Some(FeedFormat::Csv) => Some(Kind::Csv),
-            Some(FeedFormat::Tsv) => Some(Kind::Tsv),
-            Some(FeedFormat::Jsonl) => Some(Kind::Jsonl),
-            Some(FeedFormat::Merchant) => Some(Kind::Merchant),
-            None => name.to_ascii_lowercase().ends_with(".txt").then_some(Kind::List),
+        let kind = match self.kind {
+            Some(kind) => Some(kind),
+            None if meta.is_dir() => Some(Kind::Folder),
+            None => self.named_kind(),
         };
-        let kind = self.kind.or_else(|| if meta.is_dir() { Some(Kind::Folder) } else { by_name() });
-        let feed = |format| Box::new(Feed::file(path, format)) as Box<dyn Source>;
-        Ok(match kind {
-            Some(Kind::Folder) if meta.is_dir() => Box::new(Folder::new(path)),
-            Some(_) if meta.is_dir() => return Err(self.wrong("it is a folder")),
-            Some(Kind::Merchant) => feed(FeedFormat::Merchant),
-            Some(Kind::Xml) => {
-                Box::new(Feed::file(path, FeedFormat::Merchant).mapped(self.mapping()))
+        let kind = kind.ok_or_else(|| {
+            self.wrong(
+                "neither a folder, nor a feed (.csv, .tsv, .jsonl, .xml, each also .gz), nor a \
+                 list of addresses (.txt)",
+            )
+        })?;
+        Ok(match (self.settings(kind)?, format(kind)) {
+            (KindSettings::Folder(settings), _) if meta.is_dir() => {
+                let links = if settings.follow_symlinks { Links::Anywhere } else { Links::Inside };
+                Box::new(Folder::new(path, links))
             }
-            Some(Kind::Csv) => feed(FeedFormat::Csv),
-            Some(Kind::Tsv) => feed(FeedFormat::Tsv),
-            Some(Kind::Jsonl) => feed(FeedFormat::Jsonl),
-            Some(Kind::List) => Box::new(List::new(path, web.clone())),
-            Some(Kind::Folder) => return Err(self.wrong("it is not a folder")),
-            Some(Kind::Shopify | Kind::Woocommerce | Kind::Magento | Kind::Sitemap) => {
+            _ if meta.is_dir() => return Err(self.wrong("it is a folder")),
+            (KindSettings::Feed(settings), Some(format)) => {
+                Box::new(Feed::file(path, format).with(settings))
+            }
+            (KindSettings::List, _) => Box::new(List::new(path, web.clone())),
+            (KindSettings::Folder(_), _) => return Err(self.wrong("it is not a folder")),
+            _ => {
                 return Err(self.wrong("a shop or a sitemap is given by its address, https://…"));
             }
-            None => {
-                return Err(self.wrong(
-                    "neither a folder, nor a feed (.csv, .tsv, .jsonl, .xml, each also .gz), nor \
-                     a list of addresses (.txt)",
-                ));
-            }
         })
+    }
+}
+
+/// The format of a kind of feed.
+fn format(kind: Kind) -> Option<FeedFormat> {
+    match kind {
+        Kind::Csv => Some(FeedFormat::Csv),
+        Kind::Tsv => Some(FeedFormat::Tsv),
+        Kind::Jsonl => Some(FeedFormat::Jsonl),
+        Kind::Merchant | Kind::Xml => Some(FeedFormat::Merchant),
+        Kind::Shopify
+        | Kind::Woocommerce
+        | Kind::Magento
+        | Kind::Sitemap
+        | Kind::Folder
+        | Kind::List => None,
+    }
+}
+
+/// What the ending of a file's name says.
+fn kind_of_name(name: &str) -> Option<Kind> {
+    match FeedFormat::of(name) {
+        Some(FeedFormat::Csv) => Some(Kind::Csv),
+        Some(FeedFormat::Tsv) => Some(Kind::Tsv),
+        Some(FeedFormat::Jsonl) => Some(Kind::Jsonl),
+        Some(FeedFormat::Merchant) => Some(Kind::Merchant),
+        None => name.to_ascii_lowercase().ends_with(".txt").then_some(Kind::List),
     }
 }
 
@@ -184,12 +170,7 @@ fn kind_of_address(url: &Url) -> Option<Kind> {
         "graphql" => return Some(Kind::Magento),
         _ => {}
     }
-    match FeedFormat::of(name)? {
-        FeedFormat::Csv => Some(Kind::Csv),
-        FeedFormat::Tsv => Some(Kind::Tsv),
-        FeedFormat::Jsonl => Some(Kind::Jsonl),
-        FeedFormat::Merchant => Some(Kind::Merchant),
-    }
+    kind_of_name(name).filter(|&kind| kind != Kind::List)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Product, schema::Offers, text};
+use super::{Product, images::Images, json, schema::Offers, text};
 
 /// What feeds call the fields of a [`Product`]; a name further to the left wins.
 const ID: &[&str] = &["id", "product_id", "sku", "offer_id"];
@@ -29,14 +29,14 @@ pub(super) fn field(name: &str) -> String {
     name.strip_prefix("g:").unwrap_or(&name).replace([' ', '-'], "_")
 }
 
-/// Whether columns of these names make products.
-pub(super) fn missing(fields: &[String]) -> Option<&'static str> {
-    let any = |names: &[&str]| names.iter().any(|name| fields.iter().any(|field| field == name));
-    match (any(ID), any(IMAGES)) {
-        (true, true) => None,
-        (false, _) => Some("\"id\""),
-        (true, false) => Some("\"image\" (or \"image_link\")"),
-    }
+/// The columns of the id and of the image.
+///
+/// # Errors
+/// What is missing: without both, columns make no products.
+pub(super) fn key_columns(fields: &[String]) -> Result<(usize, usize), &'static str> {
+    let first = |names: &[&str]| fields.iter().position(|field| names.contains(&field.as_str()));
+    let id = first(ID).ok_or("\"id\"")?;
+    Ok((id, first(IMAGES).ok_or("\"image\" (or \"image_link\")")?))
 }
 
 impl Record {
@@ -61,14 +61,12 @@ impl Record {
 
     pub(super) fn product(&self) -> Result<Product, String> {
         let id = self.text(ID).ok_or("the id is empty")?;
-        let mut images: Vec<String> = Vec::new();
+        let mut images = Images::default();
+        let wrong = |e: String| format!("product {id}, images: {e}");
         for value in self.values(IMAGES).chain(self.values(MORE_IMAGES)) {
-            for address in addresses(value).map_err(|e| format!("product {id}, images: {e}"))? {
-                if !images.contains(&address) {
-                    images.push(address);
-                }
-            }
+            addresses(value).map_err(wrong)?.into_iter().for_each(|address| images.add(address));
         }
+        let images = images.finish().map_err(wrong)?;
         if images.is_empty() {
             return Err(format!("product {id} has no image"));
         }
@@ -160,7 +158,7 @@ fn addresses(value: &Value) -> Result<Vec<String>, String> {
             })
             .collect(),
         Value::String(text) if text.trim_start().starts_with('[') => {
-            return addresses(&serde_json::from_str(text).map_err(|e| e.to_string())?);
+            return addresses(&json::read(text.as_bytes()).map_err(|e| e.to_string())?);
         }
         Value::String(text) => text.split('|').flat_map(commas).filter_map(one).collect(),
         _ => Vec::new(),

@@ -3,17 +3,16 @@
 //! Shops refuse to count beyond 25,000 products; what lies behind is read from the collections,
 //! and where there are none, from the sitemap.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, HashSet};
 
 use reqwest::Url;
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Product, Running, Source, SourceError, SourceItem,
+    Base, Product, Running, Source, SourceError, SourceItem,
+    images::Images,
+    json,
     schema::Offers,
     sitemap::Sitemap,
     text,
@@ -68,7 +67,7 @@ impl Shopify {
         let accept = "application/json";
         let wanted = Wanted { url, accept, limit: PAGE_LIMIT, lastmod: None };
         let bytes = self.web.bytes(&wanted).await?;
-        serde_json::from_slice(&bytes).map_err(|e| {
+        json::read(&bytes).map_err(|e| {
             let reason = if bytes.trim_ascii_start().starts_with(b"<") {
                 "the answer is a web page, not a product list: the shop is not Shopify's, hides \
                  the list, or is closed; a sitemap may work (kind = \"sitemap\")"
@@ -192,12 +191,12 @@ impl Shopify {
         let string = |key: &str| text::some(value.get(key)?.as_str()?);
         let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
         let mut offers = Offers::default();
-        let mut images: Vec<String> = Vec::new();
+        let mut images = Images::default();
         let mut add = |source: &Value| {
             // Addresses come without a scheme at times.
             let address = source.as_str().and_then(|s| self.base.join(s).ok());
-            if let Some(address) = address.map(String::from).filter(|a| !images.contains(a)) {
-                images.push(address);
+            if let Some(address) = address {
+                images.add(address.into());
             }
         };
         list("images").filter_map(|image| image.get("src")).for_each(&mut add);
@@ -213,6 +212,7 @@ impl Shopify {
                 add(image);
             }
         }
+        let images = images.finish().map_err(|e| format!("product {id}: {e}"))?;
         let handle = value.get("handle").and_then(Value::as_str);
         let url = handle.and_then(|handle| self.base.join(&format!("products/{handle}")).ok());
         Ok(Some(Product {
@@ -269,8 +269,8 @@ impl Source for Shopify {
         format!("Shopify shop {}", self.base)
     }
 
-    fn base(&self) -> PathBuf {
-        PathBuf::new()
+    fn base(&self) -> Base {
+        Base::Web
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {

@@ -17,7 +17,6 @@ mod entries;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -28,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    Product, Running, Source, SourceError, SourceItem, html,
+    Base, Product, Running, Source, SourceError, SourceItem, html,
     web::{self, PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
@@ -316,8 +315,8 @@ impl Source for Sitemap {
         format!("sitemap {}", self.start)
     }
 
-    fn base(&self) -> PathBuf {
-        PathBuf::new()
+    fn base(&self) -> Base {
+        Base::Web
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {

@@ -2,6 +2,9 @@
 
 use super::Availability;
 
+/// What costs more is no price: even in currencies of small units nothing does.
+const MOST: f64 = 1e12;
+
 /// A number and, where it is written with it, the currency: "19.95 EUR", "1.299,00 €", "$ 20".
 /// `None` where no single price can be read.
 pub(super) fn price(text: &str) -> Option<(f64, Option<String>)> {
@@ -35,7 +38,8 @@ fn amount(digits: &str) -> Option<f64> {
         None => (digits, ""),
     };
     let plain: String = whole.chars().filter(char::is_ascii_digit).collect();
-    format!("{plain}.{fraction}0").parse().ok()
+    let amount: f64 = format!("{plain}.{fraction}0").parse().ok()?;
+    (0.0..MOST).contains(&amount).then_some(amount)
 }
 
 /// An ISO 4217 code, or the sign of a currency that has only one.
@@ -146,8 +150,13 @@ mod tests {
         assert_eq!(price("$20"), Some((20.0, None)), "whose dollars is not said");
         assert_eq!(price("20.-"), Some((20.0, None)));
         assert_eq!(price("19.9"), Some((19.9, None)));
-        for bad in ["", "free", "-3", "10 - 20 EUR", "10–20", "EUR"] {
+        for bad in ["", "free", "-3", "10 - 20 EUR", "10–20", "EUR", "NaN", "Infinity", "1e400"] {
             assert_eq!(price(bad), None, "{bad}");
+        }
+        assert_eq!(price("999999999999 IRR"), Some((999_999_999_999.0, Some("IRR".into()))));
+        for digits in [13, 400, 5000] {
+            assert_eq!(price(&format!("{} EUR", "9".repeat(digits))), None, "{digits} digits");
+            assert_eq!(price(&format!("{},00 EUR", "9".repeat(digits))), None, "{digits} digits");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
 pub(super) const PAGE_LIMIT: u64 = 16 << 20;
 /// Largest sitemap, unpacked (<https://www.sitemaps.org/protocol.html>: 50 MB).
 pub(super) const SITEMAP_LIMIT: u64 = 64 << 20;
-/// Largest feed that is downloaded, unpacked; it is held in memory.
+/// Largest feed that is downloaded, as it comes; it is held in memory.
 pub(super) const FEED_LIMIT: u64 = 512 << 20;
 
 /// The way of sources to the web. Cheap to clone.
@@ -70,6 +70,12 @@ impl Web {
         let what = wanted.url.to_string();
         let read = move |body: Body| unpack(body.bytes, limit, &what);
         self.kept(wanted, "bytes", read, |bytes| Some(bytes.clone()), Some).await
+    }
+
+    /// The bytes of a document as they came, for readers that unpack them as they go.
+    pub(super) async fn packed(&self, wanted: &Wanted<'_>) -> Result<Vec<u8>, FetchError> {
+        let read = |body: Body| Ok(body.bytes);
+        self.kept(wanted, "body", read, |bytes| Some(bytes.clone()), Some).await
     }
 
     /// What `read` makes of a document; of an unchanged one it is known from the last time.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Running, Source, SourceError, SourceItem,
+    Base, Running, Source, SourceError, SourceItem, json,
     web::{Body, PAGE_LIMIT, Wanted, Web},
 };
 use crate::fetch::{FetchError, Sent};
@@ -276,13 +276,14 @@ impl<'a> Pages<'a> {
 /// Reads a page of a list.
 fn listing(body: &Body) -> Result<Listing, String> {
     let text = body.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body.bytes).trim_ascii();
-    let items: Vec<Value> = serde_json::from_slice(text).map_err(|e| match text.first() {
+    let value = json::read(text).map_err(|e| match text.first() {
         Some(b'<') => format!(
             "a web page came, not a list of products: the shop is not WooCommerce's, or closes its \
              Store API; {INSTEAD}"
         ),
         _ => format!("not a list of products: {e}"),
     })?;
+    let Value::Array(items) = value else { return Err("not a list of products".into()) };
     let header = |name: &str| body.headers.get(name).and_then(|value| value.to_str().ok());
     let link = header("link");
     Ok(Listing {
@@ -297,8 +298,8 @@ impl Source for WooCommerce {
         format!("WooCommerce shop {}", self.shop)
     }
 
-    fn base(&self) -> std::path::PathBuf {
-        std::path::PathBuf::new()
+    fn base(&self) -> Base {
+        Base::Web
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {

@@ -11,8 +11,12 @@ use quick_xml::{
 
 /// The XML declaration lies within so many bytes.
 const PROLOGUE: usize = 256;
-/// Longer text is no field of a product; reading it whole could exhaust memory.
-const MAX_EVENT: u64 = 16 << 20;
+/// Longer text is no field of a product, in bytes; reading it whole could exhaust memory.
+const MAX_EVENT: u64 = 4 << 20;
+/// How deep elements lie in each other at most; feeds and sitemaps need six.
+const MAX_DEPTH: usize = 256;
+/// The names of all elements that are open, in bytes: they are held for their ends.
+const MAX_NAMES: usize = 64 << 10;
 /// No element of a catalogue has more attributes.
 const MOST_ATTRIBUTES: usize = 64;
 
@@ -50,6 +54,9 @@ impl Attributes {
 pub(super) struct Xml<R: BufRead> {
     reader: Reader<DecodingReader<Metered<R>>>,
     buffer: Vec<u8>,
+    /// Lengths of the names of the elements that are open, and their sum.
+    open: Vec<usize>,
+    names: usize,
 }
 
 impl<R: BufRead> Xml<R> {
@@ -65,7 +72,7 @@ impl<R: BufRead> Xml<R> {
         let config = reader.config_mut();
         config.expand_empty_elements = true;
         config.allow_dangling_amp = true;
-        Ok(Xml { reader, buffer: Vec::new() })
+        Ok(Xml { reader, buffer: Vec::new(), open: Vec::new(), names: 0 })
     }
 
     /// The next step; `None` at the end.
@@ -80,11 +87,25 @@ impl<R: BufRead> Xml<R> {
                 Err(e) => return Err(format!("broken XML at byte {position}: {e}")),
             };
             return Ok(Some(match event {
-                Event::Start(start) => Node::Open {
+                Event::Start(start) => {
+                    let length = start.name().into_inner().len();
+                    self.open.push(length);
+                    self.names += length;
+                    if self.open.len() > MAX_DEPTH || self.names > MAX_NAMES {
+                        return Err(format!(
+                            "at byte {position}, elements lie more than {MAX_DEPTH} deep in each \
+                             other, or have names that are too long"
+                        ));
+                    }
+                    Node::Open {
                     name: start.local_name().into_inner().to_owned(),
                     attributes: attributes(&start),
-                },
-                Event::End(end) => Node::Close { name: end.local_name().into_inner().to_owned() },
+                    }
+                }
+                Event::End(end) => {
+                    self.names -= self.open.pop().unwrap_or(0);
+                    Node::Close { name: end.local_name().into_inner().to_owned() }
+                }
                 Event::Text(text) => Node::Text(text.xml10_content().into()),
                 Event::CData(text) => Node::Text(text.xml10_content().into()),
                 Event::GeneralRef(entity) => {
@@ -159,7 +180,7 @@ impl<R: BufRead> Read for Metered<R> {
 impl<R: BufRead> BufRead for Metered<R> {
     fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
         if self.left == 0 {
-            return Err(std::io::Error::other("an element is longer than 16 MiB"));
+            return Err(std::io::Error::other("an element is longer than 4 MiB"));
         }
         self.inner.fill_buf()
     }
@@ -234,6 +255,28 @@ mod tests {
         );
         assert!(text(b"<a><b></a>").is_err());
         assert!(text(b"<a b").is_err());
+    }
+
+    #[test]
+    fn what_would_take_memory_without_end_is_an_error() {
+        let deep = |depth: usize| text("<a>".repeat(depth).as_bytes());
+        assert!(deep(256).is_ok() && deep(257).unwrap_err().contains("256 deep"));
+        let names = format!("<{}>", "n".repeat(1000)).repeat(100);
+        assert!(text(names.as_bytes()).unwrap_err().contains("too long"));
+        let flat = "<b/>".repeat(10_000);
+        assert!(text(format!("<a>{flat}</a>").as_bytes()).is_ok());
+        for endless in ["<a>", "<a><!--", "<a b='", "<", "<a><![CDATA[", "<?", "<!DOCTYPE "] {
+            let reader = endless.as_bytes().chain(std::io::repeat(b'x').take(1 << 40));
+            let mut xml = Xml::new(BufReader::new(reader)).unwrap();
+            let error = loop {
+                match xml.next() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => panic!("{endless} ended"),
+                    Err(e) => break e,
+                }
+            };
+            assert!(error.contains("4 MiB"), "{endless}: {error}");
+        }
     }
 
     #[test]

@@ -21,8 +21,6 @@ pub use mapping::Mapping;
 const MOST_FIELDS: usize = 10_000;
 /// Text of one product, in bytes, at most.
 const MOST_TEXT: usize = 4 << 20;
-/// No element lies deeper.
-const DEPTH: usize = 256;
 /// Names of categories that are kept, at most.
 const MOST_CATEGORIES: usize = 100_000;
 
@@ -101,7 +99,7 @@ impl<R: BufRead> Reading<R> {
                 None if self.open.is_empty() => return Ok(None),
                 None => return Err("it ends in the middle".into()),
                 Some(Node::Open { name, attributes }) => {
-                    self.push(&name)?;
+                    self.open.push(name.to_ascii_lowercase());
                     if mapping.is_item(&self.open) {
                         let found = attributes.iter().map(|(name, value)| {
                             (format!("@{}", name.to_ascii_lowercase()), value.to_owned())
@@ -129,14 +127,6 @@ impl<R: BufRead> Reading<R> {
         }
     }
 
-    fn push(&mut self, name: &str) -> Result<(), String> {
-        if self.open.len() == DEPTH {
-            return Err(format!("its elements lie more than {DEPTH} deep in each other"));
-        }
-        self.open.push(name.to_ascii_lowercase());
-        Ok(())
-    }
-
     /// Everything up to the end of the product that is open.
     fn fields(&mut self, mut found: Vec<Found>) -> Result<Result<Vec<Found>, String>, String> {
         let inside = self.open.len();
@@ -148,7 +138,7 @@ impl<R: BufRead> Reading<R> {
             match self.xml.next()? {
                 None => return Err("it ends in the middle".into()),
                 Some(Node::Open { name, attributes }) => {
-                    self.push(&name)?;
+                    self.open.push(name.to_ascii_lowercase());
                     text.clear();
                     if fits {
                         let path = self.open.get(inside..).unwrap_or_default().join("/");

@@ -8,7 +8,7 @@ mod shard;
 mod sqlite;
 mod target;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use clip_core::{NormalizedEmbedding, Provenance};
 
@@ -23,7 +23,7 @@ pub use target::StoreTarget;
 use crate::{
     fetch::Validators,
     search::{Hit, scan},
-    source::Product,
+    source::{Base, Product},
 };
 
 /// SHA-256 of an image file: the same bytes are embedded once, under however many addresses.
@@ -58,8 +58,8 @@ fn damaged_attributes(id: &str) -> impl Fn(serde_json::Error) -> StoreError + '_
 /// A change to be stored. A slice of them is one transaction.
 #[derive(Debug)]
 pub enum Write {
-    /// A source that the run reads, and the folder its relative image paths start from.
-    Source { name: String, base: PathBuf },
+    /// A source that the run reads, and who writes its addresses.
+    Source { name: String, base: Base },
     /// The product and the addresses of its images, as the source now tells them. What was known
     /// of an image is kept where its address did not change.
     Product(Product),
@@ -102,8 +102,8 @@ pub struct Failure {
     pub key: ImageKey,
     pub kind: String,
     pub message: String,
-    /// The folder that a relative address starts from.
-    pub base: PathBuf,
+    /// Who wrote the address.
+    pub base: Base,
 }
 
 /// What became of products that their sources no longer tell of.
@@ -171,11 +171,11 @@ pub trait Store: Send {
         scan(query, top, &mut |visit| self.rows(view, visit))
     }
 
-    /// The sources that were read, and the folders their relative image paths start from.
+    /// The sources that were read, and who writes their addresses.
     ///
     /// # Errors
     /// The store cannot be read.
-    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError>;
+    fn sources(&self) -> Result<Vec<(String, Base)>, StoreError>;
 
     /// The quarantine, ordered by source, product and position.
     ///

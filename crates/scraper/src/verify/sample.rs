@@ -1,14 +1,11 @@
 //! A stable choice of images: the same ones each night, as long as they are there.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    source::Product,
+    source::{Base, Product},
     store::{ImageHash, Store, StoreError, View},
 };
 
@@ -17,8 +14,8 @@ use crate::{
 pub struct Candidate {
     /// As written in the source.
     pub address: String,
-    /// The folder that a relative address starts from.
-    pub base: PathBuf,
+    /// Who wrote it.
+    pub base: Base,
     /// What its bytes were when they were embedded, where known.
     pub hash: Option<ImageHash>,
 }
@@ -47,11 +44,11 @@ impl Sample {
     }
 
     /// Images of a product that a source tells of.
-    pub fn add_product(&mut self, product: &Product, base: &Path) {
+    pub fn add_product(&mut self, product: &Product, base: &Base) {
         for address in &product.images {
             self.add(Sha256::digest(address).into(), || Candidate {
                 address: address.clone(),
-                base: base.to_owned(),
+                base: base.clone(),
                 hash: None,
             });
         }
@@ -62,7 +59,7 @@ impl Sample {
     /// # Errors
     /// The store cannot be read.
     pub fn add_store(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        let bases: BTreeMap<String, PathBuf> = store.sources()?.into_iter().collect();
+        let bases: BTreeMap<String, Base> = store.sources()?.into_iter().collect();
         store.rows(&View::default(), &mut |row| {
             self.add(row.hash, || Candidate {
                 address: row.image,

@@ -15,7 +15,7 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use scraper::{
     fetch::{Caps, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
-    source::Location,
+    source::{Base, Location},
 };
 
 use crate::{
@@ -34,7 +34,7 @@ fn options() -> FetchOptions {
 }
 
 async fn get(fetcher: &Fetcher, url: &str) -> Result<Vec<u8>, FetchError> {
-    let location = Location::parse(url, Path::new("")).unwrap();
+    let location = Location::parse(url, &Base::user()).unwrap();
     match fetcher.fetch(&location, None).await? {
         Fetched::Bytes { bytes, .. } => Ok(bytes),
         Fetched::NotModified => panic!("nothing was known"),

@@ -1,7 +1,6 @@
 //! The fetcher against servers that stall, circle, and count.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +11,7 @@ use std::{
 
 use scraper::{
     fetch::{Caps, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
-    source::Location,
+    source::{Base, Location},
 };
 
 use crate::server::{Reply, Server};
@@ -24,7 +23,7 @@ fn fetcher(caps: Caps) -> Fetcher {
 }
 
 async fn get(fetcher: &Fetcher, url: &str) -> Result<Vec<u8>, FetchError> {
-    let location = Location::parse(url, Path::new("")).unwrap();
+    let location = Location::parse(url, &Base::user()).unwrap();
     match fetcher.fetch(&location, None).await? {
         Fetched::Bytes { bytes, .. } => Ok(bytes),
         Fetched::NotModified => panic!("nothing was known"),

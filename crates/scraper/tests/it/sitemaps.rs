@@ -50,7 +50,8 @@ async fn found_with(
     include: &[&str],
 ) -> (Vec<String>, Vec<String>, Result<(), String>) {
     let mut spec = SourceSpec::of(&format!("{}{place}", server.url), Some(Kind::Sitemap));
-    spec.include = include.iter().map(|text| text.replace("{}", &server.url)).collect();
+    let texts = include.iter().map(|text| text.replace("{}", &server.url)).collect();
+    spec.options.include = Some(texts);
     let (products, notes, end) = read(&spec, &web()).await;
     let mut ids: Vec<String> = products.into_iter().map(|p| p.id).collect();
     ids.sort_unstable();

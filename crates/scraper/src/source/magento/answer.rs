@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::fetch::FetchError;
+use crate::{fetch::FetchError, source::json};
 
 /// A page of products.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) enum Failure {
 /// What it is instead.
 pub(super) fn value(bytes: &[u8]) -> Result<Value, String> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
-    match serde_json::from_slice::<Value>(text) {
+    match json::read(text) {
         Ok(value)
             if value.get("data").is_some() || value.get("errors").is_some_and(Value::is_array) =>
         {

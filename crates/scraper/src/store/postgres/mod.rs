@@ -10,7 +10,6 @@ mod schema;
 mod search;
 mod write;
 
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clip_core::{NormalizedEmbedding, Provenance};
@@ -19,7 +18,7 @@ pub use connection::PostgresUrl;
 pub use queue::{Claim, Filler, Queue, RunState};
 
 use super::{Failure, ImageHash, ImageKey, Lookup, Row, Store, StoreError, Swept, View, Write};
-use crate::{fetch::Validators, search::Hit};
+use crate::{fetch::Validators, search::Hit, source::Base};
 use connection::Connection;
 pub(super) use connection::causes;
 
@@ -104,10 +103,11 @@ impl Store for PostgresStore {
         self.lock().with(|client| search::search(client, id, &question))
     }
 
-    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    fn sources(&self) -> Result<Vec<(String, Base)>, StoreError> {
         self.lock().with(|client| {
-            let rows = client.query("SELECT name, base FROM sources", &[])?;
-            Ok(rows.iter().map(|row| (row.get(0), row.get::<_, &str>(1).into())).collect())
+            let rows = client.query("SELECT name, base, zone FROM sources", &[])?;
+            let base = |row: &postgres::Row| Base::from_parts(row.get(2), row.get::<_, &str>(1));
+            Ok(rows.iter().map(|row| (row.get(0), base(row))).collect())
         })
     }
 

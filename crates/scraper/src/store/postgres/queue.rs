@@ -4,13 +4,14 @@
 //! its connection ends); all lease images from the queue, a few at a time, and renew their leases
 //! while they work. What a process leaves behind when it dies is leased again by the others.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clip_core::Provenance;
 
 use super::{
     Connection, ImageKey, PostgresStore, PostgresUrl, StoreError, Swept, Write, schema, write,
 };
+use crate::source::Base;
 
 /// Held by the process that reads the sources and ends the run.
 const READER_LOCK: i64 = 0x434c_4950_0001;
@@ -31,8 +32,8 @@ pub struct Queue {
 #[derive(Debug)]
 pub struct Claim {
     pub key: ImageKey,
-    /// The folder that a relative address starts from.
-    pub base: PathBuf,
+    /// Who wrote the address.
+    pub base: Base,
 }
 
 /// Where the current run stands.
@@ -146,14 +147,15 @@ impl Queue {
                  FROM next LEFT JOIN sources s ON s.name = next.source
                  WHERE q.source = next.source AND q.product = next.product
                  AND q.position = next.position
-                 RETURNING q.source, q.product, q.position, q.address, coalesce(s.base, '')",
+                 RETURNING q.source, q.product, q.position, q.address, coalesce(s.base, ''),
+                     coalesce(s.zone, 'web')",
                 &[&count, &worker, &lease],
             )?;
             rows.iter()
                 .map(|row| {
                     Ok(Claim {
                         key: super::read::key(row)?,
-                        base: row.try_get::<_, &str>(4)?.into(),
+                        base: Base::from_parts(row.try_get(5)?, row.try_get::<_, &str>(4)?),
                     })
                 })
                 .collect()

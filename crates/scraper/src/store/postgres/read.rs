@@ -8,7 +8,7 @@ use postgres::{Client, fallible_iterator::FallibleIterator, types::ToSql};
 use super::{Connection, Failure, ImageHash, ImageKey, Row, StoreError, View};
 use crate::{
     fetch::Validators,
-    source::{Availability, Product},
+    source::{Availability, Base, Product},
 };
 
 /// The columns that [`row`] reads, of `products p`, `images i` and a table of vectors `v`.
@@ -127,7 +127,8 @@ pub(super) fn matching(
 
 pub(super) fn failures(client: &mut Client) -> Result<Vec<Failure>, StoreError> {
     let rows = client.query(
-        "SELECT source, product, position, address, kind, message, coalesce(s.base, '')
+        "SELECT source, product, position, address, kind, message, coalesce(s.base, ''),
+             coalesce(s.zone, 'web')
          FROM quarantine JOIN images USING (source, product, position)
          LEFT JOIN sources s ON s.name = source
          ORDER BY source, product, position",
@@ -136,7 +137,7 @@ pub(super) fn failures(client: &mut Client) -> Result<Vec<Failure>, StoreError> 
     rows.iter()
         .map(|row| {
             let key = key(row)?;
-            let base = row.try_get::<_, &str>(6)?.into();
+            let base = Base::from_parts(row.try_get(7)?, row.try_get::<_, &str>(6)?);
             Ok(Failure { key, kind: row.try_get(4)?, message: row.try_get(5)?, base })
         })
         .collect()

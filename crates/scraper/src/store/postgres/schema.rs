@@ -10,7 +10,9 @@ const MIGRATION_LOCK: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
 /// its bytes, so that the order is that of the SQLite store.
-const MIGRATIONS: [&str; 1] = [r#"
+const MIGRATIONS: [&str; 2] = [FIRST, ZONES];
+
+const FIRST: &str = r#"
     CREATE TABLE provenances (
         id   integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         json text NOT NULL UNIQUE,
@@ -83,7 +85,14 @@ const MIGRATIONS: [&str; 1] = [r#"
     );
     CREATE INDEX queue_open ON queue (lease, source, product, position) WHERE NOT done;
     CREATE SEQUENCE workers;
-"#];
+"#;
+
+/// Whether a source may name files (`web`, `local`, `tree`). Of older runs it is known by the
+/// folder; the next run corrects it.
+const ZONES: &str = "
+    ALTER TABLE sources ADD COLUMN zone text NOT NULL DEFAULT 'web';
+    UPDATE sources SET zone = 'local' WHERE base <> '';
+";
 
 pub(super) fn migrate(client: &mut Client, url: &PostgresUrl) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;

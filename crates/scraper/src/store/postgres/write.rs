@@ -11,7 +11,10 @@ use postgres::{
 };
 
 use super::{ImageHash, ImageKey, StoreError, Swept, Write};
-use crate::{fetch::Validators, source::Product};
+use crate::{
+    fetch::Validators,
+    source::{Base, Product},
+};
 
 /// How often a transaction that lost a race is tried.
 const TRIES: u32 = 5;
@@ -27,7 +30,7 @@ enum Fate<'a> {
 /// one key the last.
 #[derive(Default)]
 pub(super) struct Batch<'a> {
-    sources: BTreeMap<&'a str, String>,
+    sources: BTreeMap<&'a str, &'a Base>,
     products: BTreeMap<(&'a str, &'a str), (&'a Product, String)>,
     fates: BTreeMap<(&'a str, &'a str, u32, &'a str), Fate<'a>>,
     vectors: BTreeMap<&'a ImageHash, &'a [f32]>,
@@ -39,7 +42,7 @@ impl<'a> Batch<'a> {
         for write in writes {
             match write {
                 Write::Source { name, base } => {
-                    batch.sources.insert(name, base.to_string_lossy().into_owned());
+                    batch.sources.insert(name, base);
                 }
                 Write::Product(product) => {
                     let attributes = super::super::attributes_json(product)?;
@@ -153,9 +156,9 @@ fn products(
 ) -> Result<(), postgres::Error> {
     for (name, base) in &batch.sources {
         transaction.execute(
-            "INSERT INTO sources VALUES ($1, $2)
-             ON CONFLICT (name) DO UPDATE SET base = excluded.base",
-            &[&clean(name), &clean(base)],
+            "INSERT INTO sources (name, base, zone) VALUES ($1, $2, $3)
+             ON CONFLICT (name) DO UPDATE SET base = excluded.base, zone = excluded.zone",
+            &[&clean(name), &clean(&base.folder().to_string_lossy()), &base.zone()],
         )?;
     }
     if batch.products.is_empty() {

@@ -17,6 +17,7 @@ pub use merge::{Merged, merge};
 pub use read::SqliteLookup;
 
 use super::{Failure, Lookup, Row, Shard, Store, StoreError, Swept, View, Write};
+use crate::source::Base;
 
 /// See `schema.rs` for the tables.
 #[derive(Debug)]
@@ -151,7 +152,7 @@ impl Store for SqliteStore {
         read::rows(&self.connection, view, visit)
     }
 
-    fn sources(&self) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    fn sources(&self) -> Result<Vec<(String, Base)>, StoreError> {
         read::sources(&self.connection)
     }
 

@@ -1,16 +1,13 @@
 //! What reads the tables.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::super::{Failure, ImageHash, ImageKey, Lookup, Row, StoreError, View};
 use crate::{
     fetch::Validators,
-    source::{Availability, Product},
+    source::{Availability, Base, Product},
 };
 
 pub(super) fn rows(
@@ -66,7 +63,8 @@ fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {
         url: row.get(4)?,
         brand: row.get(5)?,
         category: row.get(6)?,
-        price: row.get(7)?,
+        // Older runs took any number of digits.
+        price: row.get::<_, Option<f64>>(7)?.filter(|price| price.is_finite()),
         currency: row.get(8)?,
         availability: row
             .get::<_, Option<String>>(9)?
@@ -76,15 +74,16 @@ fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {
     })
 }
 
-pub(super) fn sources(connection: &Connection) -> Result<Vec<(String, PathBuf)>, StoreError> {
-    let mut statement = connection.prepare("SELECT name, base FROM sources")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?.into())))?;
+pub(super) fn sources(connection: &Connection) -> Result<Vec<(String, Base)>, StoreError> {
+    let mut statement = connection.prepare("SELECT name, base, zone FROM sources")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, base(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn failures(connection: &Connection) -> Result<Vec<Failure>, StoreError> {
     let mut statement = connection.prepare(
-        "SELECT i.source, product, position, address, kind, message, coalesce(s.base, '')
+        "SELECT i.source, product, position, address, kind, message, coalesce(s.base, ''),
+                coalesce(s.zone, 'web')
          FROM quarantine JOIN images i USING (source, product, position)
          LEFT JOIN sources s ON s.name = i.source
          ORDER BY i.source, product, position",
@@ -99,10 +98,15 @@ pub(super) fn failures(connection: &Connection) -> Result<Vec<Failure>, StoreErr
             },
             kind: row.get(4)?,
             message: row.get(5)?,
-            base: row.get::<_, String>(6)?.into(),
+            base: base(row, 6)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Of two columns, `folder` and the one after it.
+fn base(row: &rusqlite::Row<'_>, folder: usize) -> rusqlite::Result<Base> {
+    Ok(Base::from_parts(row.get_ref(folder + 1)?.as_str()?, row.get::<_, String>(folder)?))
 }
 
 /// A read-only connection beside the writer's.

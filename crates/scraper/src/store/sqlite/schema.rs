@@ -10,7 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 2] = [FIRST, SOURCES_AND_FACTS];
+const MIGRATIONS: [&str; 3] = [FIRST, SOURCES_AND_FACTS, ZONES];
 
 const FIRST: &str = "
     CREATE TABLE provenances (
@@ -115,6 +115,13 @@ const SOURCES_AND_FACTS: &str = "
     CREATE INDEX images_by_sha256 ON images (sha256);
 ";
 
+/// Whether a source may name files (`web`, `local`, `tree`). Of older runs it is known by the
+/// folder; the next run corrects it.
+const ZONES: &str = "
+    ALTER TABLE sources ADD COLUMN zone TEXT NOT NULL DEFAULT 'web';
+    UPDATE sources SET zone = 'local' WHERE base <> '';
+";
+
 /// Brings a new or older file to the newest version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;
@@ -152,11 +159,13 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     Ok(found)
 }
 
-/// A file as version 1 of this program left it.
+/// A file as an older version of this program left it.
 #[cfg(test)]
-pub(super) fn first_version(path: &Path) {
+pub(super) fn old_version(path: &Path, version: usize) {
     let connection = Connection::open(path).unwrap();
-    connection.execute_batch(FIRST).unwrap();
+    for step in &MIGRATIONS[..version] {
+        connection.execute_batch(step).unwrap();
+    }
     connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.pragma_update(None, "user_version", version as i64).unwrap();
 }

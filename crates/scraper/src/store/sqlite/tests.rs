@@ -262,10 +262,32 @@ fn facts_come_back_and_filters_choose() {
 }
 
 #[test]
+fn who_may_name_files_is_kept_and_guessed_for_older_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    schema::old_version(&path, 2);
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("INSERT INTO sources VALUES ('a', '/x'), ('b', '')").unwrap();
+    drop(connection);
+    let mut store = SqliteStore::open(&path).unwrap();
+    let base = |store: &SqliteStore, name: &str| {
+        let sources = store.sources().unwrap();
+        sources.into_iter().find(|(found, _)| found == name).map(|(_, base)| base)
+    };
+    assert_eq!(base(&store, "a"), Some(Base::Local("/x".into())));
+    assert_eq!(base(&store, "b"), Some(Base::Web));
+    store.begin(&provenance("w"), 1, false).unwrap();
+    for new in [Base::Tree("/y".into()), Base::Web, Base::Local("/z".into())] {
+        store.apply(&[Write::Source { name: "a".into(), base: new.clone() }]).unwrap();
+        assert_eq!(base(&store, "a"), Some(new));
+    }
+}
+
+#[test]
 fn a_file_of_the_first_version_is_migrated() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s.db");
-    schema::first_version(&path);
+    schema::old_version(&path, 1);
     let connection = Connection::open(&path).unwrap();
     let json = serde_json::to_string(&provenance("w")).unwrap();
     connection.execute("INSERT INTO provenances VALUES (7, ?1)", [&json]).unwrap();

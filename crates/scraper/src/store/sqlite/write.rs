@@ -14,8 +14,11 @@ pub(super) fn write(
     match write {
         Write::Source { name, base } => {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO sources (name, base) VALUES (?1, ?2)")?
-                .execute(params![name, base.to_string_lossy()])?;
+                .prepare_cached(
+                    "INSERT INTO sources (name, base, zone) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (name) DO UPDATE SET base = excluded.base, zone = excluded.zone",
+                )?
+                .execute(params![name, base.folder().to_string_lossy(), base.zone()])?;
         }
         Write::Product(product) => put_product(connection, product, run)?,
         Write::Image { key, hash, bytes, validators } => {

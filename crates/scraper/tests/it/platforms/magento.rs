@@ -252,7 +252,7 @@ async fn closed_doors_are_told_with_what_to_do() {
     assert!(error.contains("robots.txt") && error.contains("sitemap"), "{error}");
     assert!(server.requests().is_empty());
     let mut spec = SourceSpec::of("https://shop.example/", Some(Kind::Magento));
-    spec.store = Some("de\r\nx: y".into());
+    spec.options.store = Some("de\r\nx: y".into());
     assert!(read(&spec, &web()).await.2.unwrap_err().contains("store view"));
 }
 
