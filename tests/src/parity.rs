@@ -3,9 +3,54 @@
 
 use std::collections::BTreeMap;
 
-use clip_core::{Clip, trace::Trace};
+use clip_core::{Clip, NUMERICS_VERSION, trace::Trace};
+use serde::{Deserialize, Serialize};
 
 use crate::goldens::Golden;
+
+/// The golden file, `goldens/parity.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Blessed {
+    /// [`NUMERICS_VERSION`] whose bits these are.
+    pub numerics: u32,
+    pub inputs: Digests,
+}
+
+impl Blessed {
+    /// Puts the digests of `models` in the place of theirs, where the version of the numerics lets it:
+    /// other bits under the same version would make stores of both look alike.
+    ///
+    /// # Errors
+    /// A digest of an input that was there is another, though the version is not; or the version is
+    /// another, and not all models take part.
+    pub fn bless(&mut self, models: &[String], got: Digests, version: u32) -> Result<(), String> {
+        let of = |input: &str| models.iter().any(|model| input.starts_with(&format!("{model}/")));
+        let known: Digests = got
+            .iter()
+            .filter_map(|(k, _)| Some((k.clone(), self.inputs.get(k)?.clone())))
+            .collect();
+        let common = got.iter().filter(|(k, _)| known.contains_key(*k));
+        let changed = differences(&known, &common.map(|(k, v)| (k.clone(), v.clone())).collect());
+        if version == self.numerics && !changed.is_empty() {
+            return Err(format!(
+                "{} inputs have other bits under the same NUMERICS_VERSION {version}; raise it in \
+                 clip-core's provenance.rs, or every store mixes both without a word:\n{}",
+                changed.len(),
+                changed.join("\n")
+            ));
+        }
+        if version != self.numerics && self.inputs.keys().any(|input| !of(input)) {
+            return Err(format!(
+                "NUMERICS_VERSION is {version}, the file's {}: bless all models at once",
+                self.numerics
+            ));
+        }
+        self.inputs.retain(|input, _| !of(input));
+        self.inputs.extend(got);
+        self.numerics = version;
+        Ok(())
+    }
+}
 
 /// Stages by input name; digests are cut to 16 hexadecimal digits (64 bits).
 pub type Digests = BTreeMap<String, Vec<(String, String)>>;
@@ -87,9 +132,22 @@ pub fn move_one_weight(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-/// The golden digests, written by `parity --bless`.
-pub fn expected() -> Digests {
+/// The golden file, written by `parity --bless`.
+pub fn blessed() -> Blessed {
     serde_json::from_str(include_str!("../goldens/parity.json")).expect("the golden is JSON")
+}
+
+/// The golden digests.
+///
+/// # Panics
+/// They are of other numerics than this code says to have: one of the two was not raised.
+pub fn expected() -> Digests {
+    let Blessed { numerics, inputs } = blessed();
+    assert_eq!(
+        numerics, NUMERICS_VERSION,
+        "goldens/parity.json is of another NUMERICS_VERSION: `parity --bless` writes it anew"
+    );
+    inputs
 }
 
 /// Sizes the global thread pool; call it before anything else.

@@ -114,3 +114,38 @@ fn damage_is_an_error() {
     let other = synthetic::safetensors(&config, 1, Dtype::F16).unwrap();
     assert!(fails(&other).contains("do not fit"));
 }
+
+/// Old versions of transformers save position ids, which are no weights.
+#[test]
+fn buffers_of_old_checkpoints_are_let_go_by_and_headers_are_bounded() {
+    let golden = Golden::second_shape();
+    let file = golden.checkpoint(Dtype::F16);
+    let (size, rest) = file.split_first_chunk::<8>().unwrap();
+    let (header, data) = rest.split_at(u64::from_le_bytes(*size) as usize);
+    let mut header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    let mut data = data.to_vec();
+    let mut add = |name: &str, count: u64| {
+        let start = data.len();
+        data.extend((0..count).flat_map(u64::to_le_bytes));
+        header[name] = serde_json::json!({
+            "dtype": "I64", "shape": [1, count], "data_offsets": [start, data.len()],
+        });
+    };
+    add("text_model.embeddings.position_ids", 77);
+    add("vision_model.embeddings.position_ids", 5);
+    let header = header.to_string().into_bytes();
+    let mut old = (header.len() as u64).to_le_bytes().to_vec();
+    old.extend(header);
+    old.extend(data);
+
+    let long = [(64u64 << 20).to_le_bytes().to_vec(), b"{".repeat(64 << 20)].concat();
+    let error = Clip::load(golden.config.clone(), &long, Options::new(&golden.config)).unwrap_err();
+    assert!(error.to_string().contains("a header of 67108864 bytes"), "{error}");
+
+    let file = Clip::load(golden.config.clone(), &old, Options::new(&golden.config)).unwrap();
+    let mut arriving = incoming(&golden, Towers::Both);
+    push(&mut arriving, &old);
+    let streamed = arriving.finish().unwrap();
+    let text = |clip: &Clip| bits(clip.embed_text("red floral dress").unwrap().values());
+    assert_eq!(text(&streamed), text(&file));
+}

@@ -48,3 +48,36 @@ fn one_ulp_is_found_and_its_stage_named() {
     }
     assert!(!lines.iter().any(|l| l.contains("/text-")), "the text tower did not change");
 }
+
+#[test]
+fn the_golden_bits_are_of_this_version_of_the_numerics() {
+    assert_eq!(parity::blessed().numerics, clip_core::NUMERICS_VERSION);
+}
+
+/// Blessing changed bits would make stores of old and new ones look alike.
+#[test]
+fn other_bits_are_blessed_only_under_another_version() {
+    let before = parity::blessed();
+    let models = Golden::NAMES.map(str::to_owned);
+    let version = before.numerics;
+    let mut all = before.clone();
+    all.bless(&models, before.inputs.clone(), version).expect("the same bits");
+    assert_eq!(all, before);
+
+    let mut got = before.inputs.clone();
+    let (input, stages) = got.iter_mut().next().expect("there are inputs");
+    stages.last_mut().expect("there are stages").1 = "0123456789abcdef".into();
+    let input = input.clone();
+    let error = all.bless(&models, got.clone(), version).unwrap_err();
+    assert!(error.contains("NUMERICS_VERSION") && error.contains(&input), "{error}");
+    assert_eq!(all, before, "nothing was written");
+    let error = all.bless(&models[..1], got.clone(), version + 1).unwrap_err();
+    assert!(error.contains("all models"), "{error}");
+    all.bless(&models, got, version + 1).expect("another version");
+    assert!(all != before && all.numerics == version + 1);
+
+    let mut more = before.inputs.clone();
+    more.insert("tiny/new.png".into(), vec![("embedding".into(), "00".into())]);
+    all = before.clone();
+    all.bless(&models, more, version).expect("a new input changes no bits");
+}

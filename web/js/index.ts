@@ -122,8 +122,9 @@ export class Clip {
 
   /** What decides the bits of its vectors. */
   get provenance(): Provenance {
-    const { model, revision, weights, preprocessing, numerics } = this.loaded;
-    return { model, revision, weights, preprocessing, numerics, device: "exact" };
+    const { model, revision, weights, tokenizer, preprocessing, numerics } = this.loaded;
+    const known = tokenizer === undefined ? {} : { tokenizer };
+    return { model, revision, weights, ...known, preprocessing, numerics, device: "exact" };
   }
 
   /** @throws ClipError */

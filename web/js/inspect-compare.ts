@@ -148,8 +148,9 @@ function isStage(value: unknown): value is Stage {
 
 function isProvenance(value: unknown): value is Provenance {
   if (!isObject(value)) return false;
-  const { model, revision, weights, preprocessing, numerics, device } = value;
+  const { model, revision, weights, tokenizer, preprocessing, numerics, device } = value;
   return (
+    (tokenizer === undefined || typeof tokenizer === "string") &&
     typeof model === "string" && (revision === null || revision === undefined || typeof revision === "string") &&
     typeof weights === "string" && typeof preprocessing === "string" && typeof numerics === "number" &&
     typeof device === "string"
@@ -307,6 +308,8 @@ function differentOrigins(a: Run, b: Run): Comparison["origins"] {
   ];
   if (a.provenance && b.provenance) {
     for (const [key, what] of names) add(what, a.provenance[key] ?? null, b.provenance[key] ?? null);
+    // Not told by older versions.
+    add("digest of the tokenizer", a.provenance.tokenizer, b.provenance.tokenizer);
   }
   for (const key of new Set([...Object.keys(a.environment ?? {}), ...Object.keys(b.environment ?? {})])) {
     const [left, right] = [a.environment?.[key] ?? "native program", b.environment?.[key] ?? "native program"];

@@ -28,6 +28,8 @@ export interface Manifest {
   revision: string | null;
   /** Digest of all weights, as in the provenance of native vectors. */
   weights: string;
+  /** Digest of the tokenizer; older versions of the packer do not tell it. */
+  tokenizer?: string;
   numerics: number;
   config: {
     projection_dim: number;
@@ -74,6 +76,7 @@ export function parseManifest(text: string, url: string): Manifest {
     !isObject(parts) || !isPart(parts.text) || !isPart(parts.vision) || !isPart(tokens) ||
     !isObject(tokens) || !isCount(tokens.rows) || tokens.rows < 1 ||
     (tokens.bits !== 16 && tokens.bits !== 32) || typeof json.weights !== "string" ||
+    (json.tokenizer !== undefined && typeof json.tokenizer !== "string") ||
     typeof json.model !== "string" || !isCount(json.numerics) || !isCount(config.projection_dim) ||
     !isObject(config.vision_config) || !isCount(config.vision_config.image_size)
   ) {

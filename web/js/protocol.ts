@@ -33,6 +33,8 @@ export interface Provenance {
   revision: string | null;
   /** Digest of all weights. */
   weights: string;
+  /** Digest of the tokenizer, where known. */
+  tokenizer?: string;
   /** Profile of the picture preprocessing. */
   preprocessing: string;
   /** Version of the numeric contract. */
@@ -47,6 +49,8 @@ export interface Loaded {
   revision: string | null;
   /** Digest of all weights. */
   weights: string;
+  /** Digest of the tokenizer; models packed by older versions do not tell it. */
+  tokenizer?: string;
   /** Version of the numeric contract. */
   numerics: number;
   /** Profile of the picture preprocessing. */

@@ -63,6 +63,7 @@ class Model {
         config: manifest.config,
         towers,
         weights: manifest.weights,
+      ...(manifest.tokenizer === undefined ? {} : { tokenizer: manifest.tokenizer }),
         token_rows: towers === "vision" ? null : tokens.rows,
       }));
       return engine;

@@ -9,7 +9,7 @@ export const root = path.resolve(web, "..");
 /** Inputs and their stages for each model: the native program's on this machine, and the goldens. */
 export async function expectations(folder) {
   const native = JSON.parse(await readFile(path.join(folder, "models/expected.json"), "utf8"));
-  const golden = JSON.parse(await readFile(path.join(root, "tests/goldens/parity.json"), "utf8"));
+  const { inputs: golden } = JSON.parse(await readFile(path.join(root, "tests/goldens/parity.json"), "utf8"));
   const of = (model) => Object.fromEntries(
     Object.entries(golden)
       .filter(([name]) => name.startsWith(`${model}/`) && !/\/(pixels|tokens)-\d+$/.test(name))

@@ -284,7 +284,8 @@ impl Clip {
         if let Some(trace) = trace {
             let dim = [self.config.projection_dim];
             trace.f32("embedding", &dim, embedding.values());
-            trace.f32("normalized", &dim, embedding.normalized().values());
+            let unit = embedding.normalized_by(self.path.kernels()?);
+            trace.f32("normalized", &dim, unit.values());
         }
         Ok(embedding)
     }

@@ -20,7 +20,12 @@ impl Embedding {
     /// The vector divided by its L2 norm (each element by the square root of the sum of squares,
     /// in the order of the numeric contract). A zero vector gives NaN, as in `transformers`.
     pub fn normalized(&self) -> NormalizedEmbedding {
-        let norm = dot(&self.0, &self.0).sqrt();
+        self.normalized_by(usual())
+    }
+
+    /// The same, computed on one path: what a trace says of a path is that path's work.
+    pub(crate) fn normalized_by(&self, kernels: &Kernels) -> NormalizedEmbedding {
+        let norm = kernels.dot(&self.0, &self.0).sqrt();
         NormalizedEmbedding(self.0.iter().map(|x| x / norm).collect())
     }
 
@@ -46,7 +51,7 @@ impl NormalizedEmbedding {
     /// # Panics
     /// If the dimensions differ: the vectors are of different models.
     pub fn cosine(&self, other: &NormalizedEmbedding) -> f32 {
-        dot(&self.0, &other.0)
+        usual().dot(&self.0, &other.0)
     }
 
     /// The values; their squares sum to one (up to rounding).
@@ -70,13 +75,71 @@ pub fn logits_per_image(
     texts.iter().map(|text| image.cosine(text) * logit_scale).collect()
 }
 
-/// Dot product in the contract's order, on this machine's fastest path.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    static FASTEST: std::sync::OnceLock<&'static Kernels> = std::sync::OnceLock::new();
-    let kernels = FASTEST.get_or_init(|| {
-        let fastest = Path::available().pop().unwrap_or(Path::Scalar);
+/// Those of the fastest path, or of the one that `CLIP_KERNEL` names.
+fn usual() -> &'static Kernels {
+    static USUAL: std::sync::OnceLock<&'static Kernels> = std::sync::OnceLock::new();
+    USUAL.get_or_init(|| {
+        // A name that is none was an error when the model was loaded.
+        let path = Path::detect().ok().or_else(|| Path::available().pop());
         // `available` lists only what can run here.
-        fastest.kernels().or_else(|_: KernelError| Path::Scalar.kernels()).expect("scalar runs")
-    });
-    kernels.dot(a, b)
+        let kernels = path.unwrap_or(Path::Scalar).kernels();
+        kernels.or_else(|_: KernelError| Path::Scalar.kernels()).expect("scalar runs")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Clip, Options, Path,
+        config::{Activation, ClipConfig, TextConfig, VisionConfig},
+        image::PixelValues,
+        kernel::LAST_DOT,
+        synthetic::{self, Dtype},
+    };
+
+    fn small() -> ClipConfig {
+        let activation = Activation::QuickGelu;
+        ClipConfig {
+            text: TextConfig {
+                vocab_size: 49408,
+                hidden_size: 16,
+                intermediate_size: 32,
+                layers: 1,
+                heads: 2,
+                max_positions: 77,
+                activation,
+                layer_norm_eps: 1e-5,
+                eos_token_id: 49407,
+            },
+            vision: VisionConfig {
+                hidden_size: 32,
+                intermediate_size: 64,
+                layers: 1,
+                heads: 2,
+                image_size: 32,
+                patch_size: 16,
+                activation,
+                layer_norm_eps: 1e-5,
+            },
+            projection_dim: 16,
+        }
+    }
+
+    #[test]
+    fn the_last_stage_of_a_trace_is_of_the_path_that_was_asked_for() {
+        let config = small();
+        let file = synthetic::safetensors(&config, 7, Dtype::F32).unwrap();
+        for path in Path::available() {
+            let options = Options { path: Some(path), ..Options::new(&config) };
+            let clip = Clip::load(config.clone(), &file, options).unwrap();
+            let pixels = PixelValues { size: 32, data: vec![0.5; 3 * 32 * 32] };
+            LAST_DOT.set(None);
+            let (_, trace) = clip.trace_pixels(&pixels).unwrap();
+            assert_eq!(trace.stages.last().unwrap().name, "normalized");
+            assert_eq!(LAST_DOT.get(), Some(path), "a picture");
+            LAST_DOT.set(None);
+            clip.trace_text("a dress").unwrap();
+            assert_eq!(LAST_DOT.get(), Some(path), "a text");
+        }
+    }
 }

@@ -10,11 +10,9 @@ use crate::{
     config::ClipConfig,
     kernel::{Kernels, Path},
     model::{Parts, is_table},
-    weights::{Tensor, WeightsError},
+    weights::{MAX_HEADER, Tensor, WeightsError, is_weight},
 };
 
-/// A header of a real model has some 60 kB.
-const MAX_HEADER: u64 = 16 << 20;
 /// A safetensors file starts with the header's length.
 const PREFIX: usize = 8;
 /// Bytes of memory that wait for more at most.
@@ -60,6 +58,8 @@ struct Entry {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: usize,
+    /// Its bytes are let go by: a buffer that is no weight.
+    skipped: bool,
 }
 
 impl Incoming {
@@ -169,7 +169,9 @@ impl Incoming {
         let mut problems = Vec::new();
         for name in header.offset_keys() {
             let Some(info) = header.info(&name) else { continue };
+            let skipped = !is_weight(&name);
             match self.expected.get(&name) {
+                _ if skipped && info.data_offsets.1 - info.data_offsets.0 <= GROWTH => {}
                 None => problems.push(std::format!("{name} {:?} is unknown", info.shape)),
                 Some(shape) if *shape != info.shape => {
                     problems.push(std::format!("{name} is {:?}, not {shape:?}", info.shape));
@@ -180,12 +182,15 @@ impl Incoming {
                 Some(_) => {}
             }
             let (shape, bytes) = (info.shape.clone(), info.data_offsets.1 - info.data_offsets.0);
-            entries.push_back(Entry { name, dtype: info.dtype, shape, bytes });
+            entries.push_back(Entry { name, dtype: info.dtype, shape, bytes, skipped });
         }
         if problems.is_empty() { Ok(entries) } else { Err(WeightsError::Mismatch(problems)) }
     }
 
     fn tensor(&mut self, entry: Entry, data: &[u8]) -> Result<(), WeightsError> {
+        if entry.skipped {
+            return Ok(());
+        }
         let tensor = Tensor::new(entry.name, entry.shape, entry.dtype, data);
         if tensor.name == "logit_scale" {
             self.log_scale = tensor.to_vec().first().copied();

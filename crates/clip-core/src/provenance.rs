@@ -8,7 +8,7 @@ pub const NUMERICS_VERSION: u32 = 1;
 
 /// Everything that decides the bits of an embedding besides the input itself.
 ///
-/// Two vectors may be compared only if their provenance is equal.
+/// Two vectors may be compared only if their provenance [agrees](Provenance::agrees).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Provenance {
     /// Model id as on the Hugging Face hub, or the folder's name for a local model.
@@ -17,10 +17,43 @@ pub struct Provenance {
     pub revision: Option<String>,
     /// SHA-256 over names, shapes and f32 values of all tensors (hex); see `Weights::digest`.
     pub weights: String,
+    /// [`Tokenizer::digest`](crate::text::Tokenizer::digest): it decides what a text is. `None`
+    /// where it is not known, as in all that was made before this field was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
     /// Preprocessing profile, e.g. `hf-endpoint` or `resize=pillow,exif=apply,alpha=drop,normalize=slow`.
     pub preprocessing: String,
     /// [`NUMERICS_VERSION`] of the code that computed the vector.
     pub numerics: u32,
     /// `exact` for the bit-exact engine, else the accelerator's name (`cuda`, `metal`).
     pub device: String,
+}
+
+impl Provenance {
+    /// Whether vectors of the two may be compared. A tokenizer that one of them does not know
+    /// counts as the other's.
+    pub fn agrees(&self, other: &Provenance) -> bool {
+        let tokenizers = match (&self.tokenizer, &other.tokenizer) {
+            (Some(one), Some(two)) => one == two,
+            _ => true,
+        };
+        tokenizers && Provenance { tokenizer: self.tokenizer.clone(), ..other.clone() } == *self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_counts_where_both_know_it() {
+        let json = r#"{"model": "m", "revision": null, "weights": "w",
+            "preprocessing": "hf-endpoint", "numerics": 1, "device": "exact"}"#;
+        let old: Provenance = serde_json::from_str(json).unwrap();
+        assert!(!serde_json::to_string(&old).unwrap().contains("tokenizer"));
+        let of = |digest: &str| Provenance { tokenizer: Some(digest.into()), ..old.clone() };
+        assert!(old.agrees(&of("t")) && of("t").agrees(&old) && of("t").agrees(&of("t")));
+        assert!(!of("t").agrees(&of("u")));
+        assert!(!of("t").agrees(&Provenance { weights: "v".into(), ..old.clone() }));
+    }
 }

@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let spec = ModelSpec::parse(&model)?;
-    let (hub, progress) = (Environment::load().hub, Progress::hidden());
+    let (hub, progress) = (Environment::load()?.hub, Progress::hidden());
     let files_of_model = runtime.block_on(model::find(&spec, &hub, &progress))?;
     let model = model::load(&files_of_model, &LoadOptions::new(Towers::Vision))?;
 

@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         model: text("model"),
         revision: None,
         weights: text("weights"),
+        tokenizer: manifest["tokenizer"].as_str().map(str::to_owned),
         preprocessing: "hf-endpoint".into(),
         numerics: number(&manifest["numerics"])?.try_into()?,
         device: "exact".into(),

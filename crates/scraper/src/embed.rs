@@ -21,7 +21,7 @@ use crate::{
 /// # Errors
 /// No weights, no image, or an image that cannot be read; never a vector of zeros.
 pub async fn get_image_embedding(url: &str) -> Result<Embedding, Error> {
-    let environment = Environment::load();
+    let environment = Environment::load().map_err(|e| Error::Usage(e.to_string()))?;
     let spec = ModelSpec::parse(&environment.model)?;
     let files = model::find(&spec, &environment.hub, &Progress::hidden()).await?;
     let location = Location::parse(url, &Base::user())?;

@@ -11,11 +11,13 @@ mod error;
 pub mod export;
 pub mod fetch;
 pub mod model;
+mod output;
 pub mod pipeline;
 pub mod report;
 pub mod search;
 pub mod source;
 pub mod store;
+mod threads;
 pub mod verify;
 
 pub use embed::get_image_embedding;

@@ -5,14 +5,16 @@
 //! spreads over the cores itself), and one thread writes. A result is reported only after it is
 //! committed: kill the process at any moment, and the next run goes on from the last commit.
 
+mod in_flight;
 mod lanes;
+mod memory;
+mod notes;
 mod shared;
 mod sources;
 mod stages;
 mod writer;
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -26,13 +28,17 @@ use crate::{
     Error,
     fetch::{Fetched, Fetcher, Slot, Validators},
     model::LoadedModel,
-    report::{Progress, Summary, Unit},
+    report::{MaxFailures, Progress, Summary, Unit},
     source::{Base, Location, Product, SourceError},
-    store::{ImageHash, ImageKey, Lookup, Shard, Store, Write},
+    store::{ImageKey, Lookup, Shard, Store, Vanishing, Write},
 };
+use in_flight::{Image, InFlight};
 pub use shared::{Sharing, share};
 pub use sources::{retry, run};
 use writer::Outcome;
+
+/// See [`RunOptions::max_vanished`].
+const MAX_VANISHED: MaxFailures = MaxFailures::Percent(30.0);
 
 /// Sizes of the stages, and what a run is about.
 #[derive(Debug, Clone, Copy)]
@@ -41,18 +47,41 @@ pub struct RunOptions {
     pub batch: usize,
     /// Threads that decode.
     pub decoders: usize,
+    /// Memory of the pictures that are being decoded, over all decoders, in bytes; a picture that
+    /// needs more is decoded alone.
+    pub decode_memory: u64,
     /// Images that may wait for their host at once.
     pub pending: usize,
     /// For how many runs products stay in the store that their source no longer tells of.
     pub keep_vanished: u32,
+    /// How many of a source's products may vanish in one run; of more none does, because a source
+    /// that is broken looks the same.
+    pub max_vanished: MaxFailures,
     /// Only this share of the products.
     pub shard: Option<Shard>,
 }
 
+/// Default of [`RunOptions::decode_memory`]: some dozen usual pictures, or one large one.
+pub const DECODE_MEMORY: u64 = 512 << 20;
+
 impl Default for RunOptions {
     fn default() -> Self {
         let decoders = std::thread::available_parallelism().map_or(2, |n| n.get());
-        RunOptions { batch: 8, decoders, pending: 256, keep_vanished: 3, shard: None }
+        RunOptions {
+            batch: 8,
+            decoders,
+            decode_memory: DECODE_MEMORY,
+            pending: 256,
+            keep_vanished: 3,
+            max_vanished: MAX_VANISHED,
+            shard: None,
+        }
+    }
+}
+
+impl RunOptions {
+    fn vanishing(&self) -> Vanishing {
+        Vanishing { keep: self.keep_vanished, most: self.max_vanished }
     }
 }
 
@@ -85,7 +114,8 @@ pub(crate) enum Input {
     Product(Product, Arc<Base>),
     /// An image of a product that is stored already.
     Image(ImageKey, Arc<Base>),
-    BadRecord(SourceError),
+    /// A record or a page of the named source that gave no product.
+    BadRecord(String, SourceError),
 }
 
 /// An image whose bytes are at hand.
@@ -102,6 +132,7 @@ struct Context {
     model: Arc<LoadedModel>,
     lookup: Mutex<Box<dyn Lookup>>,
     in_flight: InFlight,
+    memory: memory::Memory,
     options: RunOptions,
     cancel: Cancel,
 }
@@ -129,6 +160,7 @@ pub(crate) async fn process(
         model: setup.model.clone(),
         lookup: Mutex::new(lookup?),
         in_flight: InFlight::default(),
+        memory: memory::Memory::new(options.decode_memory, setup.model.clip.processor()),
         options,
         cancel: setup.cancel.clone(),
     });
@@ -166,6 +198,14 @@ pub(crate) async fn process(
     let (mut summary, store) = join(writing).await??;
     summary.interrupted = *setup.cancel.borrow();
     summary.seconds = started.elapsed().as_secs_f64();
+    // Nothing is lost in silence: the sum is right, or the run did not succeed.
+    let settled = summary.embedded + summary.reused + summary.failed;
+    if !summary.interrupted && settled != summary.images + summary.refused {
+        return Err(Error::Internal(format!(
+            "{} images were listed, but {settled} have a result; run the command again",
+            summary.images
+        )));
+    }
     Ok((summary, store))
 }
 
@@ -175,40 +215,4 @@ fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinH
 
 async fn join<T>(handle: JoinHandle<T>) -> Result<T, Error> {
     handle.await.map_err(|e| Error::Internal(e.to_string()))
-}
-
-/// Images whose bytes are being embedded, and others with the same bytes that wait for them, so
-/// that nothing is embedded twice.
-#[derive(Default)]
-struct InFlight(Mutex<HashMap<ImageHash, Vec<Image>>>);
-
-/// An image with known bytes.
-struct Image {
-    key: ImageKey,
-    hash: ImageHash,
-    bytes: u64,
-    validators: Validators,
-}
-
-impl InFlight {
-    /// Gives the image back if it is the first with its bytes; else it waits.
-    fn claim(&self, image: Image) -> Option<Image> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match waiting.get_mut(&image.hash) {
-            Some(others) => {
-                others.push(image);
-                None
-            }
-            None => {
-                waiting.insert(image.hash, Vec::new());
-                Some(image)
-            }
-        }
-    }
-
-    /// The images that waited for these bytes, whose result is committed now.
-    fn finish(&self, hash: &ImageHash) -> Vec<Image> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.remove(hash).unwrap_or_default()
-    }
 }

@@ -1,12 +1,13 @@
 //! Exact cosine search over a store.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use clip_core::{Embedding, NormalizedEmbedding};
 use serde::Serialize;
 
 use crate::{
     export::Facts,
+    report::secrets::public,
     source::Product,
     store::{Row, StoreError},
 };
@@ -28,11 +29,25 @@ fn facts<S: serde::Serializer>(product: &Product, to: S) -> Result<S::Ok, S::Err
 }
 
 impl Hit {
+    /// Addresses as they may be shown: without passwords.
+    pub(crate) fn publish(&mut self) {
+        publish(&mut self.image, &mut self.product);
+    }
+
     /// Best first; equal scores by source and id.
     fn order(&self, other: &Self) -> Ordering {
         let (a, b) = (&self.product, &other.product);
         let name = (&a.source, &a.id).cmp(&(&b.source, &b.id));
         other.score.total_cmp(&self.score).then(name)
+    }
+}
+
+/// Takes user names and passwords out of the addresses that are shown or exported.
+pub(crate) fn publish(image: &mut String, product: &mut Product) {
+    for address in [Some(image), product.url.as_mut()].into_iter().flatten() {
+        if let Cow::Owned(bare) = public(address) {
+            *address = bare;
+        }
     }
 }
 

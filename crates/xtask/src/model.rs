@@ -63,6 +63,7 @@ pub(crate) fn write(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let config = synthetic::vit_b_32();
     fs::write(folder.join("config.json"), config.to_json())?;
+    fs::write(folder.join("preprocessor_config.json"), r#"{"size": 224, "crop_size": 224}"#)?;
     let weights = synthetic::safetensors(&config, 1, Dtype::F16)?;
     fs::write(folder.join("model.safetensors"), weights)?;
     Ok(())

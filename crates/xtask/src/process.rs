@@ -117,6 +117,11 @@ impl Cmd {
         Ok(tests)
     }
 
+    /// Runs it, its output going to ours; the error has its last lines.
+    pub(crate) fn run_shown(self) -> Result<()> {
+        self.run_tests().map(drop)
+    }
+
     /// Runs it in silence, for checks; `None` if it could not start or failed.
     pub(crate) fn probe(mut self) -> Option<String> {
         let output: Output = self.command.stdin(Stdio::null()).output().ok()?;

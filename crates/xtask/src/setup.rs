@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             missing.push(need);
         }
     }
-    // Without these nothing builds; the others each switch one test stage off.
+    // Without these nothing builds; without the others a test stage cannot run, and fails.
     let vital = [Need::Rustc, Need::Cc];
     let fatal: Vec<String> = missing
         .iter()
@@ -61,7 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("missing: {}", fatal.join(", "));
     }
     if !missing.is_empty() {
-        println!("Stages of `cargo xtask test` that need what is missing will say so.");
+        println!(
+            "Stages of `cargo xtask test` that need what is missing will fail, unless --skip names them."
+        );
     }
     Ok(())
 }

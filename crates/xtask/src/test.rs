@@ -81,11 +81,11 @@ pub(crate) struct Arguments {
     /// Only this stage; may be repeated.
     #[arg(long, value_name = "STAGE", value_parser = names())]
     only: Vec<String>,
-    /// Not this stage; may be repeated.
+    /// Not this stage; may be repeated. Any other stage that cannot run is a failure.
     #[arg(long, value_name = "STAGE", value_parser = names())]
     skip: Vec<String>,
-    /// For automatic runs: a stage that cannot run is a failure.
-    #[arg(long)]
+    /// Says nothing any more: a stage that cannot run is a failure in every run.
+    #[arg(long, hide = true)]
     ci: bool,
     /// Lists the stages.
     #[arg(long)]
@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             (stage, outcome(stage), start.elapsed())
         })
         .collect();
-    summary(&results, arguments.ci)
+    summary(&results, &arguments.skip)
 }
 
 fn outcome(stage: &Stage) -> Outcome {
@@ -140,8 +140,9 @@ fn outcome(stage: &Stage) -> Outcome {
     }
 }
 
-/// How the failed commands ended, the table, and a last line that says it all.
-fn summary(results: &[(&Stage, Outcome, Duration)], ci: bool) -> Result<()> {
+/// How the failed commands ended, the table, and a last line that says it all. A stage that could
+/// not run has shown nothing: it fails the run unless it was skipped by name.
+fn summary(results: &[(&Stage, Outcome, Duration)], skipped: &[String]) -> Result<()> {
     for (stage, outcome, _) in results {
         if let Outcome::Failed(why) = outcome {
             println!("\n== {} FAILED: {why:#}", stage.name);
@@ -164,20 +165,24 @@ fn summary(results: &[(&Stage, Outcome, Duration)], ci: bool) -> Result<()> {
         println!("{:<9} {word:<8} {:>12}  {note}", stage.name, seconds(*time));
     }
     println!();
-    if ci {
-        failed.append(&mut not_run);
-    }
     if results.is_empty() {
         bail!("no stage is left to run");
     }
+    let all = results.len();
+    let mut wrong = Vec::new();
     if !failed.is_empty() {
-        bail!("FAILED: {} of {} stages ({})", failed.len(), results.len(), failed.join(", "));
+        wrong.push(format!("{} of {all} stages ({})", failed.len(), failed.join(", ")));
     }
-    let ran = results.len() - not_run.len();
-    if not_run.is_empty() {
-        println!("PASSED: all {ran} stages");
-    } else {
-        println!("PASSED: {ran} stages; NOT RUN: {}", not_run.join(", "));
+    if !not_run.is_empty() {
+        let names = not_run.join(", ");
+        wrong.push(format!("NOT RUN: {names} (--skip leaves a stage out by name)"));
+    }
+    if !wrong.is_empty() {
+        bail!("FAILED: {}", wrong.join("; "));
+    }
+    match skipped {
+        [] => println!("PASSED: all {all} stages"),
+        skipped => println!("PASSED: {all} stages; skipped: {}", skipped.join(", ")),
     }
     Ok(())
 }
@@ -204,4 +209,28 @@ fn aarch64() -> Result<String> {
         total.passed += parity.passed;
     }
     Ok(total.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(outcomes: Vec<Outcome>, skipped: &[String]) -> Result<()> {
+        let results: Vec<_> =
+            STAGES.iter().zip(outcomes).map(|(s, o)| (s, o, Duration::ZERO)).collect();
+        summary(&results, skipped)
+    }
+
+    #[test]
+    fn a_stage_that_could_not_run_fails_the_run_unless_it_is_skipped_by_name() {
+        let passed = || Outcome::Passed(String::new());
+        let missing = Outcome::NotRun("Firefox is missing".into());
+        let error = ends(vec![passed(), missing], &[]).unwrap_err().to_string();
+        assert!(error.contains("NOT RUN: clippy"), "{error}");
+        let both = vec![Outcome::Failed(anyhow::anyhow!("x")), Outcome::NotRun("y".into())];
+        let error = ends(both, &[]).unwrap_err().to_string();
+        assert!(error.contains("1 of 2 stages (fmt); NOT RUN: clippy"), "{error}");
+        ends(vec![passed()], &["web".into()]).expect("what was skipped is no failure");
+        assert!(ends(vec![], &["fmt".into()]).is_err(), "nothing ran");
+    }
 }

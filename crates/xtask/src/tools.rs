@@ -1,6 +1,10 @@
 //! What the stages need on a machine: how to see whether it is there, and how to get it.
 
-use std::{path::Path, sync::OnceLock};
+use std::{
+    path::Path,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail};
 
@@ -183,12 +187,72 @@ fn apt(packages: &[&str]) -> Result<()> {
     };
     let apt_get = |args: &str| {
         let words = prefix.iter().copied().chain(["env", "DEBIAN_FRONTEND=noninteractive"]);
-        let mut words = words.chain(["apt-get", "-qq"]);
+        // A machine that has just started often installs updates by itself.
+        let wait = format!("DPkg::Lock::Timeout={}", BUSY.as_secs());
+        let words = words.chain(["apt-get", "-qq", "-o", &wait]);
+        let words: Vec<&str> = words.collect();
+        let mut words = words.into_iter();
         let program = Cmd::new(words.next().unwrap_or("apt-get"));
         words.fold(program, Cmd::arg).args(args)
     };
     // Once per run: package lists of a fresh machine are empty or old.
     static UPDATED: OnceLock<bool> = OnceLock::new();
-    UPDATED.get_or_init(|| apt_get("update").run().is_ok());
-    apt_get(&format!("install -y --no-install-recommends {list}")).run()
+    UPDATED.get_or_init(|| patiently(BUSY, PAUSE, || apt_get("update").run_shown()).is_ok());
+    let install = || apt_get(&format!("install -y --no-install-recommends {list}")).run_shown();
+    patiently(BUSY, PAUSE, install)
+}
+
+/// Longest wait for a package manager that is busy with something else …
+const BUSY: Duration = Duration::from_secs(600);
+/// … which is asked so often whether it still is: its own waiting does not cover every lock.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Runs `attempt` again and again while it fails because another process holds a lock.
+fn patiently(
+    longest: Duration,
+    pause: Duration,
+    mut attempt: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let error = match attempt() {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let text = format!("{error:#}");
+        let busy = ["Could not get lock", "Unable to lock", "is held by process"];
+        if !busy.iter().any(|words| text.contains(words)) || start.elapsed() >= longest {
+            return Err(error);
+        }
+        eprintln!("the package manager is busy; waiting for it");
+        std::thread::sleep(pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_package_manager_is_waited_for_and_nothing_else_is() {
+        let lock = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt)";
+        let none = Duration::ZERO;
+        let (mut left, hour) = (3, Duration::from_secs(3600));
+        let end = patiently(hour, none, || {
+            left -= 1;
+            if left > 0 { bail!("`apt-get` ended: {lock}") } else { Ok(()) }
+        });
+        assert!(end.is_ok() && left == 0, "{end:?}");
+        let mut tries = 0;
+        let mut fail = |longest, text: &'static str| {
+            let end = patiently(longest, none, || {
+                tries += 1;
+                bail!(text)
+            });
+            (end.unwrap_err().to_string(), std::mem::take(&mut tries))
+        };
+        assert_eq!(fail(none, lock), (lock.to_owned(), 1), "not for ever");
+        let missing = "E: Unable to locate package firefox-esr";
+        assert_eq!(fail(hour, missing), (missing.to_owned(), 1));
+    }
 }

@@ -142,6 +142,8 @@ fn write_model(dir: &Path) -> Result<(), String> {
             fs::write(path, bytes).map_err(|e| format!("{}: {e}", path.display()))
         };
         write(&dir.join("config.json"), golden.config.to_json().as_bytes())?;
+        let preprocessor = dir.join("preprocessor_config.json");
+        write(&preprocessor, br#"{"size": 224, "crop_size": 224}"#)?;
         let partial = dir.join("model.partial");
         write(&partial, &golden.checkpoint(Dtype::F32))?;
         fs::rename(&partial, &file).map_err(|e| e.to_string())?;

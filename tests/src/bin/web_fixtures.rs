@@ -63,6 +63,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn write_model(folder: &Path, golden: &Golden, weights: &[u8]) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join("config.json"), golden.config.to_json())?;
+    let size = golden.config.vision.image_size;
+    let preprocessor = format!(r#"{{"size": {size}, "crop_size": {size}}}"#);
+    fs::write(folder.join("preprocessor_config.json"), preprocessor)?;
     fs::write(folder.join("model.safetensors"), weights)
 }
 

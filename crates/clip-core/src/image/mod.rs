@@ -132,6 +132,16 @@ impl Processor {
         self.profile
     }
 
+    /// The limits in use.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The same under other limits. They refuse pictures, and change no bit of one that passes.
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Processor { limits, ..self.clone() }
+    }
+
     /// Decode, orient, resize, crop, normalise.
     ///
     /// # Errors

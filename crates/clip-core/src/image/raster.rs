@@ -36,8 +36,8 @@ impl Raster {
         let data: Vec<u8> = match (self.pixels, alpha) {
             (Pixels::Rgb(data), _) => data,
             (Pixels::Grey(data), _) => data.iter().flat_map(|v| [*v; 3]).collect(),
-            (Pixels::Rgba(data), Alpha::Drop) => without_alpha(&data),
-            (Pixels::Rgba(data), Alpha::White) => on_white(&data),
+            (Pixels::Rgba(data), Alpha::Drop) => without_alpha(data),
+            (Pixels::Rgba(data), Alpha::White) => on_white(data),
         };
         // Everything after this relies on it.
         if width == 0
@@ -50,24 +50,28 @@ impl Raster {
     }
 }
 
-fn without_alpha(rgba: &[u8]) -> Vec<u8> {
-    let mut rgb = vec![0; rgba.len() / 4 * 3];
-    for (to, from) in rgb.chunks_exact_mut(3).zip(rgba.chunks_exact(4)) {
-        to.copy_from_slice(&from[..3]);
+/// In place: a second buffer would double what a large picture takes.
+fn without_alpha(mut pixels: Vec<u8>) -> Vec<u8> {
+    let count = pixels.len() / 4;
+    for i in 0..count {
+        pixels.copy_within(4 * i..4 * i + 3, 3 * i);
     }
-    rgb
+    pixels.truncate(3 * count);
+    pixels
 }
 
-/// Pillow's `alpha_composite` over opaque white.
-fn on_white(rgba: &[u8]) -> Vec<u8> {
-    let mut rgb = vec![255; rgba.len() / 4 * 3];
-    for (to, from) in rgb.chunks_exact_mut(3).zip(rgba.chunks_exact(4)) {
-        let a = u32::from(from[3]);
-        for (to, c) in to.iter_mut().zip(from) {
-            *to = ((2 * (u32::from(*c) * a + 255 * (255 - a)) + 255) / 510) as u8;
+/// Pillow's `alpha_composite` over opaque white, in place.
+fn on_white(mut pixels: Vec<u8>) -> Vec<u8> {
+    let count = pixels.len() / 4;
+    for i in 0..count {
+        let a = u32::from(pixels[4 * i + 3]);
+        for c in 0..3 {
+            let value = u32::from(pixels[4 * i + c]);
+            pixels[3 * i + c] = ((2 * (value * a + 255 * (255 - a)) + 255) / 510) as u8;
         }
     }
-    rgb
+    pixels.truncate(3 * count);
+    pixels
 }
 
 /// CMYK as Pillow holds it (0 = no ink) to RGB: `nk - c * nk / 255`, rounded as its `MULDIV255`.

@@ -88,8 +88,14 @@ impl IndexError {
 
 fn describe(p: &Provenance) -> String {
     let weights = p.weights.get(..12).unwrap_or(&p.weights);
+    let tokenizer = match p.tokenizer.as_deref() {
+        Some(digest) => format!("tokenizer {}, ", digest.get(..12).unwrap_or(digest)),
+        None => String::new(),
+    };
     let Provenance { model, preprocessing, numerics, device, .. } = p;
-    format!("{model} (weights {weights}, {preprocessing}, numerics {numerics}, {device})")
+    format!(
+        "{model} (weights {weights}, {tokenizer}{preprocessing}, numerics {numerics}, {device})"
+    )
 }
 
 impl Index {
@@ -182,11 +188,8 @@ impl Index {
     /// [`IndexError::Provenance`].
     pub fn accepts(&self, query: &Provenance) -> Result<(), IndexError> {
         let index = &self.provenance;
-        let same = index.weights == query.weights
-            && index.preprocessing == query.preprocessing
-            && index.numerics == query.numerics
-            && index.device == query.device;
-        if same {
+        let (model, revision) = (index.model.clone(), index.revision.clone());
+        if index.agrees(&Provenance { model, revision, ..query.clone() }) {
             return Ok(());
         }
         let (index, query) = (Box::new(index.clone()), Box::new(query.clone()));

@@ -8,6 +8,7 @@ fn provenance() -> Provenance {
         model: "m".into(),
         revision: None,
         weights: "w".into(),
+        tokenizer: Some("t".into()),
         preprocessing: "hf-endpoint".into(),
         numerics: 1,
         device: "exact".into(),
@@ -163,6 +164,9 @@ fn what_does_not_fit_is_refused() {
     let other = Provenance { weights: "x".into(), ..provenance() };
     assert!(index.accepts(&other).unwrap_err().to_string().contains("export the catalogue"));
     index.accepts(&Provenance { model: "copy".into(), ..provenance() }).unwrap();
+    index.accepts(&Provenance { tokenizer: None, ..provenance() }).unwrap();
+    let other = Provenance { tokenizer: Some("u".into()), ..provenance() };
+    assert!(index.accepts(&other).is_err());
 
     let mut search = query(vectors[3].clone()).unwrap();
     let first = search.wanted(1).next().unwrap();

@@ -287,6 +287,12 @@ impl LayerNorm {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// The path of this thread's last dot product: the bits do not tell.
+    pub(crate) static LAST_DOT: std::cell::Cell<Option<Path>> = const { std::cell::Cell::new(None) };
+}
+
 impl Kernels {
     /// Whether this tensor's panels may be f16. Changes the speed and the memory, no bit of a result.
     pub(crate) fn keeps_halves(&self, tensor: &str) -> bool {
@@ -318,6 +324,8 @@ impl Kernels {
 
     /// Dot product of two vectors of equal length.
     pub(crate) fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        #[cfg(test)]
+        LAST_DOT.set(Some(self.path));
         // SAFETY: `self` exists only where the CPU has the instruction set.
         unsafe { (self.dot)(a, b) }
     }

@@ -73,6 +73,16 @@ impl Model {
         Model { inner, last, starts, merges, bos, eot }
     }
 
+    /// All that it consists of, in the order that [`super::Tokenizer::digest`] describes.
+    pub(super) fn numbers(&self, mut take: impl FnMut(u32)) {
+        [self.bos, self.eot].into_iter().chain(self.inner).chain(self.last).for_each(&mut take);
+        for (left, bounds) in (0u32..).zip(self.starts.windows(2)) {
+            for Merge { right, rank, id } in &self.merges[bounds[0] as usize..bounds[1] as usize] {
+                [left, *right, *rank, *id].into_iter().for_each(&mut take);
+            }
+        }
+    }
+
     fn merges_of(&self, left: u32) -> &[Merge] {
         // `left` may be GONE, the largest usize of wasm32: no arithmetic on it.
         let bounds = self.starts.get(left as usize..).and_then(|s| s.first_chunk::<2>());

@@ -18,6 +18,7 @@ use std::{
 
 use bpe::Model;
 pub use hf::TokenizerError;
+use sha2::{Digest, Sha256};
 use split::{Part, Words, literals, normalise};
 
 const BOS: &str = "<|startoftext|>";
@@ -38,6 +39,9 @@ enum Vocabulary {
     /// Another than the standard one.
     Own(Arc<Model>),
 }
+
+/// [`Tokenizer::digest`] of [`Tokenizer::clip`].
+const CLIP_DIGEST: &str = "7da3be3d22d6c5d9dbe0afa2132884fb4c678118c47446e1d1e6e4cf6e310be1";
 
 static STANDARD: LazyLock<Model> = LazyLock::new(Model::clip);
 
@@ -110,6 +114,27 @@ impl Tokenizer {
     /// Whether this is exactly [`Tokenizer::clip`], wherever it was read from.
     pub fn is_clip(&self) -> bool {
         *self == Self::clip()
+    }
+
+    /// SHA-256 (hex) over all that decides ids: equal digests are equal tokenizers, whichever files
+    /// they were read from. Three bytes (1 for each of the rules `bos_normalized`,
+    /// `eot_normalized`, `pattern_has_literals`), then as little-endian u32: the ids of BOS and
+    /// EOT, of the 256 bytes inside a word and of the 256 at its end, and for each merge, sorted by
+    /// the two, its left and right ids, rank and result.
+    pub fn digest(&self) -> String {
+        match (&self.model, self.rules) {
+            // Does not unpack the vocabulary.
+            (Vocabulary::Standard, Rules::CLIP) => CLIP_DIGEST.to_owned(),
+            _ => self.computed_digest(),
+        }
+    }
+
+    fn computed_digest(&self) -> String {
+        let Rules { bos_normalized, eot_normalized, pattern_has_literals } = self.rules;
+        let rules = [bos_normalized, eot_normalized, pattern_has_literals].map(u8::from);
+        let mut sha = Sha256::new_with_prefix(rules);
+        self.model.numbers(|number| sha.update(number.to_le_bytes()));
+        crate::trace::hex(&sha.finalize())
     }
 
     /// Ids of `text`: BOS, at most `max_len - 2` tokens, EOT. A `max_len` below 2 counts as 2.

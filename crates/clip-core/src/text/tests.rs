@@ -82,6 +82,15 @@ fn embedded_vocabulary_is_the_published_one() {
 
 /// Without a `tokenizer.json` both literals are looked for before normalisation.
 #[test]
+fn equal_tokenizers_have_equal_digests() {
+    let clip = Tokenizer::clip();
+    assert_eq!(clip.digest(), clip.computed_digest());
+    assert_eq!(clip.digest().len(), 64);
+    let other = Tokenizer { rules: Rules::BARE, ..clip.clone() };
+    assert_ne!(clip.digest(), other.digest());
+}
+
+#[test]
 fn vocab_and_merges_alone_as_transformers_reads_them() {
     let files = HubFiles::new();
     let bare = Tokenizer::from_vocab_and_merges(files.vocab.as_bytes(), files.merges.as_bytes());

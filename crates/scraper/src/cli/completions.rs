@@ -1,11 +1,12 @@
 //! `scraper completions`: for the shell.
 
-use std::io;
-
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::{Error, report::EXIT_OK};
+use crate::{
+    Error,
+    report::{EXIT_OK, console},
+};
 
 /// Prints a script that completes this program's commands and flags.
 ///
@@ -22,8 +23,7 @@ impl CompletionsArgs {
     pub(super) fn run(self, mut command: Command) -> Result<u8, Error> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "scraper", &mut script);
-        io::Write::write_all(&mut io::stdout(), &script)
-            .map_err(|source| Error::Output { what: "standard output".into(), source })?;
+        console::print(&String::from_utf8_lossy(&script))?;
         Ok(EXIT_OK)
     }
 }

@@ -7,7 +7,11 @@ use tokio::sync::mpsc;
 use super::Context;
 use crate::{
     Error,
-    report::{EXIT_ERROR, EXIT_FAILURES, EXIT_OK},
+    report::{
+        EXIT_ERROR, EXIT_FAILURES, EXIT_OK,
+        console::{say, tell},
+        shown::{LONG, SHORT, shown},
+    },
     source::{Base, Location, Source, SourceItem},
 };
 
@@ -31,21 +35,24 @@ pub(super) async fn dry_run(sources: Vec<Box<dyn Source>>, context: &Context) ->
         let (described, base) = (source.describe(), source.base());
         let (out, items) = mpsc::channel(64);
         let (result, survey) = tokio::join!(source.run(out), survey(items, &base, context));
-        println!("{described}");
-        println!("  {} products, {} images", survey.products, survey.hosts.values().sum::<u64>());
+        say!("{}", shown(&described, LONG))?;
+        say!("  {} products, {} images", survey.products, survey.hosts.values().sum::<u64>())?;
         for (host, images) in &survey.hosts {
-            println!("    {images:>8} from {host}");
+            say!("    {images:>8} from {}", shown(host, SHORT))?;
         }
         if survey.without_image > 0 {
-            println!("  {} products without an image", survey.without_image);
+            say!("  {} products without an image", survey.without_image)?;
         }
         if survey.bad_records > 0 {
-            println!("  {} records that cannot be read", survey.bad_records);
+            say!("  {} records that cannot be read", survey.bad_records)?;
         }
         bad += survey.bad_records;
         if let Err(e) = result {
             failed += 1;
-            eprintln!("error: {described} could not be read to its end: {e}");
+            tell!(
+                "error: {}",
+                shown(&format!("{described} could not be read to its end: {e}"), LONG)
+            );
         }
     }
     Ok(match (failed, bad) {

@@ -2,20 +2,26 @@
 
 use std::{
     io::{self, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, ValueEnum};
 use clip_core::{Provenance, Towers, trace::Stage};
 use serde::Serialize;
 
-use super::{Context, ModelArgs, OutputArgs};
+use super::{Context, ModelArgs, OutputArgs, keep};
 use crate::{
     Error,
     embed::{Embedded, Embedder, blocking},
     export::npy,
     fetch::{Caps, FetchError, Fetcher},
-    report::{EXIT_FAILURES, EXIT_OK},
+    output::Output,
+    report::{
+        EXIT_FAILURES, EXIT_OK,
+        console::tell,
+        secrets::redact,
+        shown::{self, SHORT},
+    },
     source::{Base, Links, Location, image_files},
 };
 
@@ -79,7 +85,16 @@ impl EmbedArgs {
             (true, false) => Towers::Text,
             _ => Towers::Both,
         };
-        let mut embedder = Embedder::new(self.model.load(context, towers).await?)?;
+        let files = inputs.iter().filter_map(|(_, input)| match input {
+            Input::Image(Location::File(path)) => Some(path.as_path()),
+            _ => None,
+        });
+        self.output.keep(files)?;
+        let (model, files) = self.model.load_files(context, towers).await?;
+        if let Some(output) = self.output.file() {
+            keep(output, files.paths().iter().map(PathBuf::as_path))?;
+        }
+        let mut embedder = Embedder::new(model)?;
         let bytes = self.model.preprocessing.bytes();
         embedder.fetcher = Fetcher::unguarded(Caps { bytes, ..Caps::default() })?;
         embedder.trace = self.trace;
@@ -105,9 +120,10 @@ impl EmbedArgs {
                 Input::Broken(e) => ("image", Err(e)),
             };
             failures += u32::from(result.is_err());
-            printer.print(&name, kind, result).map_err(&fail)?;
+            // An address with a password is not told with it.
+            printer.print(&redact(&name), kind, result).map_err(&fail)?;
         }
-        printer.finish().map_err(&fail)?;
+        printer.finish().and_then(Output::finish).map_err(&fail)?;
         Ok(if failures == 0 { EXIT_OK } else { EXIT_FAILURES })
     }
 
@@ -162,7 +178,7 @@ pub(super) fn shape(stage: &Stage) -> String {
 }
 
 struct Printer<'a> {
-    out: Box<dyn Write>,
+    out: Output,
     format: Format,
     raw: bool,
     provenance: &'a Provenance,
@@ -228,16 +244,16 @@ impl Printer<'_> {
                 }
             }
             Err(e) if matches!(self.format, Format::Json | Format::Jsonl) => {
-                let error = Reason { kind: e.kind(), message: e.to_string() };
+                let error = Reason { kind: e.kind(), message: redact(&e.to_string()).into() };
                 self.object(&Object::Failure { input, error })
             }
             Err(e) => {
                 self.out.flush()?; // keeps the two streams in order on a terminal
                 let message = e.to_string();
                 if message.contains(input) {
-                    eprintln!("failed: {message}");
+                    tell!("failed: {message}");
                 } else {
-                    eprintln!("failed: {input}: {message}");
+                    tell!("failed: {input}: {message}");
                 }
                 Ok(())
             }
@@ -247,7 +263,7 @@ impl Printer<'_> {
     fn line(&mut self, input: &str, values: &[f32], embedded: &Embedded) -> io::Result<()> {
         let first: Vec<String> = values.iter().take(5).map(|v| format!("{v:.6}")).collect();
         let kind = if self.raw { "raw" } else { "normalised" };
-        writeln!(self.out, "{input}")?;
+        writeln!(self.out, "{}", shown::shown(input, SHORT))?;
         writeln!(self.out, "  {} dimensions ({kind}): {}, …", values.len(), first.join(", "))?;
         writeln!(
             self.out,
@@ -275,7 +291,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    fn finish(mut self) -> io::Result<Output> {
         match self.format {
             Format::Json if self.objects == 0 => self.out.write_all(b"[]\n")?,
             Format::Json => self.out.write_all(b"\n]\n")?,
@@ -288,6 +304,7 @@ impl Printer<'_> {
             }
             Format::Text | Format::Jsonl => {}
         }
-        self.out.flush()
+        self.out.flush()?;
+        Ok(self.out)
     }
 }

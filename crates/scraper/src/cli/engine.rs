@@ -10,7 +10,8 @@ use crate::{
     Error,
     fetch::Fetcher,
     model::ModelFiles,
-    pipeline::{RunOptions, Setup},
+    pipeline::{self, RunOptions, Setup},
+    threads,
 };
 
 /// Arguments of every command that embeds images into a store.
@@ -19,6 +20,10 @@ pub(super) struct EngineArgs {
     /// Images per batch; changes the speed, no bit of any result.
     #[arg(long, value_name = "N", default_value = "8")]
     batch: NonZeroUsize,
+    /// Memory for pictures while they are decoded, all together, in MiB; a picture that needs more is
+    /// decoded alone. Changes no bit of any result.
+    #[arg(long, value_name = "MIB", default_value_t = (pipeline::DECODE_MEMORY >> 20) as u32)]
+    decode_memory: u32,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
@@ -30,18 +35,25 @@ impl EngineArgs {
         self.network.fetcher(&self.model)
     }
 
-    /// Loads the model; `options` but for the batch.
+    /// Loads the model; `options` but for the batch and the decoders. Its sources have `readers` threads.
     pub(super) async fn setup(
         &self,
         context: &Context,
         fetcher: Fetcher,
         options: RunOptions,
+        readers: usize,
     ) -> Result<(Setup, ModelFiles), Error> {
+        let decoders = threads::decoders(options.decoders, readers)?;
         let (model, files) = self.model.load_files(context, Towers::Vision).await?;
         let setup = Setup {
             fetcher,
             model: Arc::new(model),
-            options: RunOptions { batch: self.batch.get(), ..options },
+            options: RunOptions {
+                batch: self.batch.get(),
+                decoders,
+                decode_memory: u64::from(self.decode_memory) << 20,
+                ..options
+            },
             progress: context.progress.clone(),
             cancel: interruption(context),
         };

@@ -1,15 +1,16 @@
 //! `scraper export`: the store's vectors for other programs.
 
-use std::io::Write;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{OutputArgs, StoreArgs, create, output_error};
+use super::{OutputArgs, StoreArgs, create, keep};
 use crate::{
     Error,
     embed::blocking,
     export,
-    report::EXIT_OK,
+    output::{Output, finish_both},
+    report::{EXIT_OK, console::tell},
     store::{Filter, View},
 };
 
@@ -62,6 +63,8 @@ impl ExportArgs {
     fn write(self) -> Result<u8, Error> {
         let filter = Filter::parse(&self.filter).map_err(|e| Error::Usage(e.to_string()))?;
         let view = View { filter, vanished: self.vanished };
+        let files = self.store.store.files();
+        self.output.keep(files.iter().map(PathBuf::as_path))?;
         let store = self.store.store.open_existing()?;
         let store = store.as_ref();
         let count = match (self.format, self.output.file()) {
@@ -81,27 +84,24 @@ impl ExportArgs {
             }
             (Format::Npy, Some(path)) => {
                 let beside = path.with_extension("rows.jsonl");
-                let mut rows = create(&beside)?;
-                let count =
-                    self.filling(|out| export::npy(store, &view, self.raw, out, Some(&mut rows)))?;
-                rows.flush().map_err(output_error(Some(&beside)))?;
+                keep(&beside, files.iter().map(PathBuf::as_path).chain([path]))?;
+                let (mut out, mut rows) = (self.output.open()?, create(&beside)?);
+                let count = export::npy(store, &view, self.raw, &mut out, Some(&mut rows))?;
+                finish_both(rows, out).map_err(self.output.error())?;
                 count
             }
         };
         if let Some(path) = self.output.file() {
-            eprintln!("{count} vectors in {}", path.display());
+            tell!("{count} vectors in {}", path.display());
         }
         Ok(EXIT_OK)
     }
 
     /// Opens the output, lets `write` fill it, and sees it written.
-    fn filling<T>(
-        &self,
-        write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    fn filling<T>(&self, write: impl FnOnce(&mut Output) -> Result<T, Error>) -> Result<T, Error> {
         let mut out = self.output.open()?;
         let value = write(&mut out)?;
-        out.flush().map_err(self.output.error())?;
+        out.finish().map_err(self.output.error())?;
         Ok(value)
     }
 }

@@ -6,7 +6,7 @@ use super::{Context, StoreArgs};
 use crate::{
     Error,
     embed::blocking,
-    report::EXIT_OK,
+    report::{EXIT_OK, console::say},
     store::{PostgresStore, StoreTarget},
 };
 
@@ -31,7 +31,7 @@ impl IndexArgs {
         };
         context.progress.note(&format!("Indexing {url}; this may take minutes."));
         blocking(move || PostgresStore::open(&url)?.index()).await??;
-        println!("The index is there.");
+        say!("The index is there.")?;
         Ok(EXIT_OK)
     }
 }

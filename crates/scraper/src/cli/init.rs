@@ -11,7 +11,7 @@ use clap::Args;
 use crate::{
     Error,
     config::{SETTINGS_FILE, TEMPLATE},
-    report::EXIT_OK,
+    report::{EXIT_OK, console::say},
 };
 
 /// Writes a scraper.toml with comments, which says all that can be set.
@@ -35,7 +35,7 @@ impl InitArgs {
             }
             Err(source) => return Err(Error::Output { what, source }),
         }
-        println!("Wrote {what}. Name your shop in it, then: scraper run --dry-run");
+        say!("Wrote {what}. Name your shop in it, then: scraper run --dry-run")?;
         Ok(EXIT_OK)
     }
 }

@@ -1,8 +1,7 @@
 //! `scraper inspect`: what the model sees of an image.
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -15,13 +14,14 @@ use clip_core::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Context, PreprocessingArgs, output_error, spec};
+use super::{Context, PreprocessingArgs, keep, output_error, spec};
 use crate::{
     Error,
     embed::blocking,
     fetch::{Caps, Fetched, Fetcher},
     model::{self, hex},
-    report::EXIT_OK,
+    output::Output,
+    report::{EXIT_OK, console, secrets::redact, shown},
     source::{Base, Location},
 };
 
@@ -56,7 +56,7 @@ enum Format {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    input: &'a str,
+    input: String,
     bytes: usize,
     /// SHA-256 of the file, the key of its vector in a store.
     sha256: String,
@@ -89,6 +89,11 @@ impl InspectArgs {
                 model::configs(&model::find(&spec(Some(name), context)?, hub, progress).await?)?.1
             }
         };
+        if let (Some(output), Ok(Location::File(input))) =
+            (&self.save, Location::parse(&self.image, &Base::user()))
+        {
+            keep(output, [input.as_path()])?;
+        }
         let bytes = self.fetch().await?;
         let preprocessing = &self.preprocessing;
         let processor = Processor::new(&config, preprocessing.profile, preprocessing.limits());
@@ -103,7 +108,7 @@ impl InspectArgs {
             Format::Json => {
                 let json = serde_json::to_string_pretty(&report)
                     .map_err(|e| Error::Internal(e.to_string()))?;
-                println!("{json}");
+                console::print(&format!("{}\n", shown::json(json)))?;
             }
             Format::Text => print(&report).map_err(output_error(None))?,
         }
@@ -132,7 +137,7 @@ impl InspectArgs {
         };
         let pixels = &stages.pixels;
         Report {
-            input: &self.image,
+            input: redact(&self.image).into_owned(),
             bytes: bytes.len(),
             sha256: hex(&Sha256::digest(bytes)),
             format: format.to_string(),
@@ -160,6 +165,7 @@ impl InspectArgs {
 fn print(report: &Report<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let Report { input, bytes, format, width, height, mode, .. } = report;
+    let input = shown::shown(input, shown::SHORT);
     writeln!(out, "{input}: {format}, {width}x{height}, {mode}, {bytes} bytes")?;
     let transparency = if report.alpha { "yes" } else { "no" };
     writeln!(out, "  orientation {} (EXIF); transparency: {transparency}", report.orientation)?;
@@ -171,14 +177,15 @@ fn print(report: &Report<'_>) -> io::Result<()> {
     for Stage { name, size: [width, height], sha256 } in &report.stages {
         writeln!(out, "  {name:<13} {:<10} {sha256}", format!("{width}x{height}"))?;
     }
-    Ok(())
+    out.flush()
 }
 
 fn save(image: &RgbImage, path: &Path) -> io::Result<()> {
-    let mut encoder =
-        png::Encoder::new(BufWriter::new(File::create(path)?), image.width, image.height);
+    let mut out = Output::create(path)?;
+    let mut encoder = png::Encoder::new(&mut out, image.width, image.height);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&image.data)?;
-    Ok(writer.finish()?)
+    writer.finish()?;
+    out.finish()
 }

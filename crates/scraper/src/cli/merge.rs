@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output_error;
-use crate::{Error, embed::blocking, report::EXIT_OK, store};
+use crate::{
+    Error,
+    embed::blocking,
+    report::{EXIT_OK, console::say},
+    store,
+};
 
 /// Joins the stores that runs with --shard have written into a new one.
 ///
@@ -31,12 +36,7 @@ impl MergeArgs {
         }
         let out = self.store.clone();
         let merged = blocking(move || store::merge(&self.parts, &self.store)).await??;
-        println!(
-            "{} products and {} vectors in {}",
-            merged.products,
-            merged.vectors,
-            out.display()
-        );
+        say!("{} products and {} vectors in {}", merged.products, merged.vectors, out.display())?;
         Ok(EXIT_OK)
     }
 }

@@ -12,6 +12,8 @@ mod merge;
 mod model;
 mod network;
 mod outcome;
+mod probe;
+mod probe_pages;
 mod retry;
 mod run;
 mod search;
@@ -20,14 +22,16 @@ mod verify;
 mod work;
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, ErrorKind, Write},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use clip_core::{
     Towers,
     image::{Limits, Profile},
@@ -39,8 +43,14 @@ use crate::{
     config::Environment,
     embed::blocking,
     model::{LoadOptions, LoadedModel, ModelFiles, ModelSpec},
-    report::{EXIT_ERROR, EXIT_OK, Progress},
+    output::{Output, is_stdout, same_file},
+    report::{
+        EXIT_ERROR, EXIT_OK, Progress,
+        console::{self, tell},
+        shown,
+    },
     store::StoreTarget,
+    threads,
 };
 use settings::{default_store, settings};
 
@@ -48,7 +58,8 @@ use settings::{default_store, settings};
 ///
 /// Exit codes: 0 all well; 1 could not run; 2 finished, but more inputs failed than --max-failures
 /// allows; 3 the vectors are not those that `verify` compared them with; 130 ended by Ctrl-C or
-/// SIGTERM.
+/// SIGTERM. Where the reader of standard output goes away (scraper search … | head), a command ends
+/// quietly with 0; a run ends with the code of the run.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -90,6 +101,7 @@ enum Command {
     Completions(completions::CompletionsArgs),
     Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
+    Probe(probe::ProbeArgs),
     #[command(subcommand)]
     Model(model::ModelCommand),
 }
@@ -98,11 +110,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => {
-            let _ = e.print();
-            // clap would exit with 2, which means something else here.
-            return ExitCode::from(if e.use_stderr() { EXIT_ERROR } else { EXIT_OK });
-        }
+        Err(e) => return ExitCode::from(usage(e)),
     };
     let level = match cli.verbose {
         0 => "warn",
@@ -110,24 +118,36 @@ pub fn main() -> ExitCode {
         _ => "info,scraper=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let colours = console::colours();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .log_internal_errors(false)
+        .with_writer(console::Log { colours: colours && cli.log_format == LogFormat::Text });
     match cli.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
 
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match threads::runtime() {
         Ok(runtime) => runtime,
         Err(e) => {
-            eprintln!("error: cannot start: {e}");
+            tell!("error: cannot start: {e}");
             return ExitCode::from(EXIT_ERROR);
         }
     };
     if let (true, Err(e)) = (reads_settings(&cli.command), settings()) {
-        eprintln!("error: {e}");
+        tell!("error: {e}");
         return ExitCode::from(EXIT_ERROR);
     }
-    let context = Context { environment: Environment::load(), progress: Progress::new(cli.quiet) };
+    let environment = match environment(&cli.command) {
+        Ok(environment) => environment,
+        Err(e) => {
+            eprintln!("error: {e}");
+            return ExitCode::from(EXIT_ERROR);
+        }
+    };
+    let context = Context { environment, progress: Progress::new(cli.quiet) };
     let result = runtime.block_on(async {
         match cli.command {
             Command::Embed(args) => args.run(&context).await,
@@ -142,6 +162,7 @@ pub fn main() -> ExitCode {
             Command::Completions(args) => args.run(Cli::command()),
             Command::Verify(args) => args.run(&context).await,
             Command::Inspect(args) => args.run(&context).await,
+            Command::Probe(args) => args.run(&context).await,
             Command::Model(command) => command.run(&context).await,
         }
     });
@@ -150,19 +171,58 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         // `scraper export | head` is no failure.
-        Err(Error::Output { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
+        Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
         Err(e) => {
-            eprintln!("error: {e}");
+            tell!("error: {e}");
             ExitCode::from(EXIT_ERROR)
         }
+    }
+}
+
+/// Tells what is wrong with the command line, or what was asked about it; gives the exit code.
+fn usage(mut e: clap::Error) -> u8 {
+    // A mistyped address of a database may hold its password.
+    if let Some(ContextValue::String(flag)) = e.get(ContextKind::InvalidArg)
+        && flag.starts_with("--store")
+    {
+        e.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    }
+    let text = e.render();
+    if e.use_stderr() {
+        let safe = shown::lines(&text.to_string(), usize::MAX).into_owned();
+        match safe == text.to_string() {
+            // In colour, where that is wanted.
+            true => drop(e.print()),
+            false => tell!("{safe}"),
+        }
+        // clap would exit with 2, which means something else here.
+        return EXIT_ERROR;
+    }
+    match e.print().and_then(|()| io::stdout().flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            tell!("error: cannot write standard output: {e}");
+            EXIT_ERROR
+        }
+        _ => EXIT_OK,
     }
 }
 
 /// Whether what `scraper.toml` says matters to the command.
 fn reads_settings(command: &Command) -> bool {
     !matches!(command, Command::Init(_) | Command::Completions(_) | Command::Inspect(_))
+}
+
+/// With the `.env` of the working folder, and that of the folder of `scraper.toml` where it is read.
+fn environment(command: &Command) -> Result<Environment, Error> {
+    let mut folders = vec![Path::new("")];
+    match command {
+        Command::Init(_) | Command::Completions(_) => folders.clear(),
+        command if reads_settings(command) => folders.push(&settings()?.folder),
+        _ => {}
+    }
+    Environment::load_from(&folders).map_err(|e| Error::Usage(e.to_string()))
 }
 
 /// What every subcommand needs.
@@ -225,7 +285,8 @@ impl ModelArgs {
         context: &Context,
         towers: Towers,
     ) -> Result<(LoadedModel, ModelFiles), Error> {
-        if let Some(threads) = self.threads {
+        // Where threads are few, the engine has one.
+        if let (Some(threads), None) = (self.threads, threads::spare()) {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.get())
                 .build_global()
@@ -264,10 +325,24 @@ impl OutputArgs {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
 
-    fn open(&self) -> Result<Box<dyn Write + Send>, Error> {
+    fn open(&self) -> Result<Output, Error> {
         match self.file() {
             Some(path) => create(path),
-            None => Ok(Box::new(BufWriter::new(io::stdout()))),
+            None => Ok(Output::stdout()),
+        }
+    }
+
+    /// Refuses to write over what is read.
+    fn keep<'a>(&self, read: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
+        match self.file() {
+            Some(file) => keep(file, read),
+            None => match read.into_iter().find(|path| is_stdout(path)) {
+                None => Ok(()),
+                Some(path) => Err(Error::Usage(format!(
+                    "standard output goes to {}, which is read: name another file",
+                    path.display()
+                ))),
+            },
         }
     }
 
@@ -276,9 +351,24 @@ impl OutputArgs {
     }
 }
 
-fn create(path: &Path) -> Result<Box<dyn Write + Send>, Error> {
-    let file = File::create(path).map_err(output_error(Some(path)))?;
-    Ok(Box::new(BufWriter::new(file)))
+fn create(path: &Path) -> Result<Output, Error> {
+    Output::create(path).map_err(output_error(Some(path)))
+}
+
+/// Refuses to write `file` where it is one of those that are read, under whatever name.
+fn keep<'a>(file: &Path, read: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
+    match read.into_iter().find(|path| same_file(file, path)) {
+        None => Ok(()),
+        Some(path) if path == file => Err(Error::Usage(format!(
+            "{} is read and would be written over: name another file for the output",
+            file.display()
+        ))),
+        Some(path) => Err(Error::Usage(format!(
+            "{} is {}, which is read and would be written over: name another file for the output",
+            file.display(),
+            path.display()
+        ))),
+    }
 }
 
 fn output_error(path: Option<&Path>) -> impl Fn(io::Error) -> Error + use<> {

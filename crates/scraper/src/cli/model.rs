@@ -10,13 +10,14 @@ use crate::{
     Error,
     embed::blocking,
     model::{self, BUILTIN, Hub, ModelError, ModelFile, ModelFiles, ModelSpec},
-    report::EXIT_OK,
+    report::{EXIT_OK, console::say},
 };
 
 /// Finds, downloads and checks weights.
 #[derive(Debug, Subcommand)]
 pub(super) enum ModelCommand {
-    /// Downloads a model into the Hugging Face cache (HF_HOME), resuming where it was cut.
+    /// Downloads a model into the Hugging Face cache (HF_HOME), resuming where it was cut, and
+    /// replaces what is damaged there.
     Pull(Which),
     /// Shows where a model is and what it is.
     Info(InfoArgs),
@@ -66,7 +67,9 @@ async fn pull(which: Which, context: &Context) -> Result<u8, Error> {
         ModelSpec::Folder(path) => ModelFiles::in_folder(&path)?,
         ModelSpec::Builtin => ModelFiles::builtin(),
         ModelSpec::Hub { repo, revision } => {
-            let hub = Hub::new(&context.environment.hub)?;
+            let mut hub = Hub::new(&context.environment.hub)?;
+            // What is there may be what is broken.
+            hub.thorough = true;
             hub.pull(&repo, revision.as_deref(), &context.progress).await?
         }
     };
@@ -91,7 +94,7 @@ async fn info(args: InfoArgs, context: &Context) -> Result<u8, Error> {
     show(&files)?;
     if args.verify {
         let (checked, unknown) = blocking(move || model::verify(&files)).await??;
-        println!("SHA-256 of {checked} files is right; {unknown} files have no known SHA-256");
+        say!("SHA-256 of {checked} files is right; {unknown} files have no known SHA-256")?;
     }
     Ok(EXIT_OK)
 }
@@ -101,33 +104,34 @@ async fn pack(args: PackArgs, context: &Context) -> Result<u8, Error> {
     let files = model::find(&spec, &context.environment.hub, &context.progress).await?;
     let packed = blocking(move || model::pack(&files, &args.out)).await??;
     for (path, size) in &packed.files {
-        println!("{} ({})", path.display(), HumanBytes(*size));
+        say!("{} ({})", path.display(), HumanBytes(*size))?;
     }
-    println!("{} tensors stay f32, since f16 would round them", packed.kept_f32.len());
+    say!("{} tensors stay f32, since f16 would round them", packed.kept_f32.len())?;
     Ok(EXIT_OK)
 }
 
 fn show(files: &ModelFiles) -> Result<(), Error> {
-    println!("{}", files.model);
+    say!("{}", files.model)?;
     let unknown = match files.config {
         ModelFile::Path(_) => "unknown (a local folder)",
         ModelFile::Builtin { .. } => "none (part of this program)",
     };
-    println!("  revision {}", files.revision.as_deref().unwrap_or(unknown));
+    say!("  revision {}", files.revision.as_deref().unwrap_or(unknown))?;
     for file in files.files() {
-        println!("  {file} ({})", HumanBytes(file.size()));
+        say!("  {file} ({})", HumanBytes(file.size()))?;
     }
-    let (config, _) = model::configs(files)?;
+    let config = model::config(files)?;
     let (vision, text) = (&config.vision, &config.text);
-    println!(
+    say!(
         "  images: {}x{} in patches of {}, {} layers of {}",
-        vision.image_size, vision.image_size, vision.patch_size, vision.layers, vision.hidden_size
-    );
-    println!(
-        "  texts: {} tokens, {} layers of {}",
-        text.max_positions, text.layers, text.hidden_size
-    );
-    println!("  vectors: {} dimensions", config.projection_dim);
+        vision.image_size,
+        vision.image_size,
+        vision.patch_size,
+        vision.layers,
+        vision.hidden_size
+    )?;
+    say!("  texts: {} tokens, {} layers of {}", text.max_positions, text.layers, text.hidden_size)?;
+    say!("  vectors: {} dimensions", config.projection_dim)?;
     Ok(())
 }
 
@@ -135,12 +139,12 @@ fn list(context: &Context) -> Result<u8, Error> {
     let cache = &context.environment.hub.cache;
     let models = model::list(&context.environment.hub);
     if models.is_empty() {
-        println!("no models in {}; `scraper model pull` gets one", cache.display());
+        say!("no models in {}; `scraper model pull` gets one", cache.display())?;
     }
     for found in models {
         let file = found.weights.file_name().unwrap_or_default().to_string_lossy();
-        println!("{}@{}  {file} {}", found.repo, found.commit, HumanBytes(found.size));
+        say!("{}@{}  {file} {}", found.repo, found.commit, HumanBytes(found.size))?;
     }
-    println!("{BUILTIN}  part of this program, for first looks and tests");
+    say!("{BUILTIN}  part of this program, for first looks and tests")?;
     Ok(EXIT_OK)
 }

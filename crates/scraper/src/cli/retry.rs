@@ -1,17 +1,27 @@
 //! `scraper retry`: what failed, once more.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
+use reqwest::Url;
 
 use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs};
 use crate::{
     Error,
     embed::blocking,
     pipeline::{self, RunOptions},
-    report::EXIT_OK,
-    store::StoreError,
+    report::{
+        EXIT_OK,
+        console::{self, say},
+        secrets::redact,
+        shown,
+    },
+    source::{PageList, Source, SourceError, Web},
+    store::{SourceFailure, StoreError},
 };
 
-/// Fetches and embeds the images that failed, and only these. Sources are not read again.
+/// Fetches and embeds the images that failed, reads the pages that could not be read, and nothing
+/// else: feeds and shops are not read again.
 ///
 /// Examples:
 ///   scraper retry --failed --store shop.db
@@ -20,13 +30,14 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct RetryArgs {
-    /// All images in the quarantine.
+    /// All images that failed and all pages that could not be read.
     #[arg(long, required_unless_present_any = ["kind", "list"])]
     failed: bool,
     /// Only failures of this kind (`--list` shows them); may be repeated.
     #[arg(long, value_name = "KIND")]
     kind: Vec<String>,
-    /// Shows what failed and why, as JSON lines, and fetches nothing.
+    /// Shows what failed and why, as JSON lines, and fetches nothing: images, and after them pages
+    /// without a product, records that could not be read, products without an image.
     #[arg(long)]
     list: bool,
     #[command(flatten)]
@@ -39,30 +50,63 @@ pub(super) struct RetryArgs {
 
 impl RetryArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        self.outcome.keep(&self.store.store, &[])?;
         let target = self.store.store.clone();
-        let failures = blocking(move || target.open_existing()?.failures());
-        let mut failures = failures.await??;
+        let failures = blocking(move || {
+            let store = target.open_existing()?;
+            Ok::<_, StoreError>((store.failures()?, store.source_failures()?))
+        });
+        let (mut failures, mut others) = failures.await??;
         failures.retain(|failure| self.kind.is_empty() || self.kind.contains(&failure.kind));
+        others.retain(|failure| self.kind.is_empty() || self.kind.contains(&failure.kind));
         if self.list {
             for failure in failures {
                 let line = serde_json::json!({
                     "source": failure.key.source,
                     "id": failure.key.product,
                     "position": failure.key.position,
-                    "image": failure.key.address,
+                    "image": redact(&failure.key.address),
                     "kind": failure.kind,
-                    "message": failure.message,
+                    "message": redact(&failure.message),
                 });
-                println!("{line}");
+                console::print(&format!("{}\n", shown::json(line.to_string())))?;
+            }
+            for SourceFailure { source, place, kind, message } in others {
+                let line = serde_json::json!({
+                    "source": source,
+                    "place": redact(&place),
+                    "kind": kind,
+                    "message": redact(&message),
+                });
+                console::print(&format!("{}\n", shown::json(line.to_string())))?;
             }
             return Ok(EXIT_OK);
         }
-        if failures.is_empty() {
-            println!("Nothing to retry: no image of {} failed.", self.store.store);
+        // Pages that have no product are read again only where somebody asks for them by kind.
+        others.retain(|other| !self.kind.is_empty() || other.kind != SourceError::NO_PRODUCT);
+        let pages = pages(&others);
+        let records = others.len() - pages.values().map(Vec::len).sum::<usize>();
+        if records > 0 {
+            say!(
+                "{records} records or products of feeds and shops are left as they are: `scraper \
+                 run` reads those again."
+            )?;
+        }
+        if failures.is_empty() && pages.is_empty() {
+            say!("Nothing to retry: no image or page of {} failed.", self.store.store)?;
             return Ok(EXIT_OK);
         }
         let fetcher = self.engine.fetcher()?;
-        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default()).await?;
+        let web = Web::new(fetcher.clone(), None);
+        let readers = pages.len();
+        let pages = pages
+            .into_iter()
+            .map(|(name, urls)| {
+                (name, Box::new(PageList::new(urls, web.clone())) as Box<dyn Source>)
+            })
+            .collect();
+        let (setup, _) =
+            self.engine.setup(context, fetcher, RunOptions::default(), readers).await?;
         let (target, provenance, dim) =
             (self.store.store, setup.model.provenance.clone(), setup.dim());
         let open = move || {
@@ -71,7 +115,21 @@ impl RetryArgs {
             Ok::<_, StoreError>((store, lock))
         };
         let (store, _lock) = blocking(open).await??;
-        let summary = pipeline::retry(failures, store, &setup).await?;
+        let summary = pipeline::retry(failures, pages, store, &setup).await?;
         self.outcome.tell("scraper retry", &summary)
     }
+}
+
+/// The pages among `failures`, by source.
+fn pages(failures: &[SourceFailure]) -> BTreeMap<String, Vec<Url>> {
+    let mut pages: BTreeMap<String, Vec<Url>> = BTreeMap::new();
+    for SourceFailure { source, place, .. } in failures {
+        // Records and products have no address as their place; a feed's is followed by a number.
+        let url = Url::parse(place).ok();
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+        if let Some(url) = url.filter(|url| url.as_str() == place) {
+            pages.entry(source.clone()).or_default().push(url);
+        }
+    }
+    pages
 }

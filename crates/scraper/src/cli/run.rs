@@ -24,7 +24,10 @@ use crate::{
     config::SETTINGS_FILE,
     fetch::Fetcher,
     pipeline::{self, RunOptions, Sharing},
-    report::{EXIT_INTERRUPTED, EXIT_UNVERIFIED},
+    report::{
+        EXIT_INTERRUPTED, EXIT_UNVERIFIED, MaxFailures,
+        console::{self, say},
+    },
     source::{Distinct, Kind, Options, Pages, Source, SourceSpec, Web},
     store::{Shard, StoreTarget},
 };
@@ -72,6 +75,14 @@ pub(super) struct RunArgs {
     /// are hidden from search and export.
     #[arg(long, value_name = "N", default_value_t = 3)]
     keep_vanished: u32,
+    /// How many of a source's products may vanish in one run: a number, or a share such as 30%.
+    /// If more would, none does, and the exit code is 2: a source that is broken looks the same.
+    /// [default: 30%, or max_vanished of scraper.toml]
+    #[arg(long, value_name = "N|PERCENT")]
+    max_vanished: Option<MaxFailures>,
+    /// Lets products vanish, however many.
+    #[arg(long, conflicts_with = "max_vanished")]
+    accept_vanished: bool,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -141,6 +152,7 @@ impl RunArgs {
             return dry_run(sources, context).await;
         }
         let target = self.store.store.clone();
+        self.outcome.keep(&target, &self.reads()?)?;
         if self.shard.is_some() && matches!(target, StoreTarget::Postgres(_)) {
             return Err(Error::Usage(
                 "--shard is for machines without a common database; with Postgres, start the same \
@@ -153,13 +165,20 @@ impl RunArgs {
             StoreTarget::Postgres(_) => RunOptions::default().pending,
             StoreTarget::Sqlite(_) => ALONE_PENDING,
         };
+        let max_vanished = match self.accept_vanished {
+            true => Some(MaxFailures::Percent(100.0)),
+            false => self.max_vanished.or(settings()?.max_vanished),
+        };
+        // One per source, and one that talks with the queue.
+        let readers = sources.len() + usize::from(matches!(target, StoreTarget::Postgres(_)));
         let options = RunOptions {
             keep_vanished: self.keep_vanished,
+            max_vanished: max_vanished.unwrap_or(RunOptions::default().max_vanished),
             shard: self.shard,
             pending,
             ..RunOptions::default()
         };
-        let (setup, files) = self.engine.setup(context, fetcher, options).await?;
+        let (setup, files) = self.engine.setup(context, fetcher, options, readers).await?;
         context.progress.note(&format!(
             "{} into {target} with {}",
             sources.iter().map(|source| source.describe()).collect::<Vec<_>>().join(", "),
@@ -188,9 +207,9 @@ impl RunArgs {
         };
         let limits = self.engine.model.preprocessing.limits();
         let comparison = verify::gate(&endpoint, &how, &target, &setup, &files, limits).await?;
-        println!("{comparison}");
+        console::done_without(say!("{comparison}"));
         if !comparison.passed() {
-            println!("Do not publish the vectors of {target}.");
+            console::done_without(say!("Do not publish the vectors of {target}."));
             return Ok(EXIT_UNVERIFIED);
         }
         Ok(code)
@@ -198,6 +217,15 @@ impl RunArgs {
 }
 
 impl RunArgs {
+    /// The files that the run reads.
+    fn reads(&self) -> Result<Vec<PathBuf>, Error> {
+        let settings = settings()?;
+        let named = self.source.iter().map(PathBuf::from);
+        let set = settings.sources().map(|(_, spec)| settings.folder.join(spec.place));
+        let own = [settings.folder.join(SETTINGS_FILE)].into_iter().chain(self.pages.clone());
+        Ok(named.chain(set).chain(own).collect())
+    }
+
     /// The source of the command line, else those of the settings.
     fn sources(&self, fetcher: &Fetcher) -> Result<Vec<Box<dyn Source>>, Error> {
         let settings = settings()?;

@@ -1,5 +1,7 @@
 //! `scraper search`: the products closest to a text or an image.
 
+use std::borrow::Cow;
+
 use clap::{Args, ValueEnum};
 use clip_core::Towers;
 
@@ -7,7 +9,10 @@ use super::{Context, ModelArgs, StoreArgs};
 use crate::{
     Error,
     embed::{Embedder, blocking},
-    report::EXIT_OK,
+    report::{
+        EXIT_OK, console,
+        shown::{self, LONG, SHORT},
+    },
     search::Hit,
     source::{Base, Location},
     store::{Filter, StoreError, View},
@@ -77,7 +82,7 @@ impl SearchArgs {
         let towers = if self.image.is_some() { Towers::Vision } else { Towers::Text };
         let embedder = Embedder::new(self.model.load(context, towers).await?)?;
         let run = &embedder.model.provenance;
-        if *run != stored {
+        if !run.agrees(&stored) {
             let (stored, run) = (Box::new(stored), Box::new(run.clone()));
             return Err(StoreError::Provenance { stored, run }.into());
         }
@@ -90,25 +95,27 @@ impl SearchArgs {
         let (top, approximate) = (self.top, self.approximate);
         let query = query.embedding.normalized();
         let search = move || store.search(&query, top, &view, approximate);
-        let hits = blocking(search).await??;
+        let mut hits = blocking(search).await??;
+        hits.iter_mut().for_each(Hit::publish);
         match self.format {
             Format::Json => {
                 let json = serde_json::to_string_pretty(&hits)
                     .map_err(|e| Error::Internal(e.to_string()))?;
-                println!("{json}");
+                console::print(&format!("{}\n", shown::json(json)))?;
             }
-            Format::Table => print!("{}", table(&hits)),
+            Format::Table => console::print(&table(&hits))?,
         }
         Ok(EXIT_OK)
     }
 }
 
 fn table(hits: &[Hit]) -> String {
-    let width = |text: fn(&Hit) -> &str, head: usize| {
+    let width = |text: fn(&Hit) -> Cow<'_, str>, head: usize| {
         hits.iter().map(|hit| text(hit).chars().count()).max().unwrap_or(0).clamp(head, 40)
     };
-    let title: fn(&Hit) -> &str = |hit| hit.product.title.as_deref().unwrap_or("-");
-    let id: fn(&Hit) -> &str = |hit| &hit.product.id;
+    let title: fn(&Hit) -> Cow<'_, str> =
+        |hit| shown::shown(hit.product.title.as_deref().unwrap_or("-"), SHORT);
+    let id: fn(&Hit) -> Cow<'_, str> = |hit| shown::shown(&hit.product.id, SHORT);
     let (id_width, title_width) = (width(id, 7), width(title, 5));
     let mut text =
         format!("  #  cosine  {:<id_width$}  {:<title_width$}  image\n", "product", "title");
@@ -116,18 +123,10 @@ fn table(hits: &[Hit]) -> String {
         text += &format!(
             "{rank:>3}  {:>6.4}  {:<id_width$}  {:<title_width$}  {}\n",
             hit.score,
-            cut(id(hit), id_width),
-            cut(title(hit), title_width),
-            hit.image
+            shown::cut(id(hit), id_width),
+            shown::cut(title(hit), title_width),
+            shown::shown(&hit.image, LONG)
         );
     }
     text
-}
-
-/// At most `width` characters, the last one an ellipsis where something was cut.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }

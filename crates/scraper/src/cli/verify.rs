@@ -20,7 +20,12 @@ use crate::{
     fetch::{Fetched, Fetcher},
     model::{LoadedModel, ModelFiles, configs, hex},
     pipeline::Setup,
-    report::{EXIT_OK, EXIT_UNVERIFIED, Progress, Unit},
+    report::{
+        EXIT_OK, EXIT_UNVERIFIED, Progress, Unit,
+        console::{self, say},
+        secrets::redact,
+        shown,
+    },
     source::{Base, Location, SourceSpec, Web},
     store::StoreTarget,
     verify::{Candidate, Comparison, Endpoint, Golden, Reference, RequestForm, Sample},
@@ -122,10 +127,11 @@ impl VerifyArgs {
         });
         let comparison = comparison.await??;
         match self.format {
-            Format::Text => println!("{comparison}"),
+            Format::Text => say!("{comparison}")?,
             Format::Json => {
-                let json = serde_json::to_string_pretty(&comparison);
-                println!("{}", json.map_err(|e| Error::Internal(e.to_string()))?);
+                let json = serde_json::to_string_pretty(&comparison)
+                    .map_err(|e| Error::Internal(e.to_string()))?;
+                console::print(&format!("{}\n", shown::json(redact(&json).into_owned())))?;
             }
         }
         Ok(if comparison.passed() { EXIT_OK } else { EXIT_UNVERIFIED })
@@ -175,6 +181,7 @@ impl<'a> Check<'a> {
             url.clone(),
             how.token()?,
             how.request,
+            model.provenance.model.clone(),
             Duration::from_secs(how.timeout.get().into()),
             Duration::from_secs(how.endpoint_wait.into()),
         )?;
@@ -199,6 +206,10 @@ impl<'a> Check<'a> {
             task.inc(1);
         }
         task.finish();
+        if how.request == RequestForm::Auto && endpoint.form() != RequestForm::Auto {
+            let form = endpoint.form().name();
+            self.progress.note(&format!("The endpoint takes images in the form --request {form}."));
+        }
         Ok(())
     }
 }

@@ -41,8 +41,9 @@ impl WorkArgs {
                     .into(),
             ));
         };
+        self.outcome.keep(&self.store.store, &[])?;
         let fetcher = self.engine.fetcher()?;
-        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default()).await?;
+        let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default(), 1).await?;
         let sharing = self.sharing.with(Duration::from_secs(self.wait.into()), false);
         let summary = pipeline::share(None, url, &setup, sharing).await?;
         self.outcome.tell("scraper work", &summary)

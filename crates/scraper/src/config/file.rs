@@ -13,7 +13,9 @@ use toml::Spanned;
 
 use crate::{
     fetch::Guard,
+    report::MaxFailures,
     source::{Kind, Options, SourceSpec},
+    store::PostgresUrl,
 };
 
 /// The file that `scraper run` reads where no source is given.
@@ -29,6 +31,8 @@ pub struct Settings {
     pub store: Option<String>,
     /// Like `--model`.
     pub model: Option<String>,
+    /// Like `--max-vanished`.
+    pub max_vanished: Option<MaxFailures>,
     pub fetch: FetchSettings,
     pub verify_before_publish: Option<VerifySettings>,
     #[serde(rename = "source")]
@@ -48,6 +52,14 @@ pub struct FetchSettings {
     pub per_host: Option<usize>,
     /// Requests per second to one host; 0 for no limit.
     pub rate: Option<f64>,
+    /// Seconds that a host may refuse, fail or stall until it is set aside for the run.
+    pub host_patience: Option<f64>,
+    /// Longest silence of a server, in seconds.
+    pub idle_timeout: Option<f64>,
+    /// Longest download of a picture or page, in seconds.
+    pub total_timeout: Option<f64>,
+    /// Least bytes per second of a picture or page.
+    pub min_speed: Option<u64>,
     pub allow_private: AllowPrivate,
     /// Whether `robots.txt` is obeyed.
     pub robots: Option<bool>,
@@ -233,7 +245,8 @@ impl Settings {
     /// `store`, relative to the file's folder where it is a path.
     pub fn store(&self) -> Option<String> {
         let store = self.store.as_ref()?;
-        Some(match store.contains("://") {
+        // Slips such as postgres:/… included: they are told as what they are meant to be.
+        Some(match store.contains("://") || PostgresUrl::is_meant(store) {
             true => store.clone(),
             false => self.folder.join(store).to_string_lossy().into_owned(),
         })

@@ -3,6 +3,7 @@
 //! The `HF_*` variables mean what they mean in Python's `huggingface_hub`
 //! (<https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>).
 
+mod dotenv;
 mod file;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use dotenv::{ENV_FILE, EnvFileError};
 pub use file::{
     AllowPrivate, FetchSettings, SETTINGS_FILE, Settings, SettingsError, SourceSettings, TEMPLATE,
     VerifySettings,
@@ -68,28 +70,40 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// The process environment; variables it lacks are taken from `.env` in the working
-    /// directory or one of its parents.
-    pub fn load() -> Self {
+    /// The process environment; variables it lacks are taken from `.env` in the working folder. No
+    /// parent's is read: whoever may write there is not who runs this.
+    ///
+    /// # Errors
+    /// A `.env` that cannot be read; without it, another model might be taken in silence.
+    pub fn load() -> Result<Self, EnvFileError> {
+        Self::load_from(&[Path::new("")])
+    }
+
+    /// The same with `.env` of each of `folders`, of which the first has the first word.
+    ///
+    /// # Errors
+    /// Those of [`Environment::load`].
+    pub fn load_from(folders: &[&Path]) -> Result<Self, EnvFileError> {
         let mut vars: HashMap<String, String> = HashMap::new();
-        match dotenvy::dotenv_iter() {
-            Ok(file) => vars.extend(file.filter_map(|entry| {
-                entry.inspect_err(|e| tracing::warn!("a line of .env is ignored: {e}")).ok()
-            })),
-            Err(e) if e.not_found() => {}
-            Err(e) => tracing::warn!(".env is ignored: {e}"),
+        for folder in folders.iter().rev() {
+            vars.extend(dotenv::read(folder)?);
         }
         vars.extend(std::env::vars_os().filter_map(|(k, v)| {
             Some((k.into_string().ok()?, v.into_string().ok()?)) // not UTF-8: not ours
         }));
-        Self::from_vars(|name| vars.get(name).cloned())
+        Ok(Self::from_vars(|name| vars.get(name).cloned()))
     }
 
     /// The same from any lookup (empty values count as unset).
     pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let var = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let first = |names: &[&str]| names.iter().find_map(|name| var(name));
-        let user_home = first(&["HOME", "USERPROFILE"]).map_or_else(|| ".".into(), PathBuf::from);
+        // Without HOME (cron, systemd, containers) the user's entry in the passwd database tells.
+        let user_home = first(&["HOME", "USERPROFILE"])
+            .map(PathBuf::from)
+            .or_else(std::env::home_dir)
+            .filter(|home| !home.as_os_str().is_empty())
+            .unwrap_or_else(|| ".".into());
         let expand = |path: String| expand_home(&path, &user_home);
 
         let hf_home = match (var("HF_HOME"), var("XDG_CACHE_HOME")) {

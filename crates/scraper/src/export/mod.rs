@@ -17,6 +17,7 @@ pub use web::web;
 
 use crate::{
     Error,
+    search::publish,
     store::{Row, Store, StoreError, View},
 };
 
@@ -71,12 +72,10 @@ fn each(
 ) -> Result<(), Error> {
     let Some(provenance) = store.provenance()? else { return Ok(()) };
     let mut failure = None;
-    store.rows(view, &mut |row| match write(row, &provenance) {
-        Ok(()) => true,
-        Err(e) => {
-            failure = Some(e);
-            false
-        }
+    store.rows(view, &mut |mut row| {
+        publish(&mut row.image, &mut row.product);
+        failure = write(row, &provenance).err();
+        failure.is_none()
     })?;
     match failure {
         None => Ok(()),

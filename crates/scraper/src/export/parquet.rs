@@ -178,7 +178,9 @@ impl Columns {
         self.image.append_value(&row.image);
         self.position.append_value(number(row.position));
         self.sha256.append_value(hex(&row.hash));
-        let Provenance { model, revision, weights, preprocessing, numerics, device } = provenance;
+        // The tokenizer is in the metadata, with all the rest.
+        let Provenance { model, revision, weights, preprocessing, numerics, device, .. } =
+            provenance;
         let origin = [Some(model), revision.as_ref(), Some(weights), Some(preprocessing)];
         for (column, text) in self.origin.iter_mut().zip(origin) {
             column.append_option(text);

@@ -6,7 +6,10 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
-use super::{Ask, Document, FetchError, Fetcher};
+use super::{
+    Ask, Document, FetchError, Fetcher,
+    body::{self, Budget},
+};
 
 /// No more is read of what comes with an error, in bytes.
 const EXPLANATION: u64 = 256 << 10;
@@ -42,12 +45,12 @@ impl Sent {
         self
     }
 
-    pub(super) fn request(&self, client: &Client, url: &Url) -> RequestBuilder {
+    pub(super) fn request(&self, client: &Client, url: Url) -> RequestBuilder {
         let mut request = match &self.json {
             Some(json) => {
-                client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(json.clone())
+                client.post(url).header(CONTENT_TYPE, "application/json").body(json.clone())
             }
-            None => client.get(url.clone()),
+            None => client.get(url),
         };
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -63,7 +66,8 @@ impl Fetcher {
     /// Those of [`Fetcher::fetch`], with what the server said.
     pub async fn api(&self, url: &Url, sent: &Sent, limit: u64) -> Result<Document, Refusal> {
         let robots = self.options.robots;
-        let ask = Ask { known: None, accept: None, limit, cut: false, robots, sent: Some(sent) };
+        let (known, accept, budget) = (None, None, Budget::of(self.caps(), limit));
+        let ask = Ask { known, accept, limit, cut: false, robots, sent: Some(sent), budget };
         match self.asked(url, &ask).await {
             Ok(answer) => Ok(answer.document()),
             Err(failed) => Err(Refusal { error: failed.error, said: failed.said }),
@@ -72,8 +76,8 @@ impl Fetcher {
 
     /// What came with an error; that it cannot be read is no error of its own.
     pub(super) async fn said(&self, url: &Url, response: Response, ask: &Ask<'_>) -> Vec<u8> {
-        let ask = Ask { limit: EXPLANATION, cut: true, ..*ask };
-        self.body(url, response, &ask).await.unwrap_or_default()
+        let size = (EXPLANATION, true);
+        body::read(url, response, size, &ask.budget, self.caps()).await.unwrap_or_default()
     }
 }
 

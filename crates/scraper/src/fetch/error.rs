@@ -16,6 +16,11 @@ pub enum FetchError {
     Address { text: String, reason: String },
     #[error("cannot connect to {url}: {reason}")]
     Connect { url: String, reason: String },
+    #[error(
+        "{url} sends too slowly: {bytes} bytes in {} s (--min-speed says how slow is too slow)",
+        .elapsed.as_secs()
+    )]
+    Slow { url: String, bytes: u64, elapsed: Duration },
     #[error("{url} took too long: no byte for {idle:?}, or more than {total:?} in all")]
     Timeout { url: String, idle: Duration, total: Duration },
     #[error("{url} answered {status}{}", reason(*.status))]
@@ -24,6 +29,16 @@ pub enum FetchError {
     Redirects { url: String, limit: usize },
     #[error("{url} redirects to {target:?}, which is not an address on the web")]
     RedirectTarget { url: String, target: String },
+    #[error(
+        "{url} sets a cookie and redirects until the cookie comes back (a cookie or consent wall): it \
+         lets in only browsers; ask the shop for a feed, or to let the User-Agent clip-scraper in"
+    )]
+    CookieWall { url: String },
+    #[error(
+        "{url} leads to {host}, the metadata service of a cloud, which hands out credentials; only \
+         a network of its own in --allow-private permits it (169.254.169.254/32)"
+    )]
+    Metadata { url: String, host: String },
     #[error(
         "{url} leads to {address}, which is not on the public internet; --allow-private permits \
          such addresses"
@@ -41,6 +56,11 @@ pub enum FetchError {
     NoRobots { url: String, host: String, reason: String },
     #[error("{url} was not fetched: {host} has stopped answering; it is asked again in {again:?}")]
     Down { url: String, host: String, again: Duration },
+    #[error(
+        "{url} was not fetched: {host} is set aside for this run, because {reason}; `scraper retry` or \
+         the next run asks it again (--host-patience waits longer)"
+    )]
+    Aside { url: String, host: String, reason: String },
     #[error("the download of {url} was cut: {reason}")]
     Cut { url: String, reason: String },
     #[error("{what} is larger than the limit of {} MiB (--max-bytes raises it for pictures)", *.limit >> 20)]
@@ -59,12 +79,15 @@ impl FetchError {
             FetchError::Address { .. } => "fetch.address",
             FetchError::Connect { .. } => "fetch.connect",
             FetchError::Timeout { .. } => "fetch.timeout",
+            FetchError::Slow { .. } => "fetch.slow",
             FetchError::Status { .. } => "fetch.status",
             FetchError::Redirects { .. } | FetchError::RedirectTarget { .. } => "fetch.redirects",
-            FetchError::Private { .. } => "fetch.private",
+            FetchError::CookieWall { .. } => "fetch.cookie_wall",
+            FetchError::Private { .. } | FetchError::Metadata { .. } => "fetch.private",
             FetchError::Robots { .. } => "fetch.robots",
             FetchError::NoRobots { .. } => "fetch.no_robots",
             FetchError::Down { .. } => "fetch.down",
+            FetchError::Aside { .. } => "fetch.aside",
             FetchError::Cut { .. } => "fetch.cut",
             FetchError::TooLarge { .. } => "fetch.too_large",
             FetchError::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -77,9 +100,12 @@ impl FetchError {
     /// Whether the same request may succeed a moment later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            FetchError::Status { status, .. } => {
-                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
-            }
+            // Besides the standard ones: what Shopify (430), Cloudflare (520 to 526, 530), Qualys
+            // and others (529), and proxies (598, 599) say of a moment's trouble.
+            FetchError::Status { status, .. } => matches!(
+                status,
+                408 | 425 | 429 | 430 | 500 | 502..=504 | 520..=526 | 529 | 530 | 598 | 599
+            ),
             FetchError::Connect { .. } | FetchError::Timeout { .. } | FetchError::Cut { .. } => {
                 true
             }
@@ -89,8 +115,8 @@ impl FetchError {
 
     pub(super) fn from_reqwest(url: &Url, e: &reqwest::Error, caps: &Caps) -> Self {
         let url = url.to_string();
-        if let Some(Refused { address }) = refused(e) {
-            return FetchError::Private { url, address: *address };
+        if let Some(why) = refused(e) {
+            return why.clone().of(url);
         }
         if e.is_timeout() {
             let idle = if e.is_connect() { caps.connect } else { caps.idle };

@@ -5,12 +5,14 @@
 //! resolver that the connection itself uses, so that a name that changes its address between a
 //! check and the connection (DNS rebinding) gains nothing; literal addresses are checked before
 //! every request, redirects included. Behind a proxy the proxy resolves names: then only literal
-//! addresses can be checked here.
+//! addresses, and names that mean the proxy's own machine, can be checked here ([`super::route`]).
+//!
+//! The metadata services of clouds hand out credentials to whoever asks from inside. They are refused
+//! even where all private addresses are allowed.
 
 use std::{
-    collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use ipnet::IpNet;
@@ -18,6 +20,39 @@ use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
+
+use super::FetchError;
+
+/// Where clouds have their metadata services.
+static METADATA: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
+    const V4: [(Ipv4Addr, u8); 4] = [
+        (Ipv4Addr::new(169, 254, 0, 0), 16), // link-local: AWS, Azure, Google, Oracle, OpenStack …
+        (Ipv4Addr::new(168, 63, 129, 16), 32), // Azure's wire server, in public space
+        (Ipv4Addr::new(100, 100, 100, 200), 32), // Alibaba
+        (Ipv4Addr::new(192, 0, 0, 192), 32), // Oracle, older
+    ];
+    const V6: [Ipv6Addr; 4] = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), // AWS
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),  // Google
+        Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),   // Scaleway
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe), // OpenStack
+    ];
+    let v4 = V4.iter().filter_map(|(ip, length)| IpNet::new((*ip).into(), *length).ok());
+    v4.chain(V6.iter().map(|ip| IpAddr::V6(*ip).into())).collect()
+});
+
+/// Names of metadata services: a proxy would resolve them.
+const METADATA_NAMES: [&str; 9] = [
+    "metadata",
+    "metadata.google.internal",
+    "metadata.goog",
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata.azure.internal",
+    "metadata.tencentyun.com",
+    "metadata.packet.net",
+    "metadata.platformequinix.com",
+];
 
 /// Addresses that may be connected to.
 #[derive(Debug, Clone, Default)]
@@ -32,29 +67,76 @@ impl Guard {
         Guard::default()
     }
 
-    /// Every address.
+    /// Every address but those of metadata services.
     pub fn any() -> Self {
         Guard { any: true, allowed: Vec::new() }
     }
 
-    /// Public addresses, and those of `networks`.
+    /// Public addresses, and those of `networks`. A metadata service is allowed only by a network that
+    /// holds nothing else (169.254.169.254/32), not by one that happens to include it.
     pub fn with(networks: Vec<IpNet>) -> Self {
         Guard { any: false, allowed: networks }
     }
 
     pub fn permits(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.any || is_public(address) || self.allowed.iter().any(|net| net.contains(&address))
+        self.check(address).is_ok()
     }
 
-    /// The host of `url`, if it is an address that is refused.
-    pub(super) fn refused(&self, url: &Url) -> Option<Refused> {
-        let address = match url.host()? {
-            url::Host::Ipv4(address) => IpAddr::V4(address),
-            url::Host::Ipv6(address) => IpAddr::V6(address),
-            url::Host::Domain(_) => return None,
+    fn check(&self, address: IpAddr) -> Result<(), Refused> {
+        let address = address.to_canonical();
+        let carried = match address {
+            IpAddr::V6(v6) => carried_v4(v6).map(IpAddr::V4),
+            IpAddr::V4(_) => None,
         };
-        (!self.permits(address)).then_some(Refused { address })
+        // A translator on the way would bring the packet to the address within.
+        let mut all = [address].into_iter().chain(carried);
+        if all.any(|address| !self.permits_metadata(address)) {
+            return Err(Refused::Metadata(address.to_string()));
+        }
+        let allowed = || self.allowed.iter().any(|net| net.contains(&address));
+        match self.any || is_public(address) || allowed() {
+            true => Ok(()),
+            false => Err(Refused::Private(address)),
+        }
+    }
+
+    /// Whether `address` is of no metadata service, or of one that is allowed by name.
+    fn permits_metadata(&self, address: IpAddr) -> bool {
+        let mut services = METADATA.iter().filter(|service| service.contains(&address));
+        services.all(|service| {
+            self.allowed.iter().any(|net| net.contains(&address) && service.contains(net))
+        })
+    }
+
+    /// Why the host of `url` is refused, as far as its text tells. `proxied`: a proxy resolves it.
+    pub(super) fn refused(&self, url: &Url, proxied: bool) -> Option<Refused> {
+        let name = match url.host()? {
+            url::Host::Ipv4(address) => return self.check(address.into()).err(),
+            url::Host::Ipv6(address) => return self.check(address.into()).err(),
+            url::Host::Domain(name) => name.trim_end_matches('.').to_ascii_lowercase(),
+        };
+        if METADATA_NAMES.contains(&name.as_str()) {
+            let service = IpAddr::from([169, 254, 169, 254]);
+            return (!self.permits_metadata(service)).then_some(Refused::Metadata(name));
+        }
+        // To a proxy, this is itself (RFC 6761, section 6.3).
+        let own = name == "localhost" || name.ends_with(".localhost");
+        (own && proxied).then(|| self.check(Ipv4Addr::LOCALHOST.into()).err())?
+    }
+}
+
+/// The IPv4 address that an IPv6 address carries: NAT64, 6to4, compatible. Mapped ones are IPv4 already.
+fn carried_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let v4 = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Some(Ipv4Addr::new(a, b, c, d))
+    };
+    match (a, b) {
+        (0, 0) if (c, d, e, f) == (0, 0, 0, 0) => v4(g, h),
+        (0x64, 0xff9b) => v4(g, h),
+        (0x2002, _) => v4(b, c),
+        _ => None,
     }
 }
 
@@ -83,7 +165,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
             | (198, 51, 100)        // documentation
             | (203, 0, 113)         // documentation
             | (224..=255, _, _) // multicast, reserved, broadcast
-    )
+    ) && address != Ipv4Addr::new(168, 63, 129, 16) // Azure's wire server
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
@@ -104,38 +186,55 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 /// Why a connection was not made.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{address} is not a public address")]
-pub(super) struct Refused {
-    pub(super) address: IpAddr,
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("{0} is not a public address")]
+    Private(IpAddr),
+    /// The address or name.
+    #[error("{0} is the metadata service of a cloud")]
+    Metadata(String),
+}
+
+impl Refused {
+    pub(super) fn of(self, url: String) -> FetchError {
+        match self {
+            Refused::Private(address) => FetchError::Private { url, address },
+            Refused::Metadata(host) => FetchError::Metadata { url, host },
+        }
+    }
 }
 
 /// Resolves names and leaves out the addresses that the guard refuses.
 pub(super) struct GuardedResolver {
     guard: Guard,
     inner: Arc<dyn Resolve>,
-    /// Of the environment's proxies: whoever set them may have them in a private network.
-    proxies: HashSet<String>,
+    /// Of the environment's proxies, where this resolver is asked only for connections to them:
+    /// whoever set them may have them in a private network.
+    exempt: Vec<String>,
 }
 
 impl GuardedResolver {
-    pub(super) fn new(guard: Guard, inner: Option<Arc<dyn Resolve>>) -> Self {
+    pub(super) fn new(guard: Guard, inner: Option<Arc<dyn Resolve>>, exempt: Vec<String>) -> Self {
         let inner = inner.unwrap_or_else(|| Arc::new(SystemResolver));
-        GuardedResolver { guard, inner, proxies: proxies(|name| std::env::var(name).ok()) }
+        GuardedResolver { guard, inner, exempt }
     }
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let exempt = self.proxies.contains(name.as_str());
+        let exempt = self.exempt.iter().any(|proxy| proxy.eq_ignore_ascii_case(name.as_str()));
         let guard = self.guard.clone();
         let resolving = self.inner.resolve(name);
         Box::pin(async move {
-            let found: Vec<SocketAddr> = resolving.await?.collect();
-            let allowed = |address: &SocketAddr| exempt || guard.permits(address.ip());
-            let good: Vec<SocketAddr> = found.iter().copied().filter(allowed).collect();
-            match (good.is_empty(), found.first()) {
-                (true, Some(first)) => Err(Refused { address: first.ip() }.into()),
+            let (mut good, mut refused) = (Vec::<SocketAddr>::new(), None);
+            for address in resolving.await? {
+                match guard.check(address.ip()) {
+                    Err(why) if !exempt => refused = refused.or(Some(why)),
+                    _ => good.push(address),
+                }
+            }
+            match refused {
+                Some(why) if good.is_empty() => Err(why.into()),
                 _ => Ok(Box::new(good.into_iter()) as Addrs),
             }
         })
@@ -151,22 +250,6 @@ impl Resolve for SystemResolver {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
-}
-
-/// Host names of the proxies that the environment names.
-fn proxies(variable: impl Fn(&str) -> Option<String>) -> HashSet<String> {
-    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
-        .iter()
-        .flat_map(|name| [variable(name), variable(&name.to_ascii_lowercase())])
-        .flatten()
-        .filter_map(|proxy| {
-            let url = match proxy.contains("://") {
-                true => Url::parse(&proxy),
-                false => Url::parse(&format!("http://{proxy}")),
-            };
-            url.ok()?.host_str().map(str::to_owned)
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -198,6 +281,7 @@ mod tests {
             "224.0.0.1",
             "240.0.0.1",
             "255.255.255.255",
+            "168.63.129.16",
             "::",
             "::1",
             "::ffff:127.0.0.1",
@@ -218,7 +302,8 @@ mod tests {
         ];
         for text in refused {
             assert!(!Guard::public().permits(text.parse().unwrap()), "{text}");
-            assert!(Guard::any().permits(text.parse().unwrap()), "{text}");
+            let metadata = text.contains("169.254") || text == "168.63.129.16";
+            assert_eq!(Guard::any().permits(text.parse().unwrap()), !metadata, "{text}");
         }
     }
 
@@ -234,22 +319,85 @@ mod tests {
     fn addresses_in_urls_are_seen_in_every_spelling() {
         let guard = Guard::public();
         for url in ["http://127.1/", "http://2130706433/", "http://0x7f.0.0.1/", "http://[::1]/"] {
-            assert!(guard.refused(&Url::parse(url).unwrap()).is_some(), "{url}");
+            assert!(guard.refused(&Url::parse(url).unwrap(), false).is_some(), "{url}");
         }
         assert!(
-            guard.refused(&Url::parse("http://localhost/").unwrap()).is_none(),
+            guard.refused(&Url::parse("http://localhost/").unwrap(), false).is_none(),
             "resolved later"
         );
     }
 
     #[test]
-    fn proxies_come_from_the_environment() {
-        let vars = |name: &str| match name {
-            "https_proxy" => Some("http://user:secret@proxy.corp:3128".to_owned()),
-            "ALL_PROXY" => Some("gate.corp:8080".to_owned()),
-            _ => None,
+    fn metadata_services_are_refused_unless_they_are_named() {
+        let networks =
+            |list: &[&str]| Guard::with(list.iter().map(|n| n.parse().unwrap()).collect());
+        let wide = networks(&["0.0.0.0/0", "::/0", "168.63.0.0/16", "fd00::/8"]);
+        for (text, own) in [
+            ("169.254.169.254", "169.254.169.254/32"),
+            ("169.254.170.2", "169.254.170.0/23"),
+            ("168.63.129.16", "168.63.129.16/32"),
+            ("100.100.100.200", "100.100.100.200/32"),
+            ("192.0.0.192", "192.0.0.192/32"),
+            ("fd00:ec2::254", "fd00:ec2::254/128"),
+            ("fd20:ce::254", "fd20:ce::254/128"),
+            ("fd00:42::42", "fd00:42::42/128"),
+            ("fe80::a9fe:a9fe", "fe80::a9fe:a9fe/128"),
+            ("::ffff:169.254.169.254", "169.254.169.254/32"),
+        ] {
+            let address: IpAddr = text.parse().unwrap();
+            for guard in [Guard::public(), Guard::any(), wide.clone()] {
+                assert!(!guard.permits(address), "{text}");
+            }
+            assert!(networks(&[own]).permits(address), "{text}");
+        }
+        for text in ["64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "64:ff9b::168.63.129.16"] {
+            assert!(!Guard::any().permits(text.parse().unwrap()), "{text}: carried to IPv4");
+        }
+        for text in ["10.0.0.1", "fd00:ec2::253", "168.63.129.17", "100.100.100.201", "127.0.0.1"] {
+            assert!(Guard::any().permits(text.parse().unwrap()), "{text}");
+        }
+        let named = networks(&["169.254.169.254/32"]);
+        for url in ["http://metadata.google.internal/", "http://METADATA.google.internal./x"] {
+            let url = Url::parse(url).unwrap();
+            for proxied in [false, true] {
+                let refused = Guard::any().refused(&url, proxied);
+                assert!(matches!(refused, Some(Refused::Metadata(_))), "{url}");
+                assert_eq!(named.refused(&url, proxied), None, "{url}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_not_sent_to_itself() {
+        let local = |guard: Guard, proxied| {
+            let refused = |url| guard.refused(&Url::parse(url).unwrap(), proxied);
+            ["http://localhost/", "http://a.localhost:8080/", "http://localhost./"].map(refused)
         };
-        let found = proxies(vars);
-        assert!(found.contains("proxy.corp") && found.contains("gate.corp"), "{found:?}");
+        let refused = || Some(Refused::Private(Ipv4Addr::LOCALHOST.into()));
+        assert_eq!(local(Guard::public(), true), [refused(), refused(), refused()]);
+        assert_eq!(local(Guard::public(), false), [None, None, None], "the resolver sees it");
+        assert_eq!(local(Guard::any(), true), [None, None, None]);
+    }
+
+    /// Answers every question with one private address.
+    struct Private;
+
+    impl Resolve for Private {
+        fn resolve(&self, _: Name) -> Resolving {
+            let address = SocketAddr::from(([10, 0, 0, 1], 0));
+            Box::pin(async move { Ok(Box::new([address].into_iter()) as Addrs) })
+        }
+    }
+
+    #[tokio::test]
+    async fn only_connections_to_the_proxy_are_exempt() {
+        let resolver = |exempt: &[&str]| {
+            let exempt = exempt.iter().map(|name| (*name).to_owned()).collect();
+            GuardedResolver::new(Guard::public(), Some(Arc::new(Private)), exempt)
+        };
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        assert!(resolver(&["proxy.corp"]).resolve(name("Proxy.corp")).await.is_ok());
+        assert!(resolver(&["proxy.corp"]).resolve(name("other.corp")).await.is_err());
+        assert!(resolver(&[]).resolve(name("proxy.corp")).await.is_err(), "the direct way");
     }
 }

@@ -2,13 +2,17 @@
 //! host, and on the addresses that may be connected to.
 
 mod api;
+mod body;
+mod cost;
 mod error;
 mod file;
 mod guard;
 mod options;
 mod pace;
+mod redirect;
 mod retry;
 mod robots;
+mod route;
 mod rules;
 
 use std::{
@@ -18,9 +22,8 @@ use std::{
 };
 
 use reqwest::{
-    Client, Response, StatusCode, Url,
+    Client, ClientBuilder, StatusCode, Url,
     header::{self, HeaderMap, HeaderName},
-    redirect,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -34,9 +37,12 @@ pub use robots::Robots;
 pub(crate) use {error::describe, retry::retry_after};
 
 use crate::{config::USER_AGENT, source::Location};
+use body::Budget;
 use file::read_inside;
 use guard::GuardedResolver;
-use pace::{Ended, Pace, Running};
+use pace::{Closed, Ended, Pace, Running};
+use redirect::Trail;
+use route::Routes;
 
 /// What a server said about a version of a body (RFC 9110, section 8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,11 +94,16 @@ pub struct Slot(#[expect(dead_code, reason = "held, not read")] Option<OwnedSema
 /// of hosts.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
-    client: Client,
+    direct: Client,
+    /// Goes through the proxies of the environment.
+    proxied: Client,
+    routes: Arc<Routes>,
     options: Arc<FetchOptions>,
     connections: Arc<Semaphore>,
     hosts: Arc<Mutex<HashMap<String, Arc<Pace>>>>,
     robots: Arc<Mutex<HashMap<String, Arc<rules::Cell>>>>,
+    /// User names and passwords, as addresses hold them, by origin.
+    users: Arc<Mutex<HashMap<String, (String, Option<String>)>>>,
 }
 
 /// What a request is for.
@@ -105,6 +116,7 @@ struct Ask<'a> {
     robots: bool,
     /// What a programming interface is sent besides; then what it says with an error is kept.
     sent: Option<&'a Sent>,
+    budget: Budget,
 }
 
 struct Answer {
@@ -161,24 +173,61 @@ impl Fetcher {
     /// cannot be sent.
     pub fn with(options: FetchOptions) -> Result<Self, FetchError> {
         let caps = &options.caps;
-        let resolver = GuardedResolver::new(options.guard.clone(), options.resolver.clone());
-        let client = client_builder()
-            .user_agent(&options.user_agent)
-            .connect_timeout(caps.connect)
-            .read_timeout(caps.idle)
-            .timeout(caps.total)
-            // Each hop is a request of its own here: to the guard, to robots.txt, to its host.
-            .redirect(redirect::Policy::none())
-            .dns_resolver(Arc::new(resolver))
-            .build()
-            .map_err(|e| FetchError::Client(describe(&e)))?;
+        let routes = Routes::from_env();
+        let builder = |exempt: &[String]| {
+            let (guard, inner) = (options.guard.clone(), options.resolver.clone());
+            client_builder()
+                .user_agent(&options.user_agent)
+                .connect_timeout(caps.connect)
+                .read_timeout(caps.idle)
+                // Each hop is a request of its own here: to the guard, to robots.txt, to its host.
+                .redirect(reqwest::redirect::Policy::none())
+                .dns_resolver(Arc::new(GuardedResolver::new(guard, inner, exempt.to_vec())))
+        };
+        let build =
+            |builder: ClientBuilder| builder.build().map_err(|e| FetchError::Client(describe(&e)));
+        let direct = build(builder(&[]).no_proxy())?;
         Ok(Fetcher {
-            client,
+            // Threads and certificates are not needed twice where there is no proxy.
+            proxied: match routes.proxies() {
+                [] => direct.clone(),
+                proxies => build(builder(proxies))?,
+            },
+            direct,
+            routes: Arc::new(routes),
             connections: Arc::new(Semaphore::new(caps.connections.max(1))),
             options: Arc::new(options),
             hosts: Arc::default(),
             robots: Arc::default(),
+            users: Arc::default(),
         })
+    }
+
+    /// Takes the user name and the password out of `url`: from now on they are sent (RFC 7617) with
+    /// every request to its origin, and to no other. So they are in no address that is kept or
+    /// shown.
+    pub fn authorize(&self, mut url: Url) -> Url {
+        if url.username().is_empty() && url.password().is_none() {
+            return url;
+        }
+        let user = (url.username().to_owned(), url.password().map(str::to_owned));
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert(url.origin().ascii_serialization(), user);
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        url
+    }
+
+    /// `url` with the user name and the password of its origin.
+    fn authorized(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if url.username().is_empty()
+            && url.password().is_none()
+            && let Some((user, password)) = users.get(&url.origin().ascii_serialization())
+        {
+            let _ = url.set_username(user).and_then(|()| url.set_password(password.as_deref()));
+        }
+        url
     }
 
     fn caps(&self) -> &Caps {
@@ -200,7 +249,9 @@ impl Fetcher {
             Location::Inside { tree, file } => self.local(read_inside(tree, file, limit)).await,
             Location::Url(url) => {
                 let robots = self.options.robots;
-                let ask = Ask { known, accept: None, limit, cut: false, robots, sent: None };
+                let budget = Budget::image(self.caps());
+                let ask =
+                    Ask { known, accept: None, limit, cut: false, robots, sent: None, budget };
                 let Answer { body, headers, slot, .. } = self.ask(url, &ask).await?;
                 Ok(body.map_or(Fetched::NotModified, |bytes| {
                     let validators = validators(&headers);
@@ -230,7 +281,9 @@ impl Fetcher {
         limit: u64,
     ) -> Result<Document, FetchError> {
         let robots = self.options.robots;
-        let ask = Ask { known, accept: Some(accept), limit, cut: false, robots, sent: None };
+        let budget = Budget::of(self.caps(), limit);
+        let ask =
+            Ask { known, accept: Some(accept), limit, cut: false, robots, sent: None, budget };
         Ok(self.ask(url, &ask).await?.document())
     }
 
@@ -262,35 +315,35 @@ impl Fetcher {
     /// One request, and those that it is redirected to.
     async fn follow(&self, url: &Url, ask: &Ask<'_>, attempt: u32) -> Result<Answer, Failed> {
         let mut at = url.clone();
-        let mut seen = HashSet::new();
+        at.set_fragment(None);
+        let (mut seen, mut trail) = (HashSet::new(), Trail::default());
         let limit = self.caps().redirects;
         while seen.len() <= limit && seen.insert(at.clone()) {
             self.permit(&at, ask).await?;
-            let running = self.pace(&at).acquire().await.map_err(|again| {
-                Failed::for_good(FetchError::Down { url: at.to_string(), host: host(&at), again })
+            let running = self.pace(&host(&at)).acquire().await.map_err(|closed| {
+                let (url, host) = (at.to_string(), host(&at));
+                Failed::for_good(match closed {
+                    Closed::Down(again) => FetchError::Down { url, host, again },
+                    Closed::Aside(reason) => FetchError::Aside { url, host, reason },
+                })
             })?;
             let slot = self.slot().await;
             match self.exchange(&at, ask, running, attempt).await? {
                 Exchange::Done { body, headers } => {
                     return Ok(Answer { body, headers, url: at, slot });
                 }
-                Exchange::Redirect(target) => {
-                    let next = at.join(&target).ok();
-                    let next = next.filter(|url| matches!(url.scheme(), "http" | "https"));
-                    at = next.ok_or_else(|| {
-                        Failed::for_good(FetchError::RedirectTarget { url: at.to_string(), target })
-                    })?;
+                Exchange::Redirect { target, headers } => {
+                    at = trail.next(&at, &target, &headers).map_err(Failed::for_good)?;
                 }
             }
         }
-        Err(Failed::for_good(FetchError::Redirects { url: url.to_string(), limit }))
+        Err(Failed::for_good(trail.circle(url, limit)))
     }
 
     /// Whether the guard and `robots.txt` let `url` be fetched.
     async fn permit(&self, url: &Url, ask: &Ask<'_>) -> Result<(), Failed> {
-        if let Some(refused) = self.options.guard.refused(url) {
-            let (url, address) = (url.to_string(), refused.address);
-            return Err(Failed::for_good(FetchError::Private { url, address }));
+        if let Some(refused) = self.options.guard.refused(url, self.routes.proxied(url)) {
+            return Err(Failed::for_good(refused.of(url.to_string())));
         }
         if !ask.robots {
             return Ok(());
@@ -310,10 +363,13 @@ impl Fetcher {
         running: Running,
         attempt: u32,
     ) -> Result<Exchange, Failed> {
-        let mut request = match ask.sent {
-            Some(sent) => sent.request(&self.client, url),
-            None => self.client.get(url.clone()),
+        let client = if self.routes.proxied(url) { &self.proxied } else { &self.direct };
+        let to = self.authorized(url);
+        let request = match ask.sent {
+            Some(sent) => sent.request(client, to),
+            None => client.get(to),
         };
+        let mut request = request.timeout(ask.budget.total);
         if let Some(accept) = ask.accept {
             request = request.header(header::ACCEPT, accept);
         }
@@ -341,28 +397,39 @@ impl Fetcher {
         };
         let answered = Ended::Answered(started.elapsed());
         let (status, headers) = (response.status(), response.headers().clone());
-        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = redirect::location(&headers);
         match (status, location) {
             (StatusCode::NOT_MODIFIED, _) if ask.known.is_some() => {
                 running.ended(answered);
                 Ok(Exchange::Done { body: None, headers })
             }
-            (status, _) if status.is_success() => match self.body(url, response, ask).await {
-                Ok(body) => {
-                    running.ended(answered);
-                    Ok(Exchange::Done { body: Some(body), headers })
+            (status, _) if status.is_success() => {
+                let size = (ask.limit, ask.cut);
+                match body::read(url, response, size, &ask.budget, self.caps()).await {
+                    Ok(body) => {
+                        running.ended(answered);
+                        Ok(Exchange::Done { body: Some(body), headers })
+                    }
+                    Err(error) => {
+                        // What took all of its time would take it again.
+                        let spent = started.elapsed() >= ask.budget.total;
+                        let slow = spent || matches!(error, FetchError::Slow { .. });
+                        running.ended(match error.is_retryable() {
+                            _ if slow => Ended::Slow,
+                            true => Ended::Broken,
+                            false => answered,
+                        });
+                        let failed = Failed::from(error);
+                        Err(Failed { again: failed.again && !slow, ..failed })
+                    }
                 }
-                Err(error) => {
-                    running.ended(if error.is_retryable() { Ended::Broken } else { answered });
-                    Err(error.into())
-                }
-            },
+            }
             (status, Some(target)) if status.is_redirection() => {
                 running.ended(answered);
-                Ok(Exchange::Redirect(target.to_owned()))
+                Ok(Exchange::Redirect { target, headers })
             }
             (status, _) => {
-                let busy = matches!(status.as_u16(), 429 | 503);
+                let busy = matches!(status.as_u16(), 429 | 430 | 503 | 529);
                 running.ended(match status {
                     _ if busy => {
                         Ended::Busy(self.options.retry.wait(attempt, retry_after(&headers)))
@@ -383,43 +450,26 @@ impl Fetcher {
         }
     }
 
-    async fn body(
-        &self,
-        url: &Url,
-        mut response: Response,
-        ask: &Ask<'_>,
-    ) -> Result<Vec<u8>, FetchError> {
-        let too_large = || FetchError::TooLarge { what: url.to_string(), limit: ask.limit };
-        if !ask.cut && response.content_length().is_some_and(|n| n > ask.limit) {
-            return Err(too_large());
-        }
-        // The announced length is a claim: start small, grow with what really arrives.
-        let mut bytes = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|e| FetchError::from_reqwest(url, &e, self.caps()))?
-        {
-            if (bytes.len() + chunk.len()) as u64 > ask.limit {
-                if !ask.cut {
-                    return Err(too_large());
-                }
-                let room = usize::try_from(ask.limit).unwrap_or(usize::MAX) - bytes.len();
-                bytes.extend_from_slice(chunk.get(..room).unwrap_or_default());
-                break;
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
-    }
-
     async fn slot(&self) -> Slot {
         Slot(self.connections.clone().acquire_owned().await.ok()) // never closed
     }
 
-    fn pace(&self, url: &Url) -> Arc<Pace> {
+    fn pace(&self, host: &str) -> Arc<Pace> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pace) = hosts.get(host) {
+            return pace.clone();
+        }
         let caps = self.caps();
-        let new = || Arc::new(Pace::new(caps.rate, caps.per_host));
-        hosts.entry(host(url)).or_insert_with(new).clone()
+        let pace = Arc::new(Pace::new(caps.rate, caps.per_host, caps.host_patience));
+        hosts.insert(host.to_owned(), pace.clone());
+        pace
+    }
+
+    /// Whether `host` (as [`host`] names it) gave no good answer of late: what waits for it should take
+    /// no room from others.
+    pub(crate) fn in_trouble(&self, host: &str) -> bool {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(host).is_some_and(|pace| pace.in_trouble())
     }
 }
 
@@ -437,11 +487,11 @@ impl Answer {
 
 enum Exchange {
     Done { body: Option<Vec<u8>>, headers: HeaderMap },
-    Redirect(String),
+    Redirect { target: String, headers: HeaderMap },
 }
 
 /// Host, and the port where it is not the usual one.
-fn host(url: &Url) -> String {
+pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

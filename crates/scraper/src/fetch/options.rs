@@ -16,8 +16,18 @@ pub struct Caps {
     pub connect: Duration,
     /// Longest silence in mid-body.
     pub idle: Duration,
-    /// Longest single request, body included.
+    /// Longest single request for an image or a page, body included.
     pub total: Duration,
+    /// The same for feeds and sitemaps: large ones may come slowly, as long as they come.
+    pub feed_total: Duration,
+    /// Least bytes per second of an image or a page, on average once `grace` is over.
+    pub min_speed: u64,
+    /// How long a body may be slower.
+    pub grace: Duration,
+    /// How long a host may refuse, fail or stall without any good answer between, until it is set
+    /// aside for the run. Also the measure of what it may ask for with `Retry-After` (twice this) and
+    /// of what it may cost in all: 20 times this, and 3 s for each good answer.
+    pub host_patience: Duration,
     pub redirects: usize,
     /// Downloads at once.
     pub connections: usize,
@@ -34,6 +44,10 @@ impl Default for Caps {
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(20),
             total: Duration::from_secs(120),
+            feed_total: Duration::from_secs(6 * 3600),
+            min_speed: 1024,
+            grace: Duration::from_secs(15),
+            host_patience: Duration::from_secs(30),
             redirects: 5,
             connections: 16,
             per_host: 8,

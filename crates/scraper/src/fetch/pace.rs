@@ -4,6 +4,12 @@
 //! Additive increase, multiplicative decrease, as in TCP: a host that answers quickly is slowly
 //! asked more at once, up to the configured number; one that becomes slow, fails, or says 429 or
 //! 503 is at once asked less, and in the latter case left alone for the time that it names.
+//!
+//! All of that waiting has a budget. A host that gives no good answer for [`Caps::host_patience`], or
+//! that costs more than it brings over the whole run, is set aside: whatever waits for it fails at
+//! once, to be tried again by a later run.
+//!
+//! [`Caps::host_patience`]: super::Caps::host_patience
 
 use std::{
     sync::{
@@ -14,6 +20,8 @@ use std::{
 };
 
 use tokio::sync::Notify;
+
+use super::cost::Cost;
 
 /// So many requests in a row without any answer, and the host counts as down …
 const DOWN_AFTER: u32 = 20;
@@ -54,6 +62,16 @@ struct State {
     full_at: Option<Instant>,
     closed_until: Option<Instant>,
     fastest: Option<Duration>,
+    cost: Cost,
+}
+
+/// Why a host is not asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Closed {
+    /// It is down; it is asked again after this time.
+    Down(Duration),
+    /// For this run, for this reason.
+    Aside(String),
 }
 
 /// How a request ended.
@@ -65,6 +83,8 @@ pub(super) enum Ended {
     Busy(Duration),
     /// A broken answer, or a server error.
     Broken,
+    /// The body came too slowly.
+    Slow,
     /// No answer.
     Failed,
     /// It was not even sent.
@@ -75,12 +95,14 @@ pub(super) enum Ended {
 #[derive(Debug)]
 pub(super) struct Running {
     pace: Arc<Pace>,
+    begun: Instant,
     ended: Ended,
 }
 
 impl Pace {
-    /// `rate` in requests per second, 0 for no limit; at most `most` requests at once.
-    pub(super) fn new(rate: f64, most: usize) -> Self {
+    /// `rate` in requests per second, 0 for no limit; at most `most` requests at once; `patience` as
+    /// in [`Caps::host_patience`](super::Caps::host_patience).
+    pub(super) fn new(rate: f64, most: usize, patience: Duration) -> Self {
         let most = most.max(1) as f64;
         let limited = rate.is_finite() && rate > 0.0;
         let state = State {
@@ -96,6 +118,7 @@ impl Pace {
             full_at: None,
             closed_until: None,
             fastest: None,
+            cost: Cost::new(patience),
         };
         Pace {
             turn: tokio::sync::Mutex::default(),
@@ -114,31 +137,42 @@ impl Pace {
         }
     }
 
-    /// Waits until the host may be asked again. `Err`: it is down, and the time until the next try.
-    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Running, Duration> {
+    /// Waits until the host may be asked again.
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Running, Closed> {
         let _turn = self.turn.lock().await;
         loop {
             let freed = self.freed.notified();
-            let wait = match self.state().admit(Instant::now(), self.is_down()) {
-                Admission::Now => return Ok(Running { pace: self.clone(), ended: Ended::Unsent }),
-                Admission::Down(left) => return Err(left),
+            let now = Instant::now();
+            let wait = match self.state().admit(now, self.is_down()) {
+                Admission::Now => {
+                    return Ok(Running { pace: self.clone(), begun: now, ended: Ended::Unsent });
+                }
+                Admission::Closed(why) => return Err(why),
                 Admission::At(wait) => Some(wait),
                 Admission::WhenFreed => None,
             };
             match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
+                // What ends meanwhile may set the host aside.
+                Some(wait) => {
+                    let _ = tokio::time::timeout(wait, freed).await;
+                }
                 None => freed.await,
             }
         }
+    }
+
+    /// Whether its last answer was a bad one, or it is set aside.
+    pub(super) fn in_trouble(&self) -> bool {
+        self.state().cost.in_trouble()
     }
 
     fn is_down(&self) -> bool {
         self.silent.load(Ordering::Relaxed) >= DOWN_AFTER
     }
 
-    fn ended(&self, ended: Ended) {
+    fn ended(&self, ended: Ended, begun: Instant) {
         match ended {
-            Ended::Answered(_) | Ended::Busy(_) | Ended::Broken => {
+            Ended::Answered(_) | Ended::Busy(_) | Ended::Broken | Ended::Slow => {
                 self.silent.store(0, Ordering::Relaxed)
             }
             Ended::Failed => {
@@ -149,7 +183,12 @@ impl Pace {
             }
             Ended::Unsent => {}
         }
-        self.state().learn(ended, Instant::now());
+        let now = Instant::now();
+        let mut state = self.state();
+        state.learn(ended, now);
+        let limit = state.limit;
+        state.cost.add(ended, limit, begun, now);
+        drop(state);
         self.freed.notify_one();
     }
 
@@ -162,14 +201,19 @@ enum Admission {
     Now,
     At(Duration),
     WhenFreed,
-    Down(Duration),
+    Closed(Closed),
 }
 
 impl State {
     fn admit(&mut self, now: Instant, down: bool) -> Admission {
+        if let Some(why) = self.cost.aside() {
+            return Admission::Closed(Closed::Aside(why.to_owned()));
+        }
         if let Some(until) = self.closed_until {
             match until.checked_duration_since(now) {
-                Some(left) if !left.is_zero() && down => return Admission::Down(left),
+                Some(left) if !left.is_zero() && down => {
+                    return Admission::Closed(Closed::Down(left));
+                }
                 Some(left) if !left.is_zero() => return Admission::At(left),
                 _ => self.closed_until = None,
             }
@@ -203,7 +247,9 @@ impl State {
         self.running = self.running.saturating_sub(1);
         match ended {
             Ended::Unsent => {}
-            Ended::Failed | Ended::Broken => self.limit = (self.limit * 0.7).max(1.0),
+            Ended::Failed | Ended::Broken | Ended::Slow => {
+                self.limit = (self.limit * 0.7).max(1.0);
+            }
             Ended::Busy(wait) => {
                 self.limit = (self.limit / 2.0).max(1.0);
                 self.slowdown = (self.slowdown * 2.0).min(SLOWEST);
@@ -236,7 +282,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.pace.ended(self.ended);
+        self.pace.ended(self.ended, self.begun);
     }
 }
 
@@ -244,8 +290,10 @@ impl Drop for Running {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     fn state(rate: f64, most: usize) -> State {
-        Pace::new(rate, most).state.into_inner().unwrap()
+        Pace::new(rate, most, PATIENCE).state.into_inner().unwrap()
     }
 
     fn quick(state: &mut State, now: Instant) {
@@ -302,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_crawl_delay_means_one_by_one() {
-        let pace = Pace::new(30.0, 8);
+        let pace = Pace::new(30.0, 8, PATIENCE);
         pace.crawl_delay(Duration::from_secs(2));
         let (mut s, now) = (pace.state.into_inner().unwrap(), Instant::now());
         assert!(matches!(s.admit(now, false), Admission::Now));
@@ -316,10 +364,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_never_answers_counts_as_down() {
-        let pace = Arc::new(Pace::new(0.0, 4));
+        let pace = Arc::new(Pace::new(0.0, 4, PATIENCE));
         for _ in 0..DOWN_AFTER {
             pace.acquire().await.unwrap().ended(Ended::Failed);
         }
         assert!(pace.acquire().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_host_fails_when_it_is_set_aside() {
+        let pace = Arc::new(Pace::new(0.0, 1, Duration::ZERO));
+        let first = pace.acquire().await.unwrap();
+        let waiting = tokio::spawn({
+            let pace = pace.clone();
+            async move { pace.acquire().await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        first.ended(Ended::Busy(Duration::from_secs(3600)));
+        let end = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
+        assert!(matches!(end, Err(Closed::Aside(_))), "{end:?}");
+        assert!(pace.in_trouble());
     }
 }

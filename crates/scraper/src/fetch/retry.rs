@@ -35,11 +35,11 @@ impl Retry {
     }
 }
 
-/// `Retry-After` (RFC 9110, section 10.2.3): seconds or a date.
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds or a date; also "2.0", as Shopify writes it.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match value.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
+    match value.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => {
             let date = httpdate::parse_http_date(value).ok()?;
             Some(date.duration_since(SystemTime::now()).unwrap_or_default())
@@ -71,7 +71,9 @@ mod tests {
         let soon = SystemTime::now() + Duration::from_secs(60);
         let wait = parse(&httpdate::fmt_http_date(soon)).unwrap();
         assert!((58..=60).contains(&wait.as_secs()), "{wait:?}");
+        assert_eq!(parse("2.0"), Some(Duration::from_secs(2)), "Shopify");
         assert_eq!(parse("later"), None);
+        assert_eq!(parse("NaN"), None);
         assert_eq!(parse("-1"), None);
     }
 }

@@ -9,7 +9,9 @@ use std::{
 use reqwest::Url;
 
 use super::{
-    Ask, FetchError, Fetcher, host,
+    Ask, FetchError, Fetcher,
+    body::Budget,
+    host,
     robots::{LIMIT, Robots},
 };
 
@@ -53,21 +55,26 @@ impl Fetcher {
         place.set_fragment(None);
         Box::pin(async move {
             let (known, accept) = (None, Some("text/plain,*/*;q=0.1"));
-            let ask = Ask { known, accept, limit: LIMIT, cut: true, robots: false, sent: None };
+            let budget = Budget::of(self.caps(), LIMIT);
+            let ask =
+                Ask { known, accept, limit: LIMIT, cut: true, robots: false, sent: None, budget };
             let token = self.options.user_agent.split('/').next().unwrap_or_default();
             let rules = match self.ask(&place, &ask).await {
                 Ok(answer) => Robots::parse(&answer.body.unwrap_or_default(), token),
-                // "Unavailable": everything may be fetched (RFC 9309, 2.3.1.3). 429 is a plea.
-                Err(FetchError::Status { status: 400..=428 | 430..=499, .. }) => Robots::default(),
+                // "Unavailable": everything may be fetched (RFC 9309, 2.3.1.3). 429 is a plea, and so is
+                // Shopify's 430.
+                Err(FetchError::Status { status: 400..=428 | 431..=499, .. }) => Robots::default(),
                 // A circle of redirects is as unavailable (2.3.1.2).
-                Err(FetchError::Redirects { .. } | FetchError::RedirectTarget { .. }) => {
-                    Robots::default()
-                }
+                Err(
+                    FetchError::Redirects { .. }
+                    | FetchError::RedirectTarget { .. }
+                    | FetchError::CookieWall { .. },
+                ) => Robots::default(),
                 Err(e) => return Err(e),
             };
             if let Some(delay) = rules.crawl_delay {
                 tracing::info!("{} asks for {delay:?} between requests", host(&place));
-                self.pace(&place).crawl_delay(delay);
+                self.pace(&host(&place)).crawl_delay(delay);
             }
             Ok(rules)
         })
@@ -84,6 +91,8 @@ fn no_robots(url: &Url, e: &FetchError) -> FetchError {
         FetchError::Timeout { idle, total, .. } => {
             FetchError::Timeout { url, idle: *idle, total: *total }
         }
+        FetchError::Metadata { host, .. } => FetchError::Metadata { url, host: host.clone() },
+        FetchError::Aside { reason, .. } => FetchError::Aside { url, host, reason: reason.clone() },
         FetchError::Down { again, .. } => FetchError::Down { url, host, again: *again },
         e => FetchError::NoRobots { url, host, reason: e.to_string() },
     }

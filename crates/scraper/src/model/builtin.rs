@@ -3,7 +3,7 @@
 //! Made by `tests/reference/train_tiny.py`; its card is `models/tiny/README.md`. It is for first
 //! looks and for tests, and used only where it is asked for by name.
 
-use super::{ModelFile, ModelFiles, Weights};
+use super::{ModelFile, ModelFiles, Origin, Weights};
 
 /// What `--model` and `EMBEDDINGS_MODEL` call it.
 pub const BUILTIN: &str = "tiny";
@@ -23,8 +23,10 @@ impl ModelFiles {
         ModelFiles {
             model: BUILTIN.to_owned(),
             revision: None,
+            origin: Origin::Builtin,
             config: embedded!("config.json"),
             preprocessor: Some(embedded!("preprocessor_config.json")),
+            processor: None,
             tokenizer: None,
             vocab_merges: None,
             weights: Weights::Safetensors(embedded!("model.safetensors")),

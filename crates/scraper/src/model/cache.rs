@@ -1,8 +1,11 @@
 //! The cache folder of `huggingface_hub`, shared with Python.
 //!
 //! `models--org--name/blobs/<etag>` holds contents, `snapshots/<commit>/<file>` links to them,
-//! `refs/<revision>` names the commit that a branch or tag was resolved to
-//! (<https://huggingface.co/docs/huggingface_hub/guides/manage-cache>).
+//! `refs/<revision>` names the commit that a branch or tag was resolved to, and
+//! `.no_exist/<commit>/<file>` is there where the repository is known to have no such file
+//! (<https://huggingface.co/docs/huggingface_hub/guides/manage-cache>). A blob may itself be a link,
+//! into the store that `huggingface_hub` 2 shares between repositories (`blobs/<2 digits>/<Xet hash>`
+//! in the cache); only the name of the first says what the content is.
 
 use std::{
     fs, io,
@@ -10,10 +13,19 @@ use std::{
 };
 
 use super::{
-    ModelError, ModelFiles,
+    ModelError, ModelFiles, Origin, Weights,
     pinned::{pinned, pinned_file},
 };
 use crate::config::HubConfig;
+
+/// Files that decide results and that a repository need not have.
+pub(super) const OPTIONAL: [&str; 5] = [
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+];
 
 /// The folder of one repository.
 #[derive(Debug, Clone)]
@@ -54,7 +66,8 @@ impl RepoCache {
     }
 
     pub(super) fn write_ref(&self, revision: &str, commit: &str) -> Result<(), ModelError> {
-        if is_commit(revision) {
+        // Also: nothing to write where nothing may be.
+        if is_commit(revision) || self.commit(revision).as_deref() == Some(commit) {
             return Ok(());
         }
         let path = self.root.join("refs").join(revision);
@@ -65,10 +78,53 @@ impl RepoCache {
             .map_err(|source| ModelError::Write { path, source })
     }
 
-    /// Makes `snapshots/<commit>/<file>` point to the blob.
-    pub(super) fn link(&self, commit: &str, file: &str, etag: &str) -> Result<PathBuf, ModelError> {
+    fn no_exist(&self, commit: &str, file: &str) -> PathBuf {
+        self.root.join(".no_exist").join(commit).join(file)
+    }
+
+    /// Notes that the repository has no such file, as Python does. No more than a memory: whoever
+    /// may not write asks again.
+    pub(super) fn mark_absent(&self, commit: &str, file: &str) {
+        let path = self.no_exist(commit, file);
+        if !path.exists() {
+            let _ = create_parent(&path).and_then(|()| fs::write(&path, ""));
+        }
+    }
+
+    /// Whether `file` is in the snapshot, or known not to be in the repository.
+    fn knows(&self, commit: &str, file: &str) -> bool {
+        self.snapshot(commit).join(file).is_file() || self.no_exist(commit, file).is_file()
+    }
+
+    /// Makes all of a pinned model to be found where its `main` is, as Python looks for it: the
+    /// weights are those of `main` in another form.
+    pub(super) fn link_main(&self, main: &str, weights: &Path) -> Result<(), ModelError> {
+        let file = "model.safetensors";
+        if self.commit("main").is_none() {
+            self.write_ref("main", main)?;
+        }
+        let _ = fs::remove_file(self.no_exist(main, file));
+        match etag_of(weights) {
+            Some(etag) if !self.snapshot(main).join(file).is_file() => {
+                self.link(main, file, &etag, false).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes `snapshots/<commit>/<file>` point to the blob; `anew` also where it points elsewhere.
+    pub(super) fn link(
+        &self,
+        commit: &str,
+        file: &str,
+        etag: &str,
+        anew: bool,
+    ) -> Result<PathBuf, ModelError> {
         let path = self.snapshot(commit).join(file);
-        let made = create_parent(&path).and_then(|()| point(etag, &self.blob(etag), &path));
+        let made = create_parent(&path).and_then(|()| match path.exists() && !anew {
+            true => Ok(()),
+            false => point(etag, &self.blob(etag), &path),
+        });
         match made {
             Ok(()) => Ok(path),
             Err(source) => Err(ModelError::Write { path, source }),
@@ -84,9 +140,6 @@ impl RepoCache {
 
 /// Replaces `path` by a relative link to the blob, or by a copy where links are not allowed.
 fn point(etag: &str, blob: &Path, path: &Path) -> io::Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let _ = fs::remove_file(&temporary);
     #[cfg(unix)]
@@ -109,7 +162,28 @@ pub(super) fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The model in the cache, if all it needs is there.
+/// The name of the blob that a file of a snapshot links to: what the hub says of its content.
+pub(super) fn etag_of(path: &Path) -> Option<String> {
+    let target = fs::read_link(path).ok()?;
+    let folder = target.parent()?.file_name()?;
+    (folder == "blobs").then(|| target.file_name()?.to_str().map(str::to_owned)).flatten()
+}
+
+/// A model in the cache.
+pub(super) enum Cached {
+    /// All that the repository has of it.
+    Whole(ModelFiles),
+    /// Python downloads files one by one, as it needs them: of this commit some that decide
+    /// results may be missing. `urgent` if without them something cannot be done.
+    Part {
+        files: ModelFiles,
+        commit: String,
+        urgent: bool,
+    },
+    Nothing,
+}
+
+/// Looks for the model in the cache.
 ///
 /// # Errors
 /// [`ModelError::Offline`] if it is not there and the hub must not be asked;
@@ -118,27 +192,26 @@ pub(super) fn find(
     config: &HubConfig,
     repo: &str,
     revision: Option<&str>,
-) -> Result<Option<ModelFiles>, ModelError> {
+) -> Result<Cached, ModelError> {
     let cache = RepoCache::new(&config.cache, repo);
-    if revision.is_none()
-        && let Some(files) = find_pinned(config, repo, &cache)
-    {
-        check_sizes(repo, &files)?;
-        return Ok(Some(files));
-    }
-    let commit = cache.commit(revision.unwrap_or("main"));
-    let found = commit.and_then(|commit| in_snapshot(repo, &cache, &commit));
-    match found {
-        Some(files) => {
-            check_sizes(repo, &files)?;
-            Ok(Some(files))
-        }
-        None if config.offline => {
+    let pinned = match revision {
+        None => find_pinned(config, repo, &cache).map(Cached::Whole),
+        Some(_) => None,
+    };
+    let in_commit = || {
+        let commit = cache.commit(revision.unwrap_or("main"))?;
+        in_snapshot(repo, &cache, commit)
+    };
+    let found = pinned.or_else(in_commit).unwrap_or(Cached::Nothing);
+    match &found {
+        Cached::Whole(files) | Cached::Part { files, .. } => check_sizes(repo, files)?,
+        Cached::Nothing if config.offline => {
             let repo = revision.map_or(repo.to_owned(), |r| format!("{repo}@{r}"));
-            Err(ModelError::Offline { repo, cache: config.cache.clone() })
+            return Err(ModelError::Offline { repo, cache: config.cache.clone() });
         }
-        None => Ok(None),
+        Cached::Nothing => {}
     }
+    Ok(found)
 }
 
 /// A known model: each file in the snapshot of its own pinned commit. Small files that are
@@ -154,17 +227,35 @@ fn find_pinned(config: &HubConfig, repo: &str, cache: &RepoCache) -> Option<Mode
         return None;
     }
     let place = cache.snapshot(weights.commit);
-    ModelFiles::assemble(repo.to_owned(), Some(weights.commit.to_owned()), &place, lookup).ok()
+    let revision = Some(weights.commit.to_owned());
+    ModelFiles::assemble(repo.to_owned(), revision, &place, Origin::Pinned, lookup).ok()
 }
 
-fn in_snapshot(repo: &str, cache: &RepoCache, commit: &str) -> Option<ModelFiles> {
-    let place = cache.snapshot(commit);
+fn in_snapshot(repo: &str, cache: &RepoCache, commit: String) -> Option<Cached> {
+    let place = cache.snapshot(&commit);
     let lookup = |name: &str| Some(place.join(name)).filter(|path| path.is_file());
-    let files =
-        ModelFiles::assemble(repo.to_owned(), Some(commit.to_owned()), &place, lookup).ok()?;
-    let readable =
-        cfg!(feature = "pytorch") || !matches!(files.weights, super::Weights::Pytorch(_));
-    readable.then_some(files)
+    let whole = OPTIONAL.iter().all(|name| cache.knows(&commit, name))
+        // One form of the tokenizer is enough.
+        || (cache.knows(&commit, OPTIONAL[0])
+            && cache.knows(&commit, OPTIONAL[1])
+            && lookup("tokenizer.json").is_some());
+    // The commit of a known model is known too, whoever downloaded it.
+    let origin = match pinned(repo).is_some_and(|pins| pins.iter().any(|pin| pin.commit == commit))
+    {
+        true => Origin::Pinned,
+        false => Origin::Hub { whole },
+    };
+    let revision = Some(commit.clone());
+    let files = ModelFiles::assemble(repo.to_owned(), revision, &place, origin, lookup).ok()?;
+    if !cfg!(feature = "pytorch") && matches!(files.weights, Weights::Pytorch(_)) {
+        return None;
+    }
+    if whole {
+        return Some(Cached::Whole(files));
+    }
+    let tokenizer = files.tokenizer.is_some() || files.vocab_merges.is_some();
+    let settings = files.preprocessor.is_some() || files.processor.is_some();
+    Some(Cached::Part { files, commit, urgent: !(tokenizer && settings) })
 }
 
 /// Known files have their known size: the cheap part of [`verify`](super::verify).
@@ -180,6 +271,7 @@ pub(super) fn check_sizes(repo: &str, files: &ModelFiles) -> Result<(), ModelErr
                 property: "size",
                 found: found.to_string(),
                 expected: size.to_string(),
+                model: repo.to_owned(),
             });
         }
     }
@@ -231,4 +323,38 @@ fn read_names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// Python looks for all files where `refs/main` leads.
+    #[test]
+    fn the_pinned_weights_are_found_under_main() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = RepoCache::new(dir.path(), crate::config::DEFAULT_MODEL);
+        let pins = pinned(crate::config::DEFAULT_MODEL).unwrap();
+        let (main, weights) = (pins[0].commit, pins.last().unwrap());
+        assert_ne!(weights.commit, main);
+        for pin in pins {
+            create_parent(&cache.blob(pin.sha256)).unwrap();
+            fs::write(cache.blob(pin.sha256), pin.name).unwrap();
+            cache.link(pin.commit, pin.name, pin.sha256, false).unwrap();
+        }
+        cache.mark_absent(main, weights.name); // by Python, which is right
+        let path = cache.snapshot(weights.commit).join(weights.name);
+        cache.link_main(main, &path).unwrap();
+        assert_eq!(cache.commit("main").as_deref(), Some(main));
+        for pin in pins {
+            let found = fs::read_to_string(cache.snapshot(main).join(pin.name)).unwrap();
+            assert_eq!(found, pin.name);
+        }
+        assert!(!cache.no_exist(main, weights.name).exists());
+        // A ref that Python has brought up to date stays.
+        let newer = "1".repeat(40);
+        cache.write_ref("main", &newer).unwrap();
+        cache.link_main(main, &path).unwrap();
+        assert_eq!(cache.commit("main"), Some(newer));
+    }
 }

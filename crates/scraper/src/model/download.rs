@@ -13,11 +13,12 @@ use tokio::io::AsyncWriteExt;
 
 use super::{
     ModelError,
+    answer::{is_busy, is_html, plain, wait_asked},
     cache::create_parent,
-    hub::{Hub, is_busy},
+    hub::Hub,
 };
 use crate::{
-    fetch::{describe, retry_after},
+    fetch::describe,
     report::{Progress, Task, Unit},
 };
 
@@ -127,7 +128,17 @@ impl Hub {
             _ => self.get.get(download.url).header(header::RANGE, format!("bytes={from}-")),
         };
         let mut response = self.send_once(request()).await?;
+        // Links to the CDN are good for some minutes or an hour; the hub gives a new one.
+        let redirected = response.url().as_str() != download.url;
         match response.status() {
+            status if status.is_success() && is_html(response.headers()) => {
+                let url = plain(response.url());
+                return Err(Ended::Fatal(ModelError::Portal { url }));
+            }
+            status @ (StatusCode::FORBIDDEN | StatusCode::GONE) if redirected => {
+                let reason = format!("the link to the file has expired (it answered {status})");
+                return Err(Ended::Retry(reason, None));
+            }
             StatusCode::PARTIAL_CONTENT if range_start(&response) == Some(from) => {}
             // The whole file (no ranges here), or a part that cannot be continued.
             StatusCode::OK if from == 0 => {}
@@ -141,7 +152,9 @@ impl Hub {
             }
             status if is_busy(status) => {
                 let reason = format!("the server answered {status}");
-                return Err(Ended::Retry(reason, retry_after(response.headers())));
+                let asked = wait_asked(response.headers());
+                self.tell_limit(status, asked);
+                return Err(Ended::Retry(reason, asked));
             }
             _ => {
                 let (repo, revision, file) = download.names;

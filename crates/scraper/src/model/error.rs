@@ -24,6 +24,16 @@ pub enum ModelError {
          supported: save them as one model.safetensors"
     )]
     Sharded { place: String },
+    #[error(
+        "{model} has neither preprocessor_config.json nor a processor_config.json with \
+         image_processor: one of them says how pictures are prepared. {}", complete(.model, *.hub)
+    )]
+    NoSettings { model: String, hub: bool },
+    #[error(
+        "{model} has no tokenizer.json (nor vocab.json and merges.txt), and its vocabulary of \
+         {tokens} tokens may not be CLIP's own. {}", complete(.model, *.hub)
+    )]
+    NoTokenizer { model: String, tokens: usize, hub: bool },
     #[error("cannot read {}: {source}", .path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}{}", .path.display(), no_space(.source))]
@@ -39,14 +49,26 @@ pub enum ModelError {
          a mirror: HF_ENDPOINT), or give a local folder with --model"
     )]
     Unreachable { endpoint: String, reason: String },
-    #[error("{url} answered {status}, {attempts} times; try again later")]
-    Busy { url: String, status: u16, attempts: u32 },
-    #[error("{url} answered {status}, which was not expected")]
-    Status { url: String, status: u16 },
-    #[error("{repo} is gated or private: {}", access(*.token_sent))]
-    Access { repo: String, token_sent: bool },
-    #[error("there is no model {repo} on {endpoint} (or it is private, and HF_TOKEN is not set)")]
-    NoRepo { repo: String, endpoint: String },
+    #[error("{url} answered {status}, {attempts} times; try again later{}", limit(*.status, *.token_sent))]
+    Busy { url: String, status: u16, attempts: u32, token_sent: bool },
+    #[error("{url} answered {status}, which was not expected{}", says(.said))]
+    Status { url: String, status: u16, said: String },
+    #[error("{repo} may not be read: {}{}", access(*.token_sent), says(.said))]
+    Access { repo: String, token_sent: bool, said: String },
+    #[error("{repo} is gated: {}{}", gate(.endpoint, .repo, *.token_sent), says(.said))]
+    Gated { repo: String, endpoint: String, token_sent: bool, said: String },
+    #[error(
+        "{endpoint} does not know the token in HF_TOKEN (or in the file that `hf auth login` \
+         leaves): make a new one, or unset it for models that need none{}", says(.said)
+    )]
+    Token { endpoint: String, said: String },
+    #[error("there is no model {repo} on {endpoint} (or it is private, and {})", private(*.token_sent))]
+    NoRepo { repo: String, endpoint: String, token_sent: bool },
+    #[error(
+        "{url} answered with a web page instead of a file: a captive portal or a proxy may want a \
+         login. Open it in a browser, or name the right hub with HF_ENDPOINT"
+    )]
+    Portal { url: String },
     #[error("{repo} has no revision {revision:?}")]
     NoRevision { repo: String, revision: String },
     #[error("{repo} at revision {revision} has no file {file}")]
@@ -61,10 +83,10 @@ pub enum ModelError {
     )]
     Cut { url: String, attempts: u32, reason: String },
     #[error(
-        "{what} is damaged: its {property} is {found}, expected {expected}. Delete it and run \
-         `scraper model pull`"
+        "{what} is damaged: its {property} is {found}, expected {expected}. \
+         `scraper model pull {model}` downloads it again"
     )]
-    Damaged { what: String, property: &'static str, found: String, expected: String },
+    Damaged { what: String, property: &'static str, found: String, expected: String, model: String },
     #[error(
         "{url} is not the expected file: its {property} is {found}, expected {expected}. Nothing \
          of it was kept; a proxy or mirror may be altering it (see HF_ENDPOINT)"
@@ -84,14 +106,19 @@ impl ModelError {
         match self {
             ModelError::Spec(_) => "model.spec",
             ModelError::NoFolder(_) => "model.no_folder",
-            ModelError::Incomplete { .. } | ModelError::NoWeights { .. } => "model.incomplete",
+            ModelError::Incomplete { .. }
+            | ModelError::NoWeights { .. }
+            | ModelError::NoSettings { .. }
+            | ModelError::NoTokenizer { .. } => "model.incomplete",
             ModelError::Sharded { .. } => "model.sharded",
             ModelError::Read { .. } => "model.read",
             ModelError::Write { .. } => "model.write",
             ModelError::Offline { .. } => "model.offline",
-            ModelError::Unreachable { .. } => "model.unreachable",
+            ModelError::Unreachable { .. } | ModelError::Portal { .. } => "model.unreachable",
             ModelError::Busy { .. } | ModelError::Status { .. } => "model.status",
-            ModelError::Access { .. } => "model.access",
+            ModelError::Access { .. } | ModelError::Gated { .. } | ModelError::Token { .. } => {
+                "model.access"
+            }
             ModelError::NoRepo { .. }
             | ModelError::NoRevision { .. }
             | ModelError::NoFile { .. } => "model.not_found",
@@ -116,9 +143,41 @@ fn no_space(source: &io::Error) -> &'static str {
 
 fn access(token_sent: bool) -> &'static str {
     if token_sent {
-        "the token in HF_TOKEN does not open it; accept the model's terms on its page, or use a \
-         token with read access"
+        "the token in HF_TOKEN does not open it; use one with read access"
     } else {
         "set HF_TOKEN to a token with read access (https://huggingface.co/settings/tokens)"
+    }
+}
+
+fn gate(endpoint: &str, repo: &str, token_sent: bool) -> String {
+    let terms = format!("accept its terms at {endpoint}/{repo}");
+    match token_sent {
+        true => format!("{terms} with the account of the token in HF_TOKEN"),
+        false => format!("{terms}, then set HF_TOKEN to a token of that account"),
+    }
+}
+
+fn private(token_sent: bool) -> &'static str {
+    if token_sent { "the token in HF_TOKEN does not open it" } else { "HF_TOKEN is not set" }
+}
+
+fn limit(status: u16, token_sent: bool) -> &'static str {
+    if status == 429 && !token_sent { ", or set HF_TOKEN, which raises the limit" } else { "" }
+}
+
+/// What the server says about it.
+fn says(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(" ({said:?})") }
+}
+
+/// Where the missing file is to be had.
+fn complete(model: &str, hub: bool) -> String {
+    match hub {
+        true => format!(
+            "`scraper model pull {model}` downloads what the cache lacks, if the hub has it"
+        ),
+        false => "Copy it from where the model is from, or save it there with \
+                  `AutoProcessor.from_pretrained(…).save_pretrained(…)`"
+            .into(),
     }
 }

@@ -22,6 +22,19 @@ impl Weights {
     }
 }
 
+/// Where files come from: what it means that one is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A folder: there are no others.
+    Folder,
+    /// A commit that is known to the byte: what is missing is CLIP's own.
+    Pinned,
+    /// A snapshot in the cache; `whole` if nothing is missing that the repository has.
+    Hub { whole: bool },
+    /// Compiled in.
+    Builtin,
+}
+
 /// Everything that [`load`](super::load) needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFiles {
@@ -29,10 +42,13 @@ pub struct ModelFiles {
     pub model: String,
     /// Commit that the weights come from, where known.
     pub revision: Option<String>,
+    pub origin: Origin,
     pub config: ModelFile,
-    /// `preprocessor_config.json`; CLIP's own values are used without it.
+    /// `preprocessor_config.json`.
     pub preprocessor: Option<ModelFile>,
-    /// `tokenizer.json`; CLIP's own vocabulary is used without tokenizer files.
+    /// `processor_config.json`, which wins over it if it tells of the image processor.
+    pub processor: Option<ModelFile>,
+    /// `tokenizer.json`.
     pub tokenizer: Option<PathBuf>,
     /// `vocab.json` and `merges.txt`, used where there is no `tokenizer.json`.
     pub vocab_merges: Option<(PathBuf, PathBuf)>,
@@ -49,7 +65,7 @@ impl ModelFiles {
         let full = folder.canonicalize().map_err(|_| ModelError::NoFolder(folder.to_owned()))?;
         let name = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned();
         let lookup = |file: &str| Some(folder.join(file)).filter(|path| path.is_file());
-        Self::assemble(name, None, folder, lookup)
+        Self::assemble(name, None, folder, Origin::Folder, lookup)
     }
 
     /// Picks the files of a model by their names; `place` is for messages.
@@ -57,6 +73,7 @@ impl ModelFiles {
         model: String,
         revision: Option<String>,
         place: &Path,
+        origin: Origin,
         lookup: impl Fn(&str) -> Option<PathBuf>,
     ) -> Result<Self, ModelError> {
         let missing = |missing| ModelError::Incomplete { folder: place.to_owned(), missing };
@@ -73,8 +90,10 @@ impl ModelFiles {
         Ok(ModelFiles {
             model,
             revision,
+            origin,
             config: config.into(),
             preprocessor: lookup("preprocessor_config.json").map(ModelFile::Path),
+            processor: lookup("processor_config.json").map(ModelFile::Path),
             tokenizer: lookup("tokenizer.json"),
             vocab_merges: lookup("vocab.json").zip(lookup("merges.txt")),
             weights,
@@ -89,7 +108,8 @@ impl ModelFiles {
             Weights::Safetensors(file) => file.clone(),
             Weights::Pytorch(path) => path.clone().into(),
         };
-        let config = [self.config.clone()].into_iter().chain(self.preprocessor.clone());
+        let settings = self.preprocessor.iter().chain(&self.processor).cloned();
+        let config = [self.config.clone()].into_iter().chain(settings);
         config.chain(text).chain([weights]).collect()
     }
 

@@ -1,6 +1,10 @@
 //! The hub's protocol: metadata, file lists, and which sentence each answer means.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode, Url,
@@ -10,18 +14,20 @@ use reqwest::{
 use serde::Deserialize;
 
 use super::{
-    ModelError, ModelFiles, PinnedFile,
-    cache::{RepoCache, check_sizes, is_commit},
+    ModelError, ModelFiles, Origin, PinnedFile,
+    answer::{clean, is_busy, is_html, plain, text, wait_asked},
+    cache::{OPTIONAL, RepoCache, check_sizes, etag_of, is_commit},
     download::{Download, acquire_lock},
-    pinned::{pinned, pinned_file},
+    pinned::{FOR_PYTHON, pinned},
+    verify::sha256,
 };
 use crate::{
     config::HubConfig,
-    fetch::{Retry, client_builder, describe, retry_after},
+    fetch::{Retry, client_builder, describe},
     report::Progress,
 };
 
-/// Metadata redirects (renamed repositories) followed by hand.
+/// Metadata redirects (renamed repositories, mirrors) followed by hand.
 const MAX_HOPS: usize = 5;
 const API_LIMIT: usize = 16 << 20;
 
@@ -35,6 +41,11 @@ pub struct Hub {
     pub(super) get: Client,
     /// Applies to each request; a download that makes progress starts counting anew.
     pub retry: Retry,
+    /// Files that are there already are compared with what the hub says of them, and replaced if
+    /// they are damaged.
+    pub thorough: bool,
+    /// The files of models that are known to the byte, weights last: [`pinned`], or others in tests.
+    pub pins: fn(&str) -> Option<&'static [PinnedFile]>,
 }
 
 /// What a HEAD says about one file.
@@ -63,6 +74,8 @@ impl Hub {
             head: build(redirect::Policy::none())?,
             get: build(redirect::Policy::limited(10))?,
             retry: Retry { attempts: 5, ..Retry::default() },
+            thorough: false,
+            pins: pinned,
         })
     }
 
@@ -81,29 +94,82 @@ impl Hub {
             let (repo, cache) = (repo.to_owned(), self.config.cache.clone());
             return Err(ModelError::Offline { repo, cache });
         }
+        let cache = RepoCache::new(&self.config.cache, repo);
         let mut paths = HashMap::new();
-        let weights_commit = if let (None, Some(pins)) = (revision, pinned(repo)) {
-            for pin in pins {
+        let (commit, origin) = if let (None, Some([small @ .., weights])) =
+            (revision, (self.pins)(repo))
+        {
+            for pin in small {
                 paths.insert(pin.name, self.file(repo, pin.commit, pin.name, progress).await?.1);
             }
-            pins.last().map(|pin| pin.commit.to_owned())
+            let main = small.first().unwrap_or(weights).commit;
+            self.for_python(repo, main, FOR_PYTHON.iter().copied(), progress).await;
+            let (commit, path) = self.file(repo, weights.commit, weights.name, progress).await?;
+            if let Err(e) = cache.link_main(main, &path) {
+                tracing::warn!("Python will not find the model: {e}");
+            }
+            paths.insert(weights.name, path);
+            (commit, Origin::Pinned)
         } else {
             let revision = revision.unwrap_or("main");
             let info = self.info(repo, revision).await?;
-            for name in info.wanted(repo, revision)? {
+            let weights = info.weights(repo, revision)?;
+            for name in info.small() {
                 paths.insert(name, self.file(repo, &info.sha, name, progress).await?.1);
             }
-            RepoCache::new(&self.config.cache, repo).write_ref(revision, &info.sha)?;
-            Some(info.sha)
+            let extra = FOR_PYTHON.into_iter().filter(|name| info.has(name));
+            self.for_python(repo, &info.sha, extra, progress).await;
+            paths.insert(weights, self.file(repo, &info.sha, weights, progress).await?.1);
+            info.mark_absent(&cache);
+            cache.write_ref(revision, &info.sha)?;
+            (info.sha, Origin::Hub { whole: true })
         };
         let place = self.config.cache.clone();
         let lookup = |name: &str| paths.get(name).cloned();
-        let files = ModelFiles::assemble(repo.to_owned(), weights_commit, &place, lookup)?;
+        let files = ModelFiles::assemble(repo.to_owned(), Some(commit), &place, origin, lookup)?;
         check_sizes(repo, &files)?;
         Ok(files)
     }
 
-    /// One file in the cache, downloaded if it is missing: its commit and its path.
+    /// Brings all but the weights of a commit, of which the cache holds some.
+    pub(super) async fn complete(
+        &self,
+        repo: &str,
+        commit: &str,
+        progress: &Progress,
+    ) -> Result<(), ModelError> {
+        let info = self.info(repo, commit).await?;
+        for name in info.small() {
+            self.file(repo, &info.sha, name, progress).await?;
+        }
+        info.mark_absent(&RepoCache::new(&self.config.cache, repo));
+        Ok(())
+    }
+
+    /// Files that only Python reads: without them this program still works.
+    async fn for_python(
+        &self,
+        repo: &str,
+        commit: &str,
+        names: impl Iterator<Item = &'static str>,
+        progress: &Progress,
+    ) {
+        for name in names {
+            match self.file(repo, commit, name, progress).await {
+                Ok(_) => {}
+                Err(ModelError::NoFile { .. }) => {
+                    RepoCache::new(&self.config.cache, repo).mark_absent(commit, name);
+                }
+                Err(e) => {
+                    tracing::warn!("Python may not find all of {repo} in the cache: {e}");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// One file in the cache, downloaded if it is missing or known to be damaged: its commit and
+    /// its path.
     async fn file(
         &self,
         repo: &str,
@@ -112,30 +178,67 @@ impl Hub {
         progress: &Progress,
     ) -> Result<(String, PathBuf), ModelError> {
         let cache = RepoCache::new(&self.config.cache, repo);
-        if is_commit(revision) {
-            let path = cache.snapshot(revision).join(file);
-            if path.is_file() {
-                return Ok((revision.to_owned(), path));
-            }
+        let there = Some(cache.snapshot(revision).join(file))
+            .filter(|path| is_commit(revision) && path.is_file());
+        if let Some(path) = &there
+            && !self.thorough
+            && has_size(path, self.pin(repo, revision, file).and_then(|pin| pin.size))
+        {
+            return Ok((revision.to_owned(), path.clone()));
         }
         let url = self.resolve_url(repo, revision, file);
-        let meta = self.metadata(repo, revision, file, &url).await?;
-        let pin = pinned_file(repo, &meta.commit, file);
+        let meta = match (self.metadata(repo, revision, file, &url).await, there) {
+            // What the file's name and its pin tell must do.
+            (Err(ModelError::Unreachable { .. }), Some(path)) => {
+                super::verify::check(repo, &path)?;
+                return Ok((revision.to_owned(), path));
+            }
+            (meta, _) => meta?,
+        };
+        let pin = self.pin(repo, &meta.commit, file);
         let expected = Expected::new(&url, &meta, pin)?;
+        let path = cache.snapshot(&meta.commit).join(file);
+        // No lock: this may be a place where nothing can be written.
+        if path.is_file() {
+            if self.is_right(&path, &expected).await? {
+                return Ok((meta.commit, path));
+            }
+            progress.note(&format!("{file} in the cache is damaged; downloading it again"));
+        }
         let _lock = acquire_lock(&cache.lock(&meta.etag), file, progress).await?;
-        if !cache.blob(&meta.etag).is_file() {
+        let blob = cache.blob(&meta.etag);
+        if !(blob.is_file() && self.is_right(&blob, &expected).await?) {
             let download = Download {
                 url: &url,
                 size: expected.size,
                 sha256: expected.sha256,
                 incomplete: cache.incomplete(&meta.etag),
-                target: cache.blob(&meta.etag),
+                target: blob,
                 names: (repo, revision, file),
             };
             self.download(&download, progress).await?;
         }
-        let path = cache.link(&meta.commit, file, &meta.etag)?;
+        let anew = etag_of(&path).is_none_or(|etag| etag != meta.etag);
+        let path = cache.link(&meta.commit, file, &meta.etag, anew)?;
         Ok((meta.commit, path))
+    }
+
+    fn pin(&self, repo: &str, commit: &str, file: &str) -> Option<&'static PinnedFile> {
+        (self.pins)(repo)?.iter().find(|pin| pin.name == file && pin.commit == commit)
+    }
+
+    /// Whether a file in the cache is as expected; the content is read only where that is asked for.
+    async fn is_right(&self, path: &Path, expected: &Expected<'_>) -> Result<bool, ModelError> {
+        match expected.sha256 {
+            _ if !has_size(path, expected.size) => Ok(false),
+            Some(wanted) if self.thorough => {
+                let path = path.to_owned();
+                let found = tokio::task::spawn_blocking(move || sha256(&path)).await;
+                let found = found.unwrap_or_else(|e| Err(unreachable(&self.config, e.to_string())));
+                Ok(found? == wanted)
+            }
+            _ => Ok(true),
+        }
     }
 
     fn resolve_url(&self, repo: &str, revision: &str, file: &str) -> String {
@@ -150,31 +253,25 @@ impl Hub {
         url: &str,
     ) -> Result<Metadata, ModelError> {
         let mut at = url.to_owned();
+        let mut commit = None;
         for _ in 0..MAX_HOPS {
             let response = self.send(|| self.head.head(&at)).await?;
             let status = response.status();
             let headers = response.headers();
+            // A hub that sends files through its own cache names the commit only at first.
+            commit = text(headers, "x-repo-commit").filter(|c| is_commit(c)).or(commit);
             if status.is_redirection() && !headers.contains_key("x-linked-etag") {
-                at = self.same_origin(&response)?;
+                at = target(&response)?;
             } else if status.is_success() || status.is_redirection() {
-                return metadata(&at, headers);
+                if is_html(headers) {
+                    return Err(ModelError::Portal { url: plain(response.url()) });
+                }
+                return metadata(&at, headers, status, commit);
             } else {
                 return Err(self.refused(&response, repo, revision, Some(file)));
             }
         }
         Err(ModelError::Protocol { url: url.to_owned(), reason: "it redirects in a circle".into() })
-    }
-
-    /// The target of a redirect, which must stay on the hub: the token goes there.
-    fn same_origin(&self, response: &Response) -> Result<String, ModelError> {
-        let from = response.url();
-        let target = text(response.headers(), header::LOCATION.as_str())
-            .and_then(|location| from.join(location).ok())
-            .filter(|to| to.origin() == from.origin());
-        target.map(|url| url.to_string()).ok_or_else(|| ModelError::Protocol {
-            url: from.to_string(),
-            reason: "it redirects elsewhere without saying which file it is (X-Linked-Etag)".into(),
-        })
     }
 
     async fn info(&self, repo: &str, revision: &str) -> Result<RepoInfo, ModelError> {
@@ -183,6 +280,9 @@ impl Hub {
         let mut response = self.send(|| self.get.get(&url)).await?;
         if !response.status().is_success() {
             return Err(self.refused(&response, repo, revision, None));
+        }
+        if is_html(response.headers()) {
+            return Err(ModelError::Portal { url: plain(response.url()) });
         }
         let protocol = |reason: String| ModelError::Protocol { url: url.clone(), reason };
         let mut body = Vec::new();
@@ -211,7 +311,11 @@ impl Hub {
             attempt += 1;
             let sent = self.authorized(request()).send().await;
             let wait = match &sent {
-                Ok(response) if is_busy(response.status()) => retry_after(response.headers()),
+                Ok(response) if is_busy(response.status()) => {
+                    let asked = wait_asked(response.headers());
+                    self.tell_limit(response.status(), asked);
+                    asked
+                }
                 Ok(_) => None,
                 Err(e) if e.is_builder() || e.is_redirect() => {
                     return Err(unreachable(&self.config, describe(e)));
@@ -222,7 +326,8 @@ impl Hub {
                 Ok(response) if !is_busy(response.status()) => return Ok(response),
                 Ok(response) if attempt >= self.retry.attempts => {
                     let (url, status) = (plain(response.url()), response.status().as_u16());
-                    return Err(ModelError::Busy { url, status, attempts: attempt });
+                    let token_sent = self.config.token.is_some();
+                    return Err(ModelError::Busy { url, status, attempts: attempt, token_sent });
                 }
                 Err(e) if attempt >= self.retry.attempts => {
                     return Err(unreachable(&self.config, describe(&e)));
@@ -232,13 +337,31 @@ impl Hub {
         }
     }
 
+    /// A wait of minutes is not for nothing.
+    pub(super) fn tell_limit(&self, status: StatusCode, asked: Option<Duration>) {
+        if status != StatusCode::TOO_MANY_REQUESTS {
+            return;
+        }
+        let wait = asked.unwrap_or_default().min(self.retry.longest);
+        let advice = match &self.config.token {
+            Some(_) => "",
+            None => " (a token in HF_TOKEN raises its limit)",
+        };
+        tracing::warn!(
+            "{} limits the number of requests: going on in {} s{advice}",
+            self.config.endpoint,
+            wait.as_secs()
+        );
+    }
+
+    /// The token goes to the hub alone, whoever it redirects to.
     pub(super) fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
         // A compressed body would make sizes and ranges mean something else.
         let request = request.header(header::ACCEPT_ENCODING, "identity");
-        match &self.config.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
+        let Some(token) = &self.config.token else { return request };
+        let hub = Url::parse(&self.config.endpoint).ok().map(|url| url.origin());
+        let to = request.try_clone().and_then(|r| r.build().ok()).map(|r| r.url().origin());
+        if to.is_some() && to == hub { request.bearer_auth(token) } else { request }
     }
 
     /// The sentence for an answer that is neither success nor worth a retry.
@@ -250,23 +373,46 @@ impl Hub {
         file: Option<&str>,
     ) -> ModelError {
         let (repo, revision) = (repo.to_owned(), revision.to_owned());
-        let no_repo = |repo| ModelError::NoRepo { repo, endpoint: self.config.endpoint.clone() };
-        let code = text(response.headers(), "x-error-code");
-        match (response.status(), code, file) {
+        let endpoint = self.config.endpoint.clone();
+        let token_sent = self.config.token.is_some();
+        let headers = response.headers();
+        let said = clean(headers, "x-error-message");
+        let code = text(headers, "x-error-code");
+        match (response.status(), code.as_deref(), file) {
             (_, Some("RevisionNotFound"), _) => ModelError::NoRevision { repo, revision },
-            (_, Some("RepoNotFound"), _) => no_repo(repo),
+            (_, Some("RepoNotFound"), _) => ModelError::NoRepo { repo, endpoint, token_sent },
+            (_, Some("GatedRepo"), _) => ModelError::Gated { repo, endpoint, token_sent, said },
+            (StatusCode::UNAUTHORIZED, ..) if token_sent => ModelError::Token { endpoint, said },
             (StatusCode::NOT_FOUND, _, Some(file)) => {
                 ModelError::NoFile { repo, revision, file: file.to_owned() }
             }
-            (StatusCode::NOT_FOUND, _, None) => no_repo(repo),
+            (StatusCode::NOT_FOUND, _, None) => ModelError::NoRepo { repo, endpoint, token_sent },
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, ..) => {
-                ModelError::Access { repo, token_sent: self.config.token.is_some() }
+                ModelError::Access { repo, token_sent, said }
             }
             (status, ..) => {
-                ModelError::Status { url: plain(response.url()), status: status.as_u16() }
+                let url = plain(response.url());
+                ModelError::Status { url, status: status.as_u16(), said }
             }
         }
     }
+}
+
+/// Where a redirect leads to. It may be another hub: the token does not go there.
+fn target(response: &Response) -> Result<String, ModelError> {
+    let from = response.url();
+    let to = response.headers().get(header::LOCATION);
+    let to = to.and_then(|to| from.join(&String::from_utf8_lossy(to.as_bytes())).ok());
+    // Not down to plain text.
+    let to = to.filter(|to| to.scheme() == from.scheme() || to.scheme() == "https");
+    to.map(|url| url.to_string()).ok_or_else(|| ModelError::Protocol {
+        url: plain(from),
+        reason: "it redirects to nowhere".into(),
+    })
+}
+
+fn has_size(path: &Path, size: Option<u64>) -> bool {
+    size.is_none_or(|size| std::fs::metadata(path).is_ok_and(|meta| meta.len() == size))
 }
 
 /// Size and hash that a download must have.
@@ -320,62 +466,62 @@ struct Sibling {
 }
 
 impl RepoInfo {
-    /// The files to download, weights last.
-    fn wanted(&self, repo: &str, revision: &str) -> Result<Vec<&'static str>, ModelError> {
-        let has = |name: &str| self.siblings.iter().any(|s| s.rfilename == name);
-        let tokenizer: &[&str] =
-            if has("tokenizer.json") { &["tokenizer.json"] } else { &["vocab.json", "merges.txt"] };
-        let weights = if has("model.safetensors") {
-            "model.safetensors"
-        } else if has("model.safetensors.index.json") {
-            return Err(ModelError::Sharded { place: repo.to_owned() });
-        } else if has("pytorch_model.bin") && cfg!(feature = "pytorch") {
-            "pytorch_model.bin"
+    fn has(&self, name: &str) -> bool {
+        self.siblings.iter().any(|s| s.rfilename == name)
+    }
+
+    /// The small files to download.
+    fn small(&self) -> impl Iterator<Item = &'static str> + use<'_> {
+        let tokenizer: &[&str] = match self.has("tokenizer.json") {
+            true => &["tokenizer.json"],
+            false => &["vocab.json", "merges.txt"],
+        };
+        let settings = ["preprocessor_config.json", "processor_config.json"];
+        let some = settings.into_iter().chain(tokenizer.iter().copied());
+        // config.json always: its absence must be an error that names it.
+        ["config.json"].into_iter().chain(some.filter(|name| self.has(name)))
+    }
+
+    fn weights(&self, repo: &str, revision: &str) -> Result<&'static str, ModelError> {
+        if self.has("model.safetensors") {
+            Ok("model.safetensors")
+        } else if self.has("model.safetensors.index.json") {
+            Err(ModelError::Sharded { place: repo.to_owned() })
+        } else if self.has("pytorch_model.bin") && cfg!(feature = "pytorch") {
+            Ok("pytorch_model.bin")
         } else {
             let (repo, revision) = (repo.to_owned(), revision.to_owned());
-            return Err(ModelError::NoWeights { repo, revision });
-        };
-        let small = ["preprocessor_config.json"].iter().chain(tokenizer).copied();
-        // config.json always: its absence must be an error that names it.
-        Ok(["config.json"].into_iter().chain(small.filter(|n| has(n))).chain([weights]).collect())
+            Err(ModelError::NoWeights { repo, revision })
+        }
+    }
+
+    fn mark_absent(&self, cache: &RepoCache) {
+        let names = OPTIONAL.iter().chain(&FOR_PYTHON);
+        names.filter(|name| !self.has(name)).for_each(|name| cache.mark_absent(&self.sha, name));
     }
 }
 
-fn metadata(url: &str, headers: &HeaderMap) -> Result<Metadata, ModelError> {
+fn metadata(
+    url: &str,
+    headers: &HeaderMap,
+    status: StatusCode,
+    commit: Option<String>,
+) -> Result<Metadata, ModelError> {
     let protocol = |reason: &str| ModelError::Protocol { url: url.into(), reason: reason.into() };
-    let commit = text(headers, "x-repo-commit")
-        .filter(|commit| is_commit(commit))
-        .ok_or_else(|| protocol("it names no commit (X-Repo-Commit)"))?;
+    let commit = commit.ok_or_else(|| protocol("it names no commit (X-Repo-Commit)"))?;
     let etag = text(headers, "x-linked-etag")
         .or_else(|| text(headers, "etag"))
-        .map(|etag| etag.trim_start_matches("W/").trim_matches('"'))
+        .map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned())
         // Becomes a file name.
         .filter(|etag| (1..=128).contains(&etag.len()))
         .filter(|etag| etag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
         .ok_or_else(|| protocol("it sends no usable ETag"))?;
-    let size = text(headers, "x-linked-size").or_else(|| text(headers, "content-length"));
-    Ok(Metadata {
-        commit: commit.to_owned(),
-        etag: etag.to_owned(),
-        size: size.and_then(|size| size.parse().ok()),
-    })
-}
-
-pub(super) fn is_busy(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
+    // The length of a redirect is not that of the file.
+    let length = || text(headers, "content-length").filter(|_| status.is_success());
+    let size = text(headers, "x-linked-size").or_else(length);
+    Ok(Metadata { commit, etag, size: size.and_then(|size| size.parse().ok()) })
 }
 
 pub(super) fn unreachable(config: &HubConfig, reason: String) -> ModelError {
     ModelError::Unreachable { endpoint: config.endpoint.clone(), reason }
-}
-
-/// Without the query, which on a CDN holds a signature.
-fn plain(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.to_string()
 }

@@ -9,7 +9,9 @@ use clip_core::{
     text::Tokenizer,
 };
 
-use super::{ModelError, ModelFile, ModelFiles, Weights, mmap};
+use serde_json::Value;
+
+use super::{ModelError, ModelFile, ModelFiles, Origin, Weights, mmap};
 
 /// What to load, and how pictures are prepared.
 #[derive(Debug, Clone, Copy)]
@@ -38,12 +40,26 @@ pub struct LoadedModel {
 /// # Errors
 /// [`ModelError::Read`], [`ModelError::Pytorch`], or [`ModelError::Load`] with the file's path.
 pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, ModelError> {
-    let (config, preprocess) = configs(files)?;
+    let config = config(files)?;
     let image_size = config.vision.image_size;
-    let tokenizer = match options.towers {
-        Towers::Vision => Tokenizer::clip(), // not used
-        _ => tokenizer(files)?,
+    let preprocess = match options.towers {
+        // Not used; it labels vectors that were made before this file was asked for.
+        Towers::Text => {
+            preprocess(files, image_size)?.unwrap_or(PreprocessConfig::clip(image_size))
+        }
+        _ => required_preprocess(files, image_size)?,
     };
+    let own = match options.towers {
+        // Not used, and so no reason to fail; but vectors of texts are to fit those of pictures.
+        Towers::Vision => tokenizer(files, &config).ok(),
+        _ => {
+            let own = tokenizer(files, &config)?;
+            note_tokenizer(files);
+            Some(own)
+        }
+    };
+    let digest = own.as_ref().map(Tokenizer::digest);
+    let tokenizer = own.unwrap_or_else(Tokenizer::clip);
     let preprocessing = label(&preprocess, options.profile, image_size);
     let weights = safetensors(&files.weights)?;
     let mut engine = Options {
@@ -70,6 +86,7 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         model: files.model.clone(),
         revision: files.revision.clone(),
         weights: clip.weights_digest().to_owned(),
+        tokenizer: digest,
         preprocessing,
         numerics: NUMERICS_VERSION,
         device: "exact".into(),
@@ -77,25 +94,93 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
     Ok(LoadedModel { clip, provenance })
 }
 
-/// The model's shape and its preprocessing, without touching the weights.
+/// The model's shape.
 ///
 /// # Errors
 /// [`ModelError::Read`] or [`ModelError::Load`] with the file's path.
-pub fn configs(files: &ModelFiles) -> Result<(ClipConfig, PreprocessConfig), ModelError> {
+pub fn config(files: &ModelFiles) -> Result<ClipConfig, ModelError> {
     let file = &files.config;
-    let config = ClipConfig::from_json(&file.read()?).map_err(|e| file.error(e))?;
-    let image_size = config.vision.image_size;
-    let preprocess = match &files.preprocessor {
-        Some(file) => {
-            PreprocessConfig::from_json(&file.read()?, image_size).map_err(|e| file.error(e))?
-        }
-        None => PreprocessConfig::clip(image_size),
-    };
+    ClipConfig::from_json(&file.read()?).map_err(|e| file.error(e))
+}
+
+/// The model's shape and its preprocessing, without touching the weights.
+///
+/// # Errors
+/// [`ModelError::Read`] or [`ModelError::Load`] with the file's path, [`ModelError::NoSettings`].
+pub fn configs(files: &ModelFiles) -> Result<(ClipConfig, PreprocessConfig), ModelError> {
+    let config = config(files)?;
+    let preprocess = required_preprocess(files, config.vision.image_size)?;
     Ok((config, preprocess))
 }
 
-/// The checkpoint's own tokenizer; CLIP's where it brings none.
-pub(super) fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
+fn required_preprocess(
+    files: &ModelFiles,
+    image_size: usize,
+) -> Result<PreprocessConfig, ModelError> {
+    match (preprocess(files, image_size)?, files.origin) {
+        (Some(found), _) => Ok(found),
+        (None, Origin::Pinned) => {
+            tracing::warn!(
+                "preprocessor_config.json of {} is not in the cache: pictures are prepared as it is \
+                 known to say",
+                files.model
+            );
+            Ok(PreprocessConfig::clip(image_size))
+        }
+        (None, origin) => Err(ModelError::NoSettings {
+            model: files.model.clone(),
+            hub: matches!(origin, Origin::Hub { .. }),
+        }),
+    }
+}
+
+fn preprocess(
+    files: &ModelFiles,
+    image_size: usize,
+) -> Result<Option<PreprocessConfig>, ModelError> {
+    // In this order, as `CLIPImageProcessor.from_pretrained` of transformers 5 reads them.
+    if let Some(file) = &files.processor {
+        let nested = PreprocessConfig::from_processor_json(&file.read()?, image_size);
+        if let Some(found) = nested.map_err(|e| file.error(e))? {
+            return Ok(Some(found));
+        }
+    }
+    let Some(file) = &files.preprocessor else { return Ok(None) };
+    let own = PreprocessConfig::from_json(&file.read()?, image_size);
+    own.map(Some).map_err(|e| file.error(e))
+}
+
+/// The settings of the image processor as JSON, in the form of `preprocessor_config.json`.
+pub(super) fn preprocess_json(files: &ModelFiles) -> Result<Option<Value>, ModelError> {
+    let json = |file: &ModelFile| -> Result<Option<Value>, ModelError> {
+        Ok(serde_json::from_slice(&file.read()?).ok())
+    };
+    if let Some(file) = &files.processor
+        && let Some(Value::Object(mut fields)) = json(file)?
+        && let Some(nested @ Value::Object(_)) = fields.remove("image_processor")
+    {
+        return Ok(Some(nested));
+    }
+    files.preprocessor.as_ref().map_or(Ok(None), json)
+}
+
+/// Says it where CLIP's own tokenizer takes the place of a file.
+fn note_tokenizer(files: &ModelFiles) {
+    let found = files.tokenizer.is_some() || files.vocab_merges.is_some();
+    if !found && files.origin != Origin::Builtin {
+        tracing::warn!(
+            "{} has no tokenizer.json here: texts are read with CLIP's own tokenizer, which has as \
+             many tokens",
+            files.model
+        );
+    }
+}
+
+/// The checkpoint's own tokenizer. Without one it is CLIP's if that is known, or if the number of
+/// tokens says so.
+pub(super) fn tokenizer(files: &ModelFiles, config: &ClipConfig) -> Result<Tokenizer, ModelError> {
+    /// Of OpenAI's vocabulary.
+    const TOKENS: usize = 49408;
     let file = |path: &PathBuf| ModelFile::Path(path.clone());
     match (&files.tokenizer, &files.vocab_merges) {
         (Some(path), _) => {
@@ -107,7 +192,17 @@ pub(super) fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, ModelError> {
             Tokenizer::from_vocab_and_merges(&vocab.read()?, &merges.read()?)
                 .map_err(|e| vocab.error(e))
         }
-        (None, None) => Ok(Tokenizer::clip()),
+        (None, None) => match files.origin {
+            Origin::Builtin | Origin::Pinned => Ok(Tokenizer::clip()),
+            Origin::Folder | Origin::Hub { whole: true } if config.text.vocab_size == TOKENS => {
+                Ok(Tokenizer::clip())
+            }
+            origin => Err(ModelError::NoTokenizer {
+                model: files.model.clone(),
+                tokens: config.text.vocab_size,
+                hub: matches!(origin, Origin::Hub { .. }),
+            }),
+        },
     }
 }
 

@@ -6,6 +6,7 @@
 //! They are implemented here and not taken from the `hf-hub` crate, because
 //! hf-hub 1.0 restarts a cut download from zero and never compares a SHA-256.
 
+mod answer;
 mod builtin;
 mod cache;
 mod download;
@@ -16,6 +17,8 @@ mod hub;
 mod load;
 mod mmap;
 mod pack;
+#[cfg(feature = "pytorch")]
+mod pickle;
 mod pinned;
 #[cfg(feature = "pytorch")]
 mod pytorch;
@@ -27,15 +30,19 @@ pub use cache::{CachedModel, list};
 pub(crate) use download::hex;
 pub use error::ModelError;
 pub use file::ModelFile;
-pub use folder::{ModelFiles, Weights};
+pub use folder::{ModelFiles, Origin, Weights};
 pub use hub::Hub;
-pub use load::{LoadOptions, LoadedModel, configs, load};
+pub use load::{LoadOptions, LoadedModel, config, configs, load};
 pub use pack::{Packed, pack};
 pub use pinned::{PinnedFile, pinned};
+#[cfg(feature = "pytorch")]
+#[doc(hidden)]
+pub use pytorch::fuzz_pickle;
 pub use spec::ModelSpec;
 pub use verify::verify;
 
 use crate::{config::HubConfig, report::Progress};
+use cache::Cached;
 
 /// Finds the files of `spec`, downloading what is missing (unless offline).
 ///
@@ -51,8 +58,26 @@ pub async fn find(
         ModelSpec::Builtin => return Ok(ModelFiles::builtin()),
         ModelSpec::Hub { repo, revision } => (repo.as_str(), revision.as_deref()),
     };
-    if let Some(files) = cache::find(config, repo, revision)? {
-        return Ok(files);
+    match cache::find(config, repo, revision)? {
+        Cached::Whole(files) => Ok(files),
+        Cached::Part { files, .. } if config.offline => Ok(files),
+        Cached::Part { files, commit, urgent } => {
+            let mut hub = Hub::new(config)?;
+            hub.retry.attempts = if urgent { 3 } else { 1 };
+            match hub.complete(repo, &commit, progress).await {
+                Ok(()) => match cache::find(config, repo, revision)? {
+                    Cached::Whole(files) | Cached::Part { files, .. } => Ok(files),
+                    Cached::Nothing => Ok(files),
+                },
+                // What is there may do: the load names what it lacks.
+                Err(e) => {
+                    if urgent {
+                        tracing::warn!("the cache holds only a part of {repo}: {e}");
+                    }
+                    Ok(files)
+                }
+            }
+        }
+        Cached::Nothing => Hub::new(config)?.pull(repo, revision, progress).await,
     }
-    Hub::new(config)?.pull(repo, revision, progress).await
 }

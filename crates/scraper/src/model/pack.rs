@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ModelError, ModelFile, ModelFiles,
     download::hex,
-    load::{configs, safetensors, tokenizer},
+    load::{configs, preprocess_json, safetensors, tokenizer},
     mmap,
 };
 
@@ -53,7 +53,8 @@ pub struct Packed {
 /// written.
 pub fn pack(files: &ModelFiles, out: &Path) -> Result<Packed, ModelError> {
     let (config, _) = configs(files)?;
-    if !tokenizer(files)?.is_clip() {
+    let tokenizer = tokenizer(files, &config)?;
+    if !tokenizer.is_clip() {
         return Err(ModelError::Unpackable {
             model: files.model.clone(),
             reason: "its tokenizer is not CLIP's, the only one in the browser's modules".into(),
@@ -92,19 +93,16 @@ pub fn pack(files: &ModelFiles, out: &Path) -> Result<Packed, ModelError> {
     table["rows"] = ROWS.into();
     table["bits"] = bits.into();
 
-    let preprocessor: Option<Value> = match &files.preprocessor {
-        Some(file) => serde_json::from_slice(&file.read()?).ok(),
-        None => None,
-    };
     let config: Value = serde_json::from_str(&config.to_json()).unwrap_or_default();
     let manifest = json!({
         "format": FORMAT,
         "model": files.model,
         "revision": files.revision,
         "weights": digest,
+        "tokenizer": tokenizer.digest(),
         "numerics": NUMERICS_VERSION,
         "config": config,
-        "preprocessor": preprocessor,
+        "preprocessor": preprocess_json(files)?,
         "parts": { "text": text, "vision": vision, "tokens": table },
     });
     written.write(&out.join("manifest.json"), manifest.to_string().as_bytes())?;
@@ -134,16 +132,10 @@ impl Packed {
         }))
     }
 
-    /// Writes beside the target and renames, so that no reader sees half a file.
+    /// No reader sees half a file.
     fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(format!(".{}.tmp", std::process::id()));
-        let temporary = PathBuf::from(temporary);
-        let result = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-        if let Err(source) = result {
-            let _ = fs::remove_file(&temporary);
-            return Err(ModelError::Write { path: path.to_owned(), source });
-        }
+        crate::output::write(path, bytes)
+            .map_err(|source| ModelError::Write { path: path.to_owned(), source })?;
         self.files.push((path.to_owned(), bytes.len() as u64));
         Ok(())
     }

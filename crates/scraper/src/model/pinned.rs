@@ -45,6 +45,11 @@ const CLIP_VIT_BASE_PATCH32: [PinnedFile; 4] = [
     },
 ];
 
+/// What Python reads besides, from the commit of `main`. It is of no use to this program, and its
+/// content is not pinned.
+pub(super) const FOR_PYTHON: [&str; 4] =
+    ["tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"];
+
 /// The PyTorch weights of the same model on `main`, used when they are in the cache already.
 const CLIP_VIT_BASE_PATCH32_BIN: PinnedFile = PinnedFile {
     name: "pytorch_model.bin",

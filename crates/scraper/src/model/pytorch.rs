@@ -1,11 +1,14 @@
-//! `pytorch_model.bin` to safetensors, once: the result is kept next to the checkpoint.
+//! `pytorch_model.bin` to safetensors, once: the result is kept next to the checkpoint, or where
+//! that cannot be written in the user's cache folder.
 //!
-//! candle's pickle reader interprets only what tensors need and executes nothing.
+//! candle's pickle reader interprets only what tensors need and executes nothing. What it would
+//! choke on is refused before ([`pickle::check`]).
 
 use std::{
     borrow::Cow,
     collections::HashMap,
     fs,
+    io::{self, Read},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -15,9 +18,15 @@ use std::{
 use candle_core::{DType, Tensor, pickle::PthTensors};
 use safetensors::{Dtype, SafeTensors, View};
 
-use super::{ModelError, mmap};
+use sha2::{Digest, Sha256};
+
+use super::{ModelError, cache::create_parent, download::hex, mmap, pickle};
 
 const SOURCE: &str = "converted_from";
+/// Files in the archive. Each tensor is one; the largest CLIPs have 2,000.
+const MAX_FILES: usize = 20_000;
+/// Tensors times files in the archive: candle lists the files anew for each tensor.
+const MAX_LOOKS: usize = 50_000_000;
 
 /// The converted file of `checkpoint`, made if it is missing or older than the checkpoint.
 ///
@@ -26,15 +35,112 @@ const SOURCE: &str = "converted_from";
 /// be stored.
 pub(super) fn converted(checkpoint: &Path) -> Result<PathBuf, ModelError> {
     let stamp = stamp(checkpoint)?;
-    let target = checkpoint.with_extension("bin.safetensors");
-    if is_current(&target, &stamp) {
-        return Ok(target);
+    let beside = checkpoint.with_extension("bin.safetensors");
+    let mut targets = vec![beside];
+    targets.extend(elsewhere(checkpoint));
+    if let Some(target) = targets.iter().find(|target| is_current(target, &stamp)) {
+        return Ok(target.clone());
     }
+    let files = examine(checkpoint)?;
     tracing::info!("converting {} to safetensors, once", checkpoint.display());
-    // A damaged file must not end the program, whatever the reader thinks of it.
-    catch_unwind(AssertUnwindSafe(|| convert(checkpoint, &target, stamp)))
-        .unwrap_or_else(|_| Err(broken(checkpoint, "the reader gave up on it")))?;
-    Ok(target)
+    let mut failed = None;
+    for target in targets {
+        // A damaged file must not end the program, whatever the reader thinks of it.
+        let made = catch_unwind(AssertUnwindSafe(|| convert(checkpoint, files, &target, &stamp)));
+        match made.unwrap_or_else(|_| Err(broken(checkpoint, "the reader gave up on it"))) {
+            Ok(()) => return Ok(target),
+            // The place of the checkpoint may be read-only, or full: the first reason is told.
+            Err(e @ ModelError::Write { .. }) => failed = failed.or(Some(e)),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(failed.unwrap_or_else(|| broken(checkpoint, "there is no place for the result")))
+}
+
+/// Where else the converted file may be: in `XDG_CACHE_HOME` or the home folder's `.cache`, else
+/// in a folder of this user alone among the temporary files.
+fn elsewhere(checkpoint: &Path) -> Vec<PathBuf> {
+    let full = checkpoint.canonicalize().unwrap_or_else(|_| checkpoint.to_owned());
+    let name = hex(&Sha256::digest(full.as_os_str().as_encoded_bytes()));
+    let name = format!("{}.safetensors", &name[..32]);
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let home = || Some(PathBuf::from(set("HOME").or_else(|| set("USERPROFILE"))?).join(".cache"));
+    let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    let folders = [cache.map(|cache| cache.join("clip-scraper")), private_temporary()];
+    folders.into_iter().flatten().map(|folder| folder.join(&name)).collect()
+}
+
+/// A folder that other users of the machine can neither read nor fill.
+#[cfg(unix)]
+fn private_temporary() -> Option<PathBuf> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    // Its owner is whoever this process is.
+    let me = tempfile::tempfile().ok()?.metadata().ok()?.uid();
+    let folder = std::env::temp_dir().join(format!("clip-scraper-{me}"));
+    let _ = fs::DirBuilder::new().mode(0o700).create(&folder);
+    let found = fs::symlink_metadata(&folder).ok()?;
+    (found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0).then_some(folder)
+}
+
+#[cfg(not(unix))]
+fn private_temporary() -> Option<PathBuf> {
+    Some(std::env::temp_dir().join("clip-scraper"))
+}
+
+/// Looks whether the archive and its pickle are what candle can be given; how many files it has.
+fn examine(checkpoint: &Path) -> Result<usize, ModelError> {
+    let read = |source| ModelError::Read { path: checkpoint.to_owned(), source };
+    let broken = |reason: String| broken(checkpoint, reason);
+    let mut file = io::BufReader::new(fs::File::open(checkpoint).map_err(read)?);
+    let mut start = [0; 2];
+    if file.read_exact(&mut start).is_err() || &start != b"PK" {
+        let advice = "it is no archive as torch.save has written them since PyTorch 1.6: save it \
+                      again, or as safetensors";
+        return Err(broken(advice.into()));
+    }
+    let mut archive = zip::ZipArchive::new(file).map_err(|e| broken(e.to_string()))?;
+    let files = archive.len();
+    if files > MAX_FILES {
+        return Err(broken(format!("it holds {files} files, more than {MAX_FILES}")));
+    }
+    let names: Vec<String> = archive
+        .file_names()
+        .filter_map(|name| Some(name.ok()?.into_owned()))
+        .filter(|name| name.ends_with("data.pkl"))
+        .collect();
+    let [name] = names.as_slice() else {
+        return Err(broken(format!("it holds {} files data.pkl instead of one", names.len())));
+    };
+    let mut bytes = Vec::new();
+    archive
+        .by_name(name)
+        .map_err(|e| broken(e.to_string()))?
+        .take(pickle::MAX_PICKLE as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| broken(format!("data.pkl: {e}")))?;
+    pickle::check(&bytes).map_err(broken)?;
+    Ok(files)
+}
+
+/// The body of the fuzz target `pickle`: what [`pickle::check`] lets through, candle reads.
+///
+/// # Panics
+/// It does not.
+#[doc(hidden)]
+pub fn fuzz_pickle(data: &[u8]) {
+    if pickle::check(data).is_ok() {
+        let mut stack = candle_core::pickle::Stack::empty();
+        let object = stack.read_loop(&mut &*data).and_then(|()| stack.finalize());
+        let candle_core::pickle::Object::Dict(entries) = object.expect("candle reads it") else {
+            panic!("no dict");
+        };
+        for (name, value) in entries {
+            // Only a type of storage that candle does not know is an error.
+            if let Err(e) = value.into_tensor_info(name, Path::new("archive/data")) {
+                assert!(e.to_string().contains("unsupported storage type"), "{e}");
+            }
+        }
+    }
 }
 
 /// Tells one version of a file from another without reading 600 MB.
@@ -52,8 +158,12 @@ fn is_current(target: &Path, stamp: &str) -> bool {
     })
 }
 
-fn convert(checkpoint: &Path, target: &Path, stamp: String) -> Result<(), ModelError> {
+fn convert(checkpoint: &Path, files: usize, target: &Path, stamp: &str) -> Result<(), ModelError> {
     let tensors = PthTensors::new(checkpoint, None).map_err(|e| broken(checkpoint, e))?;
+    let count = tensors.tensor_infos().len();
+    if count.saturating_mul(files) > MAX_LOOKS {
+        return Err(broken(checkpoint, format!("{count} tensors in {files} files are too many")));
+    }
     let failure = Mutex::new(None);
     let mut entries = Vec::new();
     let length = fs::metadata(checkpoint)
@@ -94,7 +204,9 @@ fn convert(checkpoint: &Path, target: &Path, stamp: String) -> Result<(), ModelE
         return Err(broken(checkpoint, "it holds no tensors"));
     }
     let temporary = target.with_extension(format!("{}.tmp", std::process::id()));
-    let metadata = HashMap::from([(SOURCE.to_owned(), stamp)]);
+    create_parent(target)
+        .map_err(|source| ModelError::Write { path: target.to_owned(), source })?;
+    let metadata = HashMap::from([(SOURCE.to_owned(), stamp.to_owned())]);
     let views = entries.into_iter().map(|entry| (entry.name.clone(), entry));
     let written = safetensors::serialize_to_file(views, Some(metadata), &temporary);
     let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -243,5 +355,112 @@ mod tests {
         }
         let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
         assert!(left.iter().all(|p| p.extension().is_some_and(|e| e != "tmp")), "{left:?}");
+    }
+
+    /// An archive with this `data.pkl`, as `torch.save` lays it out.
+    fn archive(pickle: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pytorch_model.bin");
+        let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+        let stored = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
+        zip.start_file("archive/data.pkl", stored).unwrap();
+        zip.write_all(pickle).unwrap();
+        zip.finish().unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn pickles_that_would_end_the_program_are_errors() {
+        // Tuples of eight copies of the tuple before: 8^20 objects.
+        let mut laughs = b"\x80\x02(K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01tq\x00".to_vec();
+        for level in 0..20 {
+            laughs.push(b'(');
+            laughs.extend([b'h', level].repeat(8));
+            laughs.extend([b't', b'q', level + 1]);
+        }
+        laughs.push(b'.');
+        let deep = [b"\x80\x02".as_slice(), &b"]".repeat(500_000), &b"a".repeat(499_999), b"."];
+        let nested = [b"\x80\x02K\x01".as_slice(), &b"\x85".repeat(500_000), b"."].concat();
+        for (pickle, reason) in [
+            (laughs, "more than 128 MiB of objects"),
+            (deep.concat(), "more than 64 deep"),
+            (nested, "more than 64 deep"),
+            (b"\x80\x02X\xff\xff\xff\x7fabc.".to_vec(), "it ends early"),
+            (b"\x80\x02\x8a\xff0123.".to_vec(), "more than 64 bits"),
+            (b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.".to_vec(), "os.system"),
+            (b"\x80\x02]q\x00h\x07.".to_vec(), "the memo has no 7"),
+            (b"\x80\x02K\x01.".to_vec(), "no state dict"),
+            (b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00}\x94.".to_vec(), "0x95"),
+        ] {
+            let (_dir, path) = archive(&pickle);
+            let error = converted(&path).unwrap_err().to_string();
+            assert!(error.contains(reason), "{reason}: {error}");
+        }
+    }
+
+    #[test]
+    fn tensors_that_candle_would_stumble_over_are_errors() {
+        // {"w": _rebuild_tensor_v2(("storage", FloatStorage, "0", "cpu", 4), 0, SIZE, STRIDE)}
+        let pickle = |tail: &[u8]| {
+            let mut bytes = b"\x80\x02}X\x01\x00\x00\x00w".to_vec();
+            bytes.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storage");
+            bytes.extend(b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ");
+            bytes.extend(tail);
+            bytes.extend(b"tRs.");
+            bytes
+        };
+        assert_eq!(pickle::check(&pickle(b"K\x00K\x04\x85K\x01\x85")), Ok(()));
+        let huge = b"K\x00(J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ft(K\x01K\x01K\x01t";
+        for tail in [
+            huge.as_slice(),
+            b"K\x00(K\x00J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ft(K\x01K\x01K\x01K\x01t",
+            b"K\x00K\x04\x85",                               // no stride
+            b"K\x00K\x04\x85(t",                             // of another length
+            b"J\xff\xff\xff\xffK\x04\x85K\x01\x85",          // a negative offset
+            b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7fK\x04\x85K\x01\x85", // and a huge one
+            b"NN)",
+        ] {
+            let error = pickle::check(&pickle(tail)).unwrap_err();
+            assert!(error.starts_with("w: a tensor"), "{error}");
+        }
+    }
+
+    /// What is let through is read; the rest is refused. Neither panics.
+    #[test]
+    fn changed_pickles_are_read_or_refused() {
+        let (_dir, path) = fixture("pytorch_model.bin");
+        let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+        let name = archive.file_names().map(|name| name.unwrap().into_owned());
+        let name = name.into_iter().find(|name| name.ends_with("data.pkl")).unwrap();
+        let mut pickle = Vec::new();
+        archive.by_name(&name).unwrap().read_to_end(&mut pickle).unwrap();
+        fuzz_pickle(&pickle);
+        assert_eq!(pickle::check(&pickle), Ok(()));
+        for at in 0..pickle.len() {
+            for flip in [1, 4, 0x55, 0xff] {
+                let mut changed = pickle.clone();
+                changed[at] ^= flip;
+                fuzz_pickle(&changed);
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn beside_a_checkpoint_nothing_need_be_writable() {
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, path) = fixture("pytorch_model.bin");
+        // A folder in the place of the result: root may write everywhere.
+        fs::create_dir(path.with_extension("bin.safetensors")).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o555)).unwrap();
+        let target = converted(&path).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(!target.starts_with(dir.path()), "{}", target.display());
+        let first = fs::metadata(&target).unwrap().modified().unwrap();
+        assert_eq!(converted(&path).unwrap(), target);
+        assert_eq!(fs::metadata(&target).unwrap().modified().unwrap(), first, "made once");
+        fs::remove_file(target).unwrap();
     }
 }

@@ -4,7 +4,11 @@ use std::{fs::File, io::Read, path::Path};
 
 use sha2::{Digest, Sha256};
 
-use super::{ModelError, ModelFiles, cache::pin_of, download::hex};
+use super::{
+    ModelError, ModelFiles,
+    cache::{etag_of, pin_of},
+    download::hex,
+};
 
 /// Hashes every file whose SHA-256 is known (pinned, or large files of the hub, whose blob is
 /// named by it). Returns how many files were checked, and how many have no known hash.
@@ -14,26 +18,33 @@ use super::{ModelError, ModelFiles, cache::pin_of, download::hex};
 pub fn verify(files: &ModelFiles) -> Result<(usize, usize), ModelError> {
     let (mut checked, mut unknown) = (0, 0);
     for path in files.paths() {
-        let blob = path.canonicalize().ok().and_then(|path| {
-            let name = path.file_name()?.to_str()?.to_owned();
-            (name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit())).then_some(name)
-        });
-        let pinned = pin_of(&files.model, &path).map(|pin| pin.sha256.to_owned());
-        let Some(expected) = pinned.or(blob) else {
-            unknown += 1;
-            continue;
-        };
-        let found = sha256(&path)?;
-        if found != expected {
-            let what = path.display().to_string();
-            return Err(ModelError::Damaged { what, property: "sha256", found, expected });
+        match check(&files.model, &path)? {
+            true => checked += 1,
+            false => unknown += 1,
         }
-        checked += 1;
     }
     Ok((checked, unknown))
 }
 
-fn sha256(path: &Path) -> Result<String, ModelError> {
+/// Hashes one file of the model `repo`; whether its SHA-256 is known.
+///
+/// # Errors
+/// [`ModelError::Damaged`] if it is another.
+pub(super) fn check(repo: &str, path: &Path) -> Result<bool, ModelError> {
+    let is_sha256 = |name: &String| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    let pinned = pin_of(repo, path).map(|pin| pin.sha256.to_owned());
+    let Some(expected) = pinned.or_else(|| etag_of(path).filter(is_sha256)) else {
+        return Ok(false);
+    };
+    let found = sha256(path)?;
+    if found == expected {
+        return Ok(true);
+    }
+    let (what, model) = (path.display().to_string(), repo.to_owned());
+    Err(ModelError::Damaged { what, property: "sha256", found, expected, model })
+}
+
+pub(super) fn sha256(path: &Path) -> Result<String, ModelError> {
     let fail = |source| ModelError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(fail)?;
     let mut hasher = Sha256::new();

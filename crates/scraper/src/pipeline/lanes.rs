@@ -6,11 +6,15 @@ use tokio::task::{Id, JoinSet};
 
 /// Downloads of one host that are begun; its pace lets far fewer run.
 const PER_HOST: usize = 64;
+/// Images of hosts in trouble may be so many times those of all others: they fail soon, and what
+/// comes behind them in a source must not wait for that.
+const TROUBLED: usize = 16;
 
 /// Tasks that run, and others that wait because enough of their host run.
 pub(super) struct Lanes<T> {
     tasks: JoinSet<()>,
-    hosts: HashMap<Id, String>,
+    /// Host and item of each that runs.
+    begun: HashMap<Id, (String, T)>,
     running: HashMap<String, usize>,
     waiting: HashMap<String, VecDeque<T>>,
     /// Of all that wait.
@@ -18,12 +22,12 @@ pub(super) struct Lanes<T> {
     most: usize,
 }
 
-impl<T> Lanes<T> {
+impl<T: Clone> Lanes<T> {
     /// At most `most` images are in them, running and waiting ones.
     pub(super) fn new(most: usize) -> Self {
         Lanes {
             tasks: JoinSet::new(),
-            hosts: HashMap::new(),
+            begun: HashMap::new(),
             running: HashMap::new(),
             waiting: HashMap::new(),
             queued: 0,
@@ -31,8 +35,16 @@ impl<T> Lanes<T> {
         }
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.tasks.len() + self.queued < self.most
+    /// Whether another image may come. Those of hosts that are `in_trouble` take no room of others.
+    pub(super) fn has_room(&self, in_trouble: impl Fn(&str) -> bool) -> bool {
+        let all = self.tasks.len() + self.queued;
+        if all < self.most || all >= self.most.saturating_mul(TROUBLED) {
+            return all < self.most;
+        }
+        let waiting = |host| self.waiting.get(host).map_or(0, VecDeque::len);
+        let stuck = self.running.iter().filter(|(host, _)| in_trouble(host));
+        let stuck: usize = stuck.map(|(host, running)| running + waiting(host)).sum();
+        all - stuck < self.most
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -48,27 +60,31 @@ impl<T> Lanes<T> {
             self.queued += 1;
             self.waiting.entry(host).or_default().push_back(item);
         } else {
-            self.begin(host, work(item));
+            self.begin(host, item, work);
         }
     }
 
-    fn begin(&mut self, host: String, work: impl Future<Output = ()> + Send + 'static) {
-        *self.running.entry(host.clone()).or_default() += 1;
-        let task = self.tasks.spawn(work);
-        self.hosts.insert(task.id(), host);
-    }
-
-    /// Waits until one ends, and begins the next of its host. Waits for ever if there is none.
-    pub(super) async fn next<F>(&mut self, work: impl FnOnce(T) -> F)
+    fn begin<F>(&mut self, host: String, item: T, work: impl FnOnce(T) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let id = match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => id,
-            Some(Err(e)) => e.id(),
+        *self.running.entry(host.clone()).or_default() += 1;
+        let task = self.tasks.spawn(work(item.clone()));
+        self.begun.insert(task.id(), (host, item));
+    }
+
+    /// Waits until one ends, and begins the next of its host. Waits for ever if there is none.
+    /// Gives back the item whose work panicked.
+    pub(super) async fn next<F>(&mut self, work: impl FnOnce(T) -> F) -> Option<T>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (id, panicked) = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => (id, false),
+            Some(Err(e)) => (e.id(), true),
             None => std::future::pending().await,
         };
-        let Some(host) = self.hosts.remove(&id) else { return };
+        let (host, item) = self.begun.remove(&id)?;
         let next = self.waiting.get_mut(&host).and_then(VecDeque::pop_front);
         let left = self.running.get(&host).copied().unwrap_or(0).saturating_sub(1);
         match left {
@@ -76,14 +92,15 @@ impl<T> Lanes<T> {
             left => self.running.insert(host.clone(), left),
         };
         match next {
-            Some(item) => {
+            Some(next) => {
                 self.queued -= 1;
-                self.begin(host, work(item));
+                self.begin(host, next, work);
             }
             None => {
                 self.waiting.remove(&host);
             }
         }
+        panicked.then_some(item)
     }
 }
 
@@ -95,6 +112,20 @@ mod tests {
     };
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_panics_is_given_back() {
+        let mut lanes = Lanes::new(10);
+        let work = |item: u32| async move { assert_ne!(item, 2, "on purpose") };
+        for item in 1..=3 {
+            lanes.add("host".into(), item, work);
+        }
+        let mut panicked = Vec::new();
+        while !lanes.is_empty() {
+            panicked.extend(lanes.next(work).await);
+        }
+        assert_eq!(panicked, [2]);
+    }
 
     #[tokio::test]
     async fn a_host_that_hangs_keeps_no_other_waiting() {
@@ -115,7 +146,7 @@ mod tests {
         for _ in 0..200 {
             lanes.add("quick".into(), false, work);
         }
-        assert!(lanes.has_room() && lanes.queued == 500 - PER_HOST + 200 - PER_HOST);
+        assert!(lanes.has_room(|_| false) && lanes.queued == 500 - PER_HOST + 200 - PER_HOST);
         for _ in 0..200 {
             lanes.next(work).await;
         }
@@ -124,6 +155,8 @@ mod tests {
         for _ in 0..500 {
             lanes.add("third".into(), true, work);
         }
-        assert!(!lanes.has_room());
+        assert!(!lanes.has_room(|_| false));
+        assert!(lanes.has_room(|host| host == "slow"), "a host in trouble keeps no room");
+        assert!(!lanes.has_room(|host| host == "quick"));
     }
 }

@@ -14,16 +14,18 @@ use tokio::{
 };
 
 use super::{
-    Cancel, Input, RunOptions, Setup, join, process,
+    Cancel, Input, RunOptions, Setup, join, notes, process,
     sources::{self, Read},
 };
 use crate::{
     Error,
     embed::blocking,
     model::LoadedModel,
-    report::{FailureNote, Progress, Summary},
+    report::{Progress, Summary},
     source::Source,
-    store::{Filler, PostgresStore, PostgresUrl, Queue, Store, StoreError, Swept, Write},
+    store::{
+        Filler, PostgresStore, PostgresUrl, Queue, Store, StoreError, Swept, Vanishing, Write,
+    },
 };
 
 /// How often an idle process looks whether there is something to do.
@@ -60,7 +62,7 @@ pub async fn share(
         sources,
         begun: false,
         model: setup.model.clone(),
-        keep: setup.options.keep_vanished,
+        vanishing: setup.options.vanishing(),
         batch: setup.options.batch.max(1),
         sharing,
         cancel: setup.cancel.clone(),
@@ -86,15 +88,12 @@ pub async fn share(
     let options = RunOptions { pending, ..setup.options };
     let own = Setup { options, ..setup.clone() };
     let (mut summary, _) = process(inputs, Box::new(store), &own).await?;
-    let Done { mut queue, swept, filled } = join(claiming).await??;
+    let Done { mut queue, swept, unsettled, filled } = join(claiming).await??;
     blocking(move || queue.release()).await??;
-    (summary.vanished, summary.removed) = (swept.marked, swept.removed);
+    swept.tell(&mut summary);
+    sources::settled(unsettled, &summary)?;
     if let Some(filled) = filled {
-        summary.products = filled.products;
-        for note in filled.bad_records {
-            summary.bad_records += 1;
-            summary.note(note);
-        }
+        summary.absorb(filled.summary);
         sources::conclude(filled.reads, &mut summary, &setup.progress)?;
     }
     Ok(summary)
@@ -107,7 +106,7 @@ struct Worker {
     /// This process began the run.
     begun: bool,
     model: Arc<LoadedModel>,
-    keep: u32,
+    vanishing: Vanishing,
     batch: usize,
     sharing: Sharing,
     cancel: Cancel,
@@ -118,14 +117,15 @@ struct Worker {
 struct Done {
     queue: Queue,
     swept: Swept,
+    unsettled: u64,
     filled: Option<Filled>,
 }
 
 /// What reading the sources came to.
 #[derive(Default)]
 struct Filled {
-    products: u64,
-    bad_records: Vec<FailureNote>,
+    /// Products, records and pages; images are counted by whoever embeds them.
+    summary: Summary,
     reads: Vec<Read>,
 }
 
@@ -142,7 +142,7 @@ impl Worker {
             if let Some(state) = queue.state()?
                 && !state.finished
             {
-                if state.provenance == *provenance {
+                if state.provenance.agrees(provenance) {
                     self.progress.note("Another process reads the sources; joining its run.");
                     break;
                 }
@@ -176,7 +176,7 @@ impl Worker {
         let mut beaten = Instant::now();
         let mut claimed = VecDeque::new();
         let mut reading: Option<JoinHandle<Result<Filled, Error>>> = None;
-        let (mut swept, mut filled) = (Swept::default(), None);
+        let (mut swept, mut unsettled, mut filled) = (Swept::default(), 0, None);
         while !*self.cancel.borrow() && !out.is_closed() {
             if beaten.elapsed() >= beat {
                 queue.heartbeat()?;
@@ -219,7 +219,8 @@ impl Worker {
                         if !state.read {
                             self.take_over(&mut queue)?;
                         } else if !queue.is_open()? {
-                            swept = queue.finish(self.keep)?;
+                            swept = queue.finish(&self.vanishing)?;
+                            unsettled = queue.unsettled()?;
                             break;
                         }
                     }
@@ -228,7 +229,7 @@ impl Worker {
             }
             sleep(POLL);
         }
-        Ok(Done { queue, swept, filled })
+        Ok(Done { queue, swept, unsettled, filled })
     }
 
     /// The process that read the sources ended before it was through.
@@ -286,19 +287,19 @@ fn fill(
             match input {
                 Input::Note(write) => writes.push(write),
                 Input::Product(product, _) => {
-                    filled.products += 1;
+                    filled.summary.products += 1;
+                    let note = notes::product(&product, &mut filled.summary);
                     writes.push(Write::Product(product));
+                    writes.extend(note);
                 }
-                Input::BadRecord(e) => filled.bad_records.push(FailureNote {
-                    product: String::new(),
-                    image: String::new(),
-                    kind: "source".into(),
-                    message: e.to_string(),
-                }),
+                Input::BadRecord(source, e) => {
+                    writes.extend(notes::record(source, &e, &mut filled.summary));
+                }
                 Input::Image(..) => {}
             }
         }
         filler.add(&writes)?;
+        filled.summary.refuse(filler.refused());
     }
     Ok((filler, filled))
 }

@@ -1,8 +1,8 @@
 //! Whole runs: over sources, and over what failed before.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::mpsc::{self, Sender};
@@ -12,8 +12,8 @@ use crate::{
     Error,
     embed::blocking,
     report::{FailureNote, Progress, Summary},
-    source::{Base, Source, SourceError, SourceItem},
-    store::{Failure, Shard, Store, Write},
+    source::{Base, Hides, Product, Source, SourceError, SourceItem},
+    store::{Failure, Shard, Store, Swept, Write},
 };
 
 /// How a source ended.
@@ -23,6 +23,8 @@ pub(super) struct Read {
     described: String,
     /// Products that it told of, those of other shards included.
     products: u64,
+    /// Records and pages that gave no product, by kind.
+    without: BTreeMap<&'static str, u64>,
     /// Some of its products may not have been told, though it was read to its end.
     gaps: bool,
     result: Result<(), SourceError>,
@@ -53,13 +55,33 @@ pub async fn run(
     for source in reading {
         reads.push(join(source).await?);
     }
-    let (complete, keep) = (complete(&reads), setup.options.keep_vanished);
-    if !complete.is_empty() {
-        let swept = blocking(move || store.sweep(&complete, keep)).await??;
-        (summary.vanished, summary.removed) = (swept.marked, swept.removed);
-    }
+    let (complete, vanishing) = (complete(&reads), setup.options.vanishing());
+    let (swept, unsettled) = blocking(move || {
+        let swept = match complete.is_empty() {
+            true => Swept::default(),
+            false => store.sweep(&complete, &vanishing)?,
+        };
+        Ok::<_, Error>((swept, store.unsettled()?))
+    })
+    .await??;
+    swept.tell(&mut summary);
+    settled(unsettled, &summary)?;
     conclude(reads, &mut summary, &setup.progress)?;
     Ok(summary)
+}
+
+/// # Errors
+/// Images of this run are in the store with neither a vector nor a failure: a defect, which must not
+/// look like success.
+pub(super) fn settled(unsettled: u64, summary: &Summary) -> Result<(), Error> {
+    // What the store could not hold is told as a failure, though not in the store.
+    match unsettled.saturating_sub(summary.refused) {
+        0 => Ok(()),
+        n => Err(Error::Internal(format!(
+            "{n} images of this run have neither a vector nor a failure in the store; run the \
+             command again"
+        ))),
+    }
 }
 
 /// The sources that were read to their end. A catalogue is not emptied by a file or an answer
@@ -79,18 +101,20 @@ pub(super) fn conclude(
     summary: &mut Summary,
     progress: &Progress,
 ) -> Result<(), Error> {
-    for Read { described, result, products, .. } in reads {
+    for Read { described, result, products, without, .. } in reads {
         let message = match result {
             Ok(()) if products > 0 => continue,
             Ok(()) => {
-                progress.note(&format!("{described} told of no product"));
-                continue;
+                summary.sources_empty += 1;
+                format!("{described} returned no products{}", reasons(&without))
             }
             Err(e) if summary.products == 0 => return Err(e.into()),
-            Err(e) => format!("{described} could not be read to its end: {e}"),
+            Err(e) => {
+                summary.sources_failed += 1;
+                format!("{described} could not be read to its end: {e}")
+            }
         };
         progress.note(&format!("failed: {message}"));
-        summary.sources_failed += 1;
         summary.note(FailureNote {
             product: String::new(),
             image: String::new(),
@@ -101,6 +125,15 @@ pub(super) fn conclude(
     Ok(())
 }
 
+/// ": 120 x page.gone, 3 x page.no_product (…)", and what may help.
+fn reasons(without: &BTreeMap<&'static str, u64>) -> String {
+    if without.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<String> = without.iter().map(|(kind, n)| format!("{n} x {kind}")).collect();
+    format!(": {}", parts.join(", "))
+}
+
 /// Forwards what `source` sends, until it ends or the receiver does.
 pub(super) async fn read(
     source: Box<dyn Source>,
@@ -109,49 +142,85 @@ pub(super) async fn read(
 ) -> Read {
     // Kept for retries, which may run in another folder.
     let (name, described, base) = (source.name(), source.describe(), source.base().absolute());
-    let products = Arc::new(AtomicU64::new(0));
-    let gaps = Arc::new(AtomicBool::new(false));
+    let told = Mutex::new(Told::default());
     let (items, mut received) = mpsc::channel::<SourceItem>(16);
-    let forward = {
-        let (name, products, gaps) = (name.clone(), products.clone(), gaps.clone());
-        async move {
-            let note = Write::Source { name: name.clone(), base: base.clone() };
-            let base = Arc::new(base);
-            let mut sent = out.send(Input::Note(note)).await;
-            while let (Ok(()), Some(item)) = (&sent, received.recv().await) {
-                let input = match item {
-                    Ok(mut product) => {
-                        products.fetch_add(1, Ordering::Relaxed);
-                        product.source.clone_from(&name);
-                        if shard.is_some_and(|shard| !shard.holds(&name, &product.id)) {
-                            continue;
-                        }
-                        Input::Product(product, Arc::clone(&base))
+    let forward = async {
+        let note = Write::Source { name: name.clone(), base: base.clone() };
+        let base = Arc::new(base.clone());
+        let mut sent = out.send(Input::Note(note)).await;
+        while let (Ok(()), Some(item)) = (&sent, received.recv().await) {
+            let input = match item {
+                Ok(mut product) => {
+                    lock(&told).products += 1;
+                    product.source.clone_from(&name);
+                    if shard.is_some_and(|shard| !shard.holds(&name, &product.id)) {
+                        continue;
                     }
-                    Err(e) => {
-                        gaps.fetch_or(e.hides_products(), Ordering::Relaxed);
-                        Input::BadRecord(e)
-                    }
-                };
-                sent = out.send(input).await;
-            }
+                    Input::Product(product, Arc::clone(&base))
+                }
+                Err(e) => {
+                    let mut told = lock(&told);
+                    told.gaps |= e.hides() == Hides::Any;
+                    *told.without.entry(e.kind()).or_default() += 1;
+                    Input::BadRecord(name.clone(), e)
+                }
+            };
+            sent = out.send(input).await;
         }
     };
     let (result, ()) = tokio::join!(source.run(items), forward);
-    let (products, gaps) = (products.load(Ordering::Relaxed), gaps.load(Ordering::Relaxed));
-    Read { name, described, products, gaps, result }
+    let Told { products, gaps, without } =
+        told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Read { name, described, products, without, gaps, result }
 }
 
-/// Fetches the images of `failures` once more, and nothing else.
+/// What a source told so far.
+#[derive(Default)]
+struct Told {
+    products: u64,
+    gaps: bool,
+    without: BTreeMap<&'static str, u64>,
+}
+
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Fetches the images of `failures` and reads `pages` once more, and nothing else. Pages belong to the
+/// source with the name beside them.
 ///
 /// # Errors
 /// Those of [`run`].
 pub async fn retry(
     failures: Vec<Failure>,
+    pages: Vec<(String, Box<dyn Source>)>,
     store: Box<dyn Store>,
     setup: &Setup,
 ) -> Result<Summary, Error> {
     let (out, inputs) = mpsc::channel::<Input>(64);
+    for (name, source) in pages {
+        let out = out.clone();
+        tokio::spawn(async move {
+            let (items, mut received) = mpsc::channel::<SourceItem>(16);
+            let base = Arc::new(source.base());
+            let forward = async {
+                while let Some(item) = received.recv().await {
+                    let input = match item {
+                        Ok(product) => {
+                            let product = Product { source: name.clone(), ..product };
+                            Input::Product(product, Arc::clone(&base))
+                        }
+                        Err(e) => Input::BadRecord(name.clone(), e),
+                    };
+                    if out.send(input).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            // Its errors came as items: it is a list of pages.
+            let _ = tokio::join!(source.run(items), forward);
+        });
+    }
     tokio::spawn(async move {
         for failure in failures {
             // What was refused as an address of the web stays one, whoever has the source's name
@@ -166,5 +235,9 @@ pub async fn retry(
             }
         }
     });
-    Ok(process(inputs, store, setup).await?.0)
+    let (summary, store) = process(inputs, store, setup).await?;
+    if !summary.interrupted {
+        settled(blocking(move || store.unsettled()).await??, &summary)?;
+    }
+    Ok(summary)
 }

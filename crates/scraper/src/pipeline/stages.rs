@@ -36,20 +36,24 @@ pub(super) async fn fetch(
         let (context, jobs, out) = (context.clone(), jobs.clone(), out.clone());
         async move { fetch_one(&context, key, &base, &jobs, &out).await }
     };
+    let in_trouble = |host: &str| context.fetcher.in_trouble(host);
     let all = async {
         loop {
             let input = tokio::select! {
                 // What is under way comes first.
                 biased;
-                () = lanes.next(work), if !lanes.is_empty() => continue,
-                input = inputs.recv(), if lanes.has_room() => match input {
+                lost = lanes.next(work), if !lanes.is_empty() => {
+                    panicked(lost, out).await;
+                    continue;
+                }
+                input = inputs.recv(), if lanes.has_room(in_trouble) => match input {
                     Some(input) => input,
                     None => break,
                 },
             };
             let (keys, base, outcome) = match input {
                 Input::Note(write) => (Vec::new(), None, Outcome::Note(write)),
-                Input::BadRecord(e) => (Vec::new(), None, Outcome::BadRecord(e)),
+                Input::BadRecord(source, e) => (Vec::new(), None, Outcome::BadRecord(source, e)),
                 Input::Image(key, base) => (vec![key], Some(base), Outcome::Image),
                 Input::Product(product, base) => {
                     (keys(&product), Some(base), Outcome::Product(product))
@@ -64,7 +68,7 @@ pub(super) async fn fetch(
             }
         }
         while !lanes.is_empty() {
-            lanes.next(work).await;
+            panicked(lanes.next(work).await, out).await;
         }
     };
     tokio::select! {
@@ -74,10 +78,18 @@ pub(super) async fn fetch(
     // Dropping the lanes drops the downloads that are still running.
 }
 
+/// A defect in a library must not lose the image that met it.
+async fn panicked(lost: Option<(ImageKey, Arc<Base>)>, out: &Sender<Outcome>) {
+    if let Some((key, _)) = lost {
+        let kind = "internal".to_owned();
+        let message = "fetching it ended in a panic; please report the address".to_owned();
+        let _ = out.send(Outcome::NotFetched { key, kind, message }).await;
+    }
+}
+
 /// Where an image comes from, as far as its address says; files are one host.
 fn host(address: &str) -> String {
-    let url = Url::parse(address).ok();
-    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    Url::parse(address).map(|url| crate::fetch::host(&url)).unwrap_or_default()
 }
 
 fn keys(product: &Product) -> Vec<ImageKey> {
@@ -152,7 +164,12 @@ pub(super) fn decode(
         }
         let hash = Sha256::digest(&bytes).into();
         let image = Image { key, hash, bytes: bytes.len() as u64, validators };
-        let Some(image) = context.in_flight.claim(image) else { continue };
+        if !context.in_flight.claim(&image.hash) {
+            if out.blocking_send(Outcome::Waiting(image)).is_err() {
+                return;
+            }
+            continue;
+        }
         let known = {
             let mut lookup = context.lookup.lock().unwrap_or_else(PoisonError::into_inner);
             lookup.has_vector(&image.hash)
@@ -161,27 +178,24 @@ pub(super) fn decode(
             Ok(true) => Outcome::Known(image),
             Err(e) => Outcome::Stop(e.into()),
             // One bad image must not end the night, even if a decoder panics over it.
-            Ok(false) => {
-                let processor = context.model.clip.processor();
-                match catch_unwind(AssertUnwindSafe(|| processor.process(&bytes))) {
-                    Ok(Ok(pixels)) => {
-                        drop((bytes, slot));
-                        if next.send(Decoded { image, pixels }).is_err() {
-                            return;
-                        }
-                        continue;
+            Ok(false) => match catch_unwind(AssertUnwindSafe(|| context.memory.process(&bytes))) {
+                Ok(Ok(pixels)) => {
+                    drop((bytes, slot));
+                    if next.send(Decoded { image, pixels }).is_err() {
+                        return;
                     }
-                    Ok(Err(e)) => {
-                        let (kind, message) = (e.kind().to_owned(), e.to_string());
-                        Outcome::Refused { image, kind, message }
-                    }
-                    Err(_) => Outcome::Refused {
-                        image,
-                        kind: "image.panic".into(),
-                        message: "the decoder gave up on it; please report the file".into(),
-                    },
+                    continue;
                 }
-            }
+                Ok(Err(e)) => {
+                    let (kind, message) = (e.kind().to_owned(), e.to_string());
+                    Outcome::Refused { image, kind, message }
+                }
+                Err(_) => Outcome::Refused {
+                    image,
+                    kind: "image.panic".into(),
+                    message: "the decoder gave up on it; please report the file".into(),
+                },
+            },
         };
         if out.blocking_send(outcome).is_err() {
             return;

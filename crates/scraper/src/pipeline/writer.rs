@@ -2,7 +2,10 @@
 
 use tokio::sync::mpsc::Receiver;
 
-use super::{Image, InFlight};
+use super::{
+    in_flight::{Fate, Image, InFlight},
+    notes,
+};
 use crate::{
     Error,
     report::{FailureNote, Progress, Summary, Task},
@@ -19,7 +22,7 @@ pub(super) enum Outcome {
     Product(Product),
     /// An image to come, of a product that is stored already.
     Image,
-    BadRecord(SourceError),
+    BadRecord(String, SourceError),
     NotFetched {
         key: ImageKey,
         kind: String,
@@ -29,6 +32,8 @@ pub(super) enum Outcome {
     NotModified(ImageKey),
     /// These bytes have a vector already.
     Known(Image),
+    /// These bytes are being worked on for another image.
+    Waiting(Image),
     Embedded(Image, Vec<f32>),
     /// The bytes are no usable image.
     Refused {
@@ -53,16 +58,17 @@ pub(super) fn write(
     while outcomes.blocking_recv_many(&mut group, GROUP) > 0 {
         let mut commit = Commit::default();
         for outcome in group.drain(..) {
-            commit.add(outcome, &mut summary)?;
+            commit.add(outcome, in_flight, &mut summary)?;
         }
         // Others with the same bytes share the result; they follow in their own transaction,
         // because they may only be counted once it is safe.
         while !commit.writes.is_empty() {
             store.apply(&commit.writes)?;
+            summary.refuse(store.refused());
             let mut next = Commit::default();
-            for (hash, result) in commit.finished {
-                for image in in_flight.finish(&hash) {
-                    next.share(image, &result, &mut summary);
+            for (hash, fate) in commit.finished {
+                for image in in_flight.finish(&hash, &fate) {
+                    next.share(image, &fate, &mut summary);
                 }
             }
             commit = next;
@@ -81,9 +87,6 @@ pub(super) fn write(
     Ok((summary, store))
 }
 
-/// Whether bytes have a vector now; `Err` holds kind and message of the refusal.
-type Fate = Result<(), (String, String)>;
-
 /// One transaction, and the bytes whose fate it settles.
 #[derive(Default)]
 struct Commit {
@@ -92,24 +95,23 @@ struct Commit {
 }
 
 impl Commit {
-    fn add(&mut self, outcome: Outcome, summary: &mut Summary) -> Result<(), Error> {
+    fn add(
+        &mut self,
+        outcome: Outcome,
+        in_flight: &InFlight,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
         match outcome {
             Outcome::Note(write) => self.writes.push(write),
             Outcome::Image => summary.images += 1,
             Outcome::Product(product) => {
                 summary.products += 1;
                 summary.images += product.images.len() as u64;
+                let note = notes::product(&product, summary);
                 self.writes.push(Write::Product(product));
+                self.writes.extend(note);
             }
-            Outcome::BadRecord(e) => {
-                summary.bad_records += 1;
-                summary.note(FailureNote {
-                    product: String::new(),
-                    image: String::new(),
-                    kind: "source".into(),
-                    message: e.to_string(),
-                });
-            }
+            Outcome::BadRecord(source, e) => self.writes.extend(notes::record(source, &e, summary)),
             Outcome::NotFetched { key, kind, message } => self.fail(key, kind, message, summary),
             Outcome::NotModified(key) => {
                 summary.reused += 1;
@@ -119,6 +121,11 @@ impl Commit {
             Outcome::Known(image) => {
                 self.finished.push((image.hash, Ok(())));
                 self.share(image, &Ok(()), summary);
+            }
+            Outcome::Waiting(image) => {
+                if let Some((image, fate)) = in_flight.join(image) {
+                    self.share(image, &fate, summary);
+                }
             }
             Outcome::Embedded(image, values) => {
                 summary.embedded += 1;
@@ -137,8 +144,8 @@ impl Commit {
     }
 
     /// An image whose bytes had their result from elsewhere.
-    fn share(&mut self, image: Image, result: &Fate, summary: &mut Summary) {
-        match result {
+    fn share(&mut self, image: Image, fate: &Fate, summary: &mut Summary) {
+        match fate {
             Ok(()) => {
                 summary.reused += 1;
                 self.image(image, summary);

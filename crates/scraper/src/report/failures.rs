@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Deserializer, de::Error};
+
 /// A number, or a share of all images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxFailures {
@@ -44,6 +46,22 @@ impl FromStr for MaxFailures {
                 _ => Err(bad()),
             },
             None => text.trim().parse().map(MaxFailures::Count).map_err(|_| bad()),
+        }
+    }
+}
+
+/// From text, `"30%"`, or a number.
+impl<'de> Deserialize<'de> for MaxFailures {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a number such as 20, or a share such as \"30%\"")]
+        enum Written {
+            Count(u64),
+            Text(String),
+        }
+        match Written::deserialize(from)? {
+            Written::Count(count) => Ok(MaxFailures::Count(count)),
+            Written::Text(text) => text.parse().map_err(D::Error::custom),
         }
     }
 }

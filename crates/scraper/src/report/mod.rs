@@ -1,6 +1,10 @@
 //! What people see of a run: progress bars (plain lines when not a terminal), summary, exit codes.
 
+pub(crate) mod console;
 mod failures;
+pub(crate) mod secrets;
+pub(crate) mod shown;
+pub(crate) mod step;
 mod summary;
 
 use std::{
@@ -14,7 +18,7 @@ use indicatif::{
 };
 
 pub use failures::{MaxFailures, MaxFailuresError};
-pub use summary::{FailureNote, Summary};
+pub use summary::{FailureNote, KeptSource, Summary};
 
 /// Everything was done.
 pub const EXIT_OK: u8 = 0;
@@ -79,14 +83,15 @@ impl Progress {
         Task { bar, label: label.to_owned(), unit, started: Instant::now(), lines }
     }
 
-    /// One sentence, above the bars.
+    /// One sentence, above the bars; what others wrote in it cannot act on the terminal.
     pub fn note(&self, text: &str) {
+        let text = shown::shown(text, shown::LONG);
         match &self.0 {
             Mode::Hidden => {}
-            Mode::Lines => eprintln!("{text}"),
+            Mode::Lines => console::tell!("{text}"),
             Mode::Bars(bars) => {
-                if bars.println(text).is_err() {
-                    eprintln!("{text}");
+                if bars.println(&*text).is_err() {
+                    console::tell!("{text}");
                 }
             }
         }
@@ -153,7 +158,8 @@ impl Task {
         };
         let total = total.map_or_else(String::new, |n| format!(" of {}", show(n)));
         let message = self.bar.message();
-        eprintln!("{}: {}{total}, {rate}{eta} {message}", self.label, show(done));
+        let done = show(done);
+        console::tell!("{}: {done}{total}, {rate}{eta} {message}", self.label);
     }
 }
 

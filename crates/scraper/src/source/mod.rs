@@ -4,7 +4,6 @@ mod address;
 mod distinct;
 mod feed;
 mod folder;
-mod html;
 mod images;
 mod json;
 mod lines;
@@ -12,7 +11,9 @@ mod list;
 mod magento;
 mod merchant;
 mod open;
+mod page;
 mod pages;
+mod price;
 mod record;
 mod schema;
 mod settings;
@@ -38,10 +39,12 @@ pub use folder::{Folder, Links, image_files};
 pub use list::List;
 pub use magento::Magento;
 pub use open::SourceSpec;
+pub use page::{Found, Origin, PageBudget, PageReader, Report, Select};
 pub use pages::Pages;
 pub use settings::{Kind, Options, Refused};
 pub use shopify::Shopify;
-pub use sitemap::Sitemap;
+pub(crate) use sitemap::page_id;
+pub use sitemap::{PageList, Sitemap};
 pub use web::Web;
 pub use woocommerce::WooCommerce;
 pub use xml_list::Mapping;
@@ -72,6 +75,10 @@ pub struct Product {
     pub attributes: BTreeMap<String, String>,
     /// The name of the source in `scraper.toml`; empty where there is only one.
     pub source: String,
+    /// The page it was read from, as its source lists it: by this a product is known whose page
+    /// cannot be read one night.
+    #[serde(default)]
+    pub page: Option<String>,
 }
 
 /// Whether it can be bought; the names are those of schema.org's `ItemAvailability`, reduced.
@@ -147,19 +154,87 @@ pub enum SourceError {
          must be unique within a source"
     )]
     Repeated { place: String, id: String },
+    /// A listed page gave no product.
+    #[error("{}", about(.page, .reason))]
+    Page { page: String, kind: &'static str, reason: String },
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error("the source stopped unexpectedly: {0}")]
     Stopped(String),
 }
 
+/// `reason` with its page, unless that says it.
+fn about(page: &str, reason: &str) -> String {
+    match reason.contains(page) {
+        true => reason.to_owned(),
+        false => format!("{page}: {reason}"),
+    }
+}
+
+/// Which products an error may hide that would be there at the next attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hides<'a> {
+    Nothing,
+    /// That of the page with this address.
+    Page(&'a str),
+    /// Any: the source was not read to its end.
+    Any,
+}
+
 impl SourceError {
-    /// Whether products that the source has may be missing because of it, which would be there at
-    /// the next attempt.
-    pub fn hides_products(&self) -> bool {
-        !matches!(
-            self,
-            SourceError::Record { .. } | SourceError::Product { .. } | SourceError::Repeated { .. }
-        )
+    /// A listed page that is no longer there: it may take its product along.
+    pub const GONE: &'static str = "page.gone";
+    /// A page that can be read and tells of no product.
+    pub const NO_PRODUCT: &'static str = "page.no_product";
+    /// A page that is there and cannot be read.
+    pub const UNREADABLE: &'static str = "page.unreadable";
+
+    /// Why a page could not be had.
+    pub(crate) fn of_page(page: &reqwest::Url, e: &FetchError) -> Self {
+        let kind = match e {
+            FetchError::Status { status: 404 | 410, .. } => Self::GONE,
+            e => e.kind(),
+        };
+        SourceError::Page { page: page.to_string(), kind, reason: e.to_string() }
+    }
+
+    /// A short stable name for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            SourceError::Page { kind, .. } => kind,
+            _ => "source",
+        }
+    }
+
+    /// Which products it may hide. A record that cannot be read may be any product; that a page
+    /// has none any more is no reason to believe that its product is sold out, as long as it is
+    /// listed (a theme may have changed).
+    pub fn hides(&self) -> Hides<'_> {
+        match self {
+            SourceError::Repeated { .. } | SourceError::Page { kind: Self::GONE, .. } => {
+                Hides::Nothing
+            }
+            SourceError::Page { page, .. } => Hides::Page(page),
+            _ => Hides::Any,
+        }
+    }
+
+    /// Whether it is no fault of the run: sitemaps list pages that are gone, and pages that are
+    /// no product's.
+    pub fn is_expected(&self) -> bool {
+        matches!(self, SourceError::Page { kind: Self::GONE | Self::NO_PRODUCT, .. })
+    }
+
+    /// The page, file or list that it is about.
+    pub fn place(&self) -> String {
+        match self {
+            SourceError::Page { page, .. } => page.clone(),
+            SourceError::Record { place, record, .. } => format!("{place}, record {record}"),
+            SourceError::Read { place, .. }
+            | SourceError::Format { place, .. }
+            | SourceError::Product { place, .. }
+            | SourceError::Repeated { place, .. } => place.clone(),
+            SourceError::Fetch(_) | SourceError::Stopped(_) => String::new(),
+        }
     }
 }

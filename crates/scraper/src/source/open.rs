@@ -39,7 +39,7 @@ impl SourceSpec {
     /// There is nothing at the path, or its kind cannot be told.
     pub fn open(&self, folder: &Path, web: &Web) -> Result<Box<dyn Source>, SourceError> {
         match self.url()? {
-            Some(url) => self.open_url(&url, web),
+            Some(url) => self.open_url(&web.authorize(url), web),
             None => self.open_path(&folder.join(&self.place), web),
         }
     }

@@ -67,9 +67,6 @@ impl Record {
             addresses(value).map_err(wrong)?.into_iter().for_each(|address| images.add(address));
         }
         let images = images.finish().map_err(wrong)?;
-        if images.is_empty() {
-            return Err(format!("product {id} has no image"));
-        }
         let mut offers = Offers::default();
         let currency = self.text(CURRENCY);
         for price in self.values(PRICE).filter_map(string) {
@@ -89,6 +86,7 @@ impl Record {
             attributes: self.attributes(),
             id,
             source: String::new(),
+            page: None,
         })
     }
 

@@ -162,15 +162,28 @@ impl Shopify {
             Sitemap::new(&self.base, self.web.clone()).including(vec!["/products/".into()]);
         let reading = tokio::spawn(async move { sitemap.pages(&send).await });
         while let Some(page) = pages.recv().await {
-            let Ok(page) = page else { continue };
-            let mut url = page.url;
+            let page = match page {
+                Ok(page) => page.url,
+                Err(e) => match out.send(Err(e)).await {
+                    Ok(()) => continue,
+                    Err(_) => return Ok(()),
+                },
+            };
+            let mut url = page.clone();
             url.set_query(None);
             url.set_path(&format!("{}.json", url.path()));
             let item = match self.json(&url).await {
                 Ok(answer) => {
                     let value = answer.get("product").cloned().unwrap_or_default();
-                    self.product(&value).map_err(|e| unreadable(&url, e)).transpose()
+                    let product = self.product(&value).map_err(|reason| SourceError::Page {
+                        page: page.to_string(),
+                        kind: SourceError::UNREADABLE,
+                        reason,
+                    });
+                    let with_page = |product| Product { page: Some(page.to_string()), ..product };
+                    product.map(|found| found.map(with_page)).transpose()
                 }
+                Err(SourceError::Fetch(e)) => Some(Err(SourceError::of_page(&page, &e))),
                 Err(e) => Some(Err(e)),
             };
             if let Some(item) = item
@@ -228,6 +241,7 @@ impl Shopify {
             attributes: attributes(value),
             images,
             source: String::new(),
+            page: None,
         }))
     }
 }

@@ -27,7 +27,8 @@ use tokio::{
 };
 
 use super::{
-    Base, Product, Running, Source, SourceError, SourceItem, html,
+    Base, Product, Running, Source, SourceError, SourceItem,
+    page::{self, PageReader},
     web::{self, PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
@@ -330,6 +331,45 @@ impl Source for Sitemap {
     }
 }
 
+/// Pages that are known by their address, as a [`Source`]: those that could not be read before.
+#[derive(Debug)]
+pub struct PageList {
+    pages: Vec<Url>,
+    web: Web,
+}
+
+impl PageList {
+    pub fn new(pages: Vec<Url>, web: Web) -> Self {
+        PageList { pages, web }
+    }
+}
+
+impl Source for PageList {
+    fn describe(&self) -> String {
+        format!("{} pages", self.pages.len())
+    }
+
+    fn base(&self) -> Base {
+        Base::Web
+    }
+
+    fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
+        Box::pin(async move {
+            let PageList { pages, web } = *self;
+            let (send, listed) = tokio::sync::mpsc::channel(64);
+            let listing = async move {
+                for url in pages {
+                    if send.send(Ok(Listed::page(url))).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(listing, read_pages(&web, listed, &out));
+            Ok(())
+        })
+    }
+}
+
 /// Reads the products of listed pages and sends them as they come.
 pub(super) async fn read_pages(
     web: &Web,
@@ -366,8 +406,7 @@ pub(super) async fn read_pages(
     while reading.join_next().await.is_some() {}
 }
 
-/// The product of one page and its variants, and what could not be read on it. A page without a
-/// product is none.
+/// The product of one page and its variants, and why it is missing or not whole.
 async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let mut items = read_one(web, listed).await;
     for variant in &listed.variants {
@@ -378,16 +417,24 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
                     let known: HashSet<String> = first.images.iter().cloned().collect();
                     first.images.extend(product.images.into_iter().filter(|i| !known.contains(i)));
                 }
-                (Ok(product), None) => {
-                    items.push(Ok(Product { id: page_id(&listed.url), ..product }))
-                }
+                (Ok(product), None) => items.push(Ok(Product {
+                    id: page_id(&listed.url),
+                    page: Some(listed.url.to_string()),
+                    ..product
+                })),
                 (Err(e), _) => items.push(Err(e)),
             }
         }
     }
-    // Of a product that is not known in full, what the store has is better.
-    if items.iter().any(|item| item.as_ref().is_err_and(SourceError::hides_products)) {
+    // Of a product that is not known in full, what the store has is better: it is known by the
+    // page that stands for all its variants.
+    if items.iter().any(|item| item.as_ref().is_err_and(|e| !e.is_expected())) {
         items.retain(Result::is_err);
+        for item in &mut items {
+            if let Err(SourceError::Page { page, .. }) = item {
+                listed.url.as_str().clone_into(page);
+            }
+        }
     }
     items
 }
@@ -395,42 +442,36 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
 async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Listed { url, lastmod, images, .. } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
-    let read = web.distilled(&wanted, html::VERSION, |body| {
-        Ok(html::read(&body.bytes, body.content_type.as_deref(), &body.url))
+    let read = web.distilled(&wanted, page::VERSION, |body| {
+        let reader = PageReader::default();
+        Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
     let found = match read.await {
         Ok(found) => found,
-        // Sitemaps list pages that are gone; that is no fault of the run.
-        Err(FetchError::Status { status: status @ (404 | 410), .. }) => {
-            tracing::info!("{place} is listed but answers {status}");
-            return Vec::new();
-        }
-        Err(e) => return vec![Err(e.into())],
+        Err(e) => return vec![Err(SourceError::of_page(url, &e))],
     };
-    let mut items = Vec::new();
-    if found.product.is_none() && found.notes.is_empty() {
-        tracing::info!("{place} tells of no product");
-    }
-    // A note matters where it may be the reason that the product is missing.
+    let Some(mut product) = found.product else {
+        // A note may be the reason that the product is missing.
+        let (kind, reason) = match found.notes.is_empty() {
+            true => (SourceError::NO_PRODUCT, "the page shows no product".to_owned()),
+            false => (SourceError::UNREADABLE, found.notes.join("; ")),
+        };
+        return vec![Err(SourceError::Page { page: place, kind, reason })];
+    };
     for reason in found.notes {
-        match &found.product {
-            Some(_) => tracing::info!("{place}: {reason}"),
-            None => items.push(Err(SourceError::Product { place: place.clone(), reason })),
-        }
+        tracing::info!("{place}: {reason}");
     }
-    if let Some(mut product) = found.product {
-        product.id = page_id(url);
-        if product.images.is_empty() {
-            product.images.clone_from(images);
-        }
-        items.push(Ok(product));
+    product.id = page_id(url);
+    product.page = Some(place);
+    if product.images.is_empty() {
+        product.images.clone_from(images);
     }
-    items
+    vec![Ok(product)]
 }
 
 /// Pages have no key but their address: its path, and the query where there is one.
-pub(super) fn page_id(url: &Url) -> String {
+pub(crate) fn page_id(url: &Url) -> String {
     let path = url.path().trim_matches('/');
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let id = format!("{path}{query}");

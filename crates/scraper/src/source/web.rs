@@ -6,7 +6,10 @@ use flate2::read::MultiGzDecoder;
 use reqwest::{Url, header::HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::pages::{Page, Pages};
+use super::{
+    page::{Found, PageReader},
+    pages::{Page, Pages},
+};
 use crate::{
     embed::blocking,
     fetch::{Document, FetchError, Fetcher, Refusal, Robots, Sent},
@@ -50,6 +53,29 @@ impl Web {
     /// Without `pages` everything is downloaded each time.
     pub fn new(fetcher: Fetcher, pages: Option<Arc<Pages>>) -> Self {
         Web { fetcher, pages }
+    }
+
+    /// See [`Fetcher::authorize`].
+    pub(super) fn authorize(&self, url: Url) -> Url {
+        self.fetcher.authorize(url)
+    }
+
+    /// Fetches a page and reads it, with where it was after redirects.
+    ///
+    /// # Errors
+    /// It cannot be fetched.
+    pub async fn probe(&self, url: &Url, reader: PageReader) -> Result<(Url, Found), FetchError> {
+        let accept = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5";
+        match self.fetcher.document(url, None, accept, PAGE_LIMIT).await? {
+            Document::Body { bytes, content_type, url, .. } => {
+                let read = move || {
+                    let found = reader.read(&bytes, content_type.as_deref(), &url);
+                    (url, found)
+                };
+                blocking(read).await.map_err(|e| FetchError::Client(e.to_string()))
+            }
+            Document::NotModified => Err(FetchError::Status { url: url.to_string(), status: 304 }),
+        }
     }
 
     pub(super) async fn robots(&self, url: &Url) -> Result<Arc<Robots>, FetchError> {

@@ -13,12 +13,12 @@ use quick_xml::{
 const PROLOGUE: usize = 256;
 /// Longer text is no field of a product, in bytes; reading it whole could exhaust memory.
 const MAX_EVENT: u64 = 4 << 20;
+/// No element of a catalogue has more attributes.
+const MOST_ATTRIBUTES: usize = 64;
 /// How deep elements lie in each other at most; feeds and sitemaps need six.
 const MAX_DEPTH: usize = 256;
 /// The names of all elements that are open, in bytes: they are held for their ends.
 const MAX_NAMES: usize = 64 << 10;
-/// No element of a catalogue has more attributes.
-const MOST_ATTRIBUTES: usize = 64;
 
 /// One step through a document.
 #[derive(Debug, PartialEq)]
@@ -99,7 +99,7 @@ impl<R: BufRead> Xml<R> {
                     }
                     Node::Open {
                     name: start.local_name().into_inner().to_owned(),
-                    attributes: attributes(&start),
+                        attributes: attributes(&start),
                     }
                 }
                 Event::End(end) => {

@@ -12,6 +12,15 @@ pub enum StoreError {
     Missing(PathBuf),
     #[error("cannot open the store {}: {source}", .path.display())]
     Open { path: PathBuf, source: rusqlite::Error },
+    #[error("cannot read the store {}: {source}", .path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error(
+        "the store {} may not be written here, so a copy of it is read (it was not closed, or is of \
+         an older version), and that cannot be made: {source}. Make room in TMPDIR, or let a user who \
+         may write it run `scraper search` on it once",
+        .path.display()
+    )]
+    Copy { path: PathBuf, source: io::Error },
     #[error("{} is an SQLite database of another program; choose another file with --store", .0.display())]
     Foreign(PathBuf),
     #[error(
@@ -58,6 +67,15 @@ pub enum StoreError {
     NoPgvector(String),
     #[error("the database: {0}. What was committed is safe; run the command again to go on")]
     Postgres(String),
+    /// A defect of this program, which must not look like success.
+    #[error(
+        "image {position} of product {product} ({address}) has a result, but is not in the store; \
+         what was committed is safe. Please report it, and run the command again"
+    )]
+    NoRow { product: String, position: u32, address: String },
+    /// Only about what was to be stored.
+    #[error("{0}")]
+    Record(String),
     #[error("store: {0}")]
     Sqlite(rusqlite::Error),
 }
@@ -68,11 +86,18 @@ impl StoreError {
         differences(stored, run)
     }
 
+    /// Whether another record may be stored all the same.
+    pub(super) fn is_about_a_record(&self) -> bool {
+        matches!(self, StoreError::Record(_))
+    }
+
     /// A short stable name for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             StoreError::Missing(_) => "store.missing",
-            StoreError::Open { .. } => "store.open",
+            StoreError::Open { .. } | StoreError::Unreadable { .. } | StoreError::Copy { .. } => {
+                "store.open"
+            }
             StoreError::Foreign(_) | StoreError::Newer { .. } => "store.format",
             StoreError::InUse(_) | StoreError::Lock { .. } => "store.in_use",
             StoreError::Provenance { .. } => "store.provenance",
@@ -83,7 +108,8 @@ impl StoreError {
             StoreError::Empty(_) => "store.empty",
             StoreError::Connect { .. } | StoreError::NoPgvector(_) => "store.open",
             StoreError::Postgres(_) => "store.postgres",
-            StoreError::Sqlite(_) => "store",
+            StoreError::Record(_) => "store.record",
+            StoreError::NoRow { .. } | StoreError::Sqlite(_) => "store",
         }
     }
 }
@@ -96,6 +122,10 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Damaged(e.to_string())
             }
+            // Longer than a text can be, or against a rule of the tables.
+            Some(ErrorCode::TooBig | ErrorCode::TypeMismatch | ErrorCode::ConstraintViolation) => {
+                StoreError::Record(e.to_string())
+            }
             _ => StoreError::Sqlite(e),
         }
     }
@@ -105,6 +135,11 @@ impl From<postgres::Error> for StoreError {
     fn from(e: postgres::Error) -> Self {
         match e.code().map(|code| code.code()) {
             Some("53100") => StoreError::Full, // disk_full
+            // Data exceptions (characters that the database's encoding lacks, numbers out of
+            // range …), integrity, limits (a row too large for a page or an index).
+            Some(code) if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
+                StoreError::Record(super::postgres::causes(&e))
+            }
             _ => StoreError::Postgres(super::postgres::causes(&e)),
         }
     }
@@ -113,10 +148,15 @@ impl From<postgres::Error> for StoreError {
 fn differences(stored: &Provenance, run: &Provenance) -> String {
     let revision = |p: &Provenance| p.revision.clone().unwrap_or_else(|| "none".into());
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let tokenizer = |p: &Provenance, other: &Provenance| {
+        let known = p.tokenizer.as_ref().or(other.tokenizer.as_ref());
+        known.map_or_else(String::new, |digest| short(digest))
+    };
     let fields = [
         ("model", stored.model.clone(), run.model.clone()),
         ("revision", revision(stored), revision(run)),
         ("weights", short(&stored.weights), short(&run.weights)),
+        ("tokenizer", tokenizer(stored, run), tokenizer(run, stored)),
         ("preprocessing", stored.preprocessing.clone(), run.preprocessing.clone()),
         ("numerics", stored.numerics.to_string(), run.numerics.to_string()),
         ("device", stored.device.clone(), run.device.clone()),

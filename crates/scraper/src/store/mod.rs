@@ -4,6 +4,7 @@ mod error;
 mod filter;
 mod lock;
 mod postgres;
+mod refused;
 mod shard;
 mod sqlite;
 mod target;
@@ -22,6 +23,7 @@ pub use target::StoreTarget;
 
 use crate::{
     fetch::Validators,
+    report::{FailureNote, KeptSource, MaxFailures, Summary},
     search::{Hit, scan},
     source::{Base, Product},
 };
@@ -58,7 +60,8 @@ fn damaged_attributes(id: &str) -> impl Fn(serde_json::Error) -> StoreError + '_
 /// A change to be stored. A slice of them is one transaction.
 #[derive(Debug)]
 pub enum Write {
-    /// A source that the run reads, and who writes its addresses.
+    /// A source that the run reads, and who writes its addresses. Forgets what failed of it besides
+    /// images.
     Source { name: String, base: Base },
     /// The product and the addresses of its images, as the source now tells them. What was known
     /// of an image is kept where its address did not change.
@@ -71,6 +74,12 @@ pub enum Write {
     Vector { hash: ImageHash, values: Vec<f32> },
     /// The image could not be had or read.
     Failure { key: ImageKey, kind: String, message: String },
+    /// A page, record or product of the source that gave no image; told until the source is read
+    /// anew, or the product of that page or id comes.
+    SourceFailure { source: String, place: String, kind: String, message: String },
+    /// The page could not be read: the product that was read from it before counts as seen. `id`
+    /// is the one of pages in older stores, which do not know the page.
+    Unread { source: String, page: String, id: String },
 }
 
 /// Which vectors to look at.
@@ -106,13 +115,41 @@ pub struct Failure {
     pub base: Base,
 }
 
+/// A page, record or product that gave no image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFailure {
+    pub source: String,
+    /// Address of the page, place of the record, or id of the product.
+    pub place: String,
+    pub kind: String,
+    pub message: String,
+}
+
+/// What is done with products that their sources no longer tell of.
+#[derive(Debug, Clone, Copy)]
+pub struct Vanishing {
+    /// Runs for which they stay.
+    pub keep: u32,
+    /// How many of a source's may vanish in one run; of more none does.
+    pub most: MaxFailures,
+}
+
 /// What became of products that their sources no longer tell of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Missing for the first time: marked.
     pub marked: u64,
     /// Missing for too long: removed, with the vectors that only they used.
     pub removed: u64,
+    /// Sources of which too many were missing.
+    pub kept: Vec<KeptSource>,
+}
+
+impl Swept {
+    pub(crate) fn tell(self, summary: &mut Summary) {
+        (summary.vanished, summary.removed) = (self.marked, self.removed);
+        summary.kept = self.kept;
+    }
 }
 
 /// A store of vectors of *one* provenance at a time.
@@ -129,18 +166,31 @@ pub trait Store: Send {
         reembed: bool,
     ) -> Result<(), StoreError>;
 
-    /// Stores all of `writes` or nothing. When it returns, a kill loses nothing of them.
+    /// Stores all of `writes` or nothing. When it returns, a kill loses nothing of them. A record
+    /// that the store cannot hold is left out, and [`Store::refused`] tells of it.
     ///
     /// # Errors
     /// Full disk, locked file, damaged file …
     fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
+    /// The records that the store could not hold since it was asked last.
+    fn refused(&mut self) -> Vec<FailureNote> {
+        Vec::new()
+    }
+
     /// Marks what is left over of the sources `complete`, which this run read to their end, and
-    /// removes what has been missing for more than `keep` such runs.
+    /// removes what has been missing for too many such runs.
     ///
     /// # Errors
     /// Those of [`Store::apply`].
-    fn sweep(&mut self, complete: &[String], keep: u32) -> Result<Swept, StoreError>;
+    fn sweep(&mut self, complete: &[String], vanishing: &Vanishing) -> Result<Swept, StoreError>;
+
+    /// How many images of products that this run saw have neither a vector nor a failure. None has,
+    /// once a run is over.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn unsettled(&self) -> Result<u64, StoreError>;
 
     /// The provenance of the vectors that [`Store::rows`] yields; `None` in an empty store.
     ///
@@ -182,6 +232,12 @@ pub trait Store: Send {
     /// # Errors
     /// The store cannot be read.
     fn failures(&self) -> Result<Vec<Failure>, StoreError>;
+
+    /// What failed besides images, ordered by source and place.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn source_failures(&self) -> Result<Vec<SourceFailure>, StoreError>;
 
     /// A second view for the workers of a run.
     ///

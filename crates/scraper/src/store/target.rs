@@ -28,6 +28,23 @@ impl StoreTarget {
     }
 }
 
+impl StoreTarget {
+    /// The files that it consists of, there or not.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            StoreTarget::Sqlite(path) => ["", "-wal", "-shm", "-journal", ".lock"]
+                .iter()
+                .map(|suffix| {
+                    let mut name = path.as_os_str().to_owned();
+                    name.push(suffix);
+                    name.into()
+                })
+                .collect(),
+            StoreTarget::Postgres(_) => Vec::new(),
+        }
+    }
+}
+
 /// Keeps two runs from writing to one file at a time.
 #[derive(Debug)]
 pub struct Opened {

@@ -36,6 +36,53 @@ pub struct Fit {
     pub worst: String,
 }
 
+/// The numbers in which the other side computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    F32,
+    /// Every value is one of a half (IEEE 754 binary16).
+    F16,
+    /// Every value is a bfloat16.
+    Bf16,
+}
+
+impl Precision {
+    /// Of all values together: by chance a few may be short, not hundreds.
+    fn of(references: &[Reference]) -> Self {
+        let all = |short: fn(f32) -> bool| {
+            references.iter().flat_map(|reference| &reference.values).all(|&value| short(value))
+        };
+        // Zeros and ones are numbers of any precision.
+        let told = references.iter().flat_map(|reference| &reference.values);
+        if told.filter(|value| value.fract() != 0.0).take(LEAST).count() < LEAST {
+            return Precision::F32;
+        }
+        if all(|value| value.to_bits() & 0xffff == 0) {
+            Precision::Bf16
+        } else if all(is_half) {
+            Precision::F16
+        } else {
+            Precision::F32
+        }
+    }
+}
+
+/// Values that must agree before they tell a precision.
+const LEAST: usize = 8;
+
+/// Whether a half holds the value: 11 significant bits, from 2^-24 to 65504.
+fn is_half(value: f32) -> bool {
+    const LEAST_NORMAL: f32 = f32::from_bits((127 - 14) << 23);
+    // The distance of the halves below that.
+    const STEP: f32 = f32::from_bits((127 - 24) << 23);
+    let magnitude = value.abs();
+    if magnitude < LEAST_NORMAL {
+        return (magnitude / STEP).fract() == 0.0;
+    }
+    magnitude <= 65504.0 && value.to_bits().trailing_zeros() >= 13
+}
+
 /// What came of a comparison.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
@@ -43,6 +90,8 @@ pub struct Comparison {
     pub tolerance: f64,
     /// The other side's vectors are of unit length; so ours are compared in that form.
     pub normalized: bool,
+    /// Where it is not `f32`, the cosine is judged instead of single values.
+    pub precision: Precision,
     /// The model's own preprocessing.
     pub own: Fit,
     /// The preprocessing that comes closest: `own`, a preset, or a variant of parts.
@@ -70,6 +119,7 @@ impl Comparison {
         let processors: Vec<Processor> =
             profiles.iter().map(|&profile| Processor::new(preprocess, profile, limits)).collect();
         let normalized = form(references)?;
+        let precision = Precision::of(references);
         let mut fits: Vec<Fit> = profiles
             .iter()
             .map(|&profile| Fit { profile, max_delta: 0.0, min_cosine: 1.0, worst: String::new() })
@@ -98,12 +148,19 @@ impl Comparison {
         // The first of equals: the model's own, then presets. Last bits tell nothing.
         let fits_too = |fit: &&Fit| fit.max_delta <= 4.0 * least + NOISE;
         let best = fits.iter().find(fits_too).unwrap_or(&own).clone();
-        Ok(Comparison { compared, tolerance, normalized, own, best, skipped })
+        Ok(Comparison { compared, tolerance, normalized, precision, own, best, skipped })
     }
 
     pub fn passed(&self) -> bool {
+        self.fits(&self.own)
+    }
+
+    fn fits(&self, fit: &Fit) -> bool {
         // Not `>`: NaN does not pass.
-        self.own.max_delta <= self.tolerance
+        match self.precision {
+            Precision::F32 => fit.max_delta <= self.tolerance,
+            _ => 1.0 - fit.min_cosine <= self.tolerance,
+        }
     }
 }
 
@@ -210,18 +267,31 @@ impl fmt::Display for Comparison {
             false => "raw (not normalised)",
         };
         writeln!(f, "{} images compared; the other side's vectors are {form}", self.compared)?;
-        writeln!(
-            f,
-            "  max |difference|  {:.3e}   (tolerance {:.0e})",
-            self.own.max_delta, self.tolerance
-        )?;
-        writeln!(f, "  minimum cosine    {:.9}", self.own.min_cosine)?;
+        let half = match self.precision {
+            Precision::F32 => None,
+            Precision::F16 => Some("f16"),
+            Precision::Bf16 => Some("bf16"),
+        };
+        if let Some(half) = half {
+            writeln!(
+                f,
+                "  precision         the other side computes in half precision ({half}), which \
+                 changes every value: the cosine counts"
+            )?;
+        }
+        let tolerance = format!("   (tolerance {:.0e})", self.tolerance);
+        let (of_delta, of_cosine) = match half {
+            None => (tolerance.as_str(), ""),
+            Some(_) => ("", tolerance.as_str()),
+        };
+        writeln!(f, "  max |difference|  {:.3e}{of_delta}", self.own.max_delta)?;
+        writeln!(f, "  minimum cosine    {:.9}{of_cosine}", self.own.min_cosine)?;
         writeln!(f, "  worst image       {}", self.own.worst)?;
         for reason in &self.skipped {
             writeln!(f, "  not compared      {reason}")?;
         }
         let Fit { profile, max_delta, .. } = &self.best;
-        match (profile == &self.own.profile, *max_delta <= self.tolerance) {
+        match (profile == &self.own.profile, self.fits(&self.best)) {
             (true, true) => writeln!(f, "  preprocessing     {profile} fits best")?,
             (true, false) => {
                 writeln!(
@@ -241,5 +311,30 @@ impl fmt::Display for Comparison {
             false => "The vectors DIFFER.",
         };
         write!(f, "{verdict}")
+    }
+}
+
+// `half` comes with the feature.
+#[cfg(all(test, feature = "pytorch"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precisions_are_told_by_their_values() {
+        let of = |values: &[f32]| {
+            let (image, bytes, values) = (String::new(), Vec::new(), values.to_vec());
+            Precision::of(&[Reference { image, bytes, values }])
+        };
+        let values: Vec<f32> = (1..40).map(|i| i as f32 / 97.3 - 0.1).collect();
+        let halves: Vec<f32> = values.iter().map(|v| half::f16::from_f32(*v).to_f32()).collect();
+        let bf16: Vec<f32> = values.iter().map(|v| half::bf16::from_f32(*v).to_f32()).collect();
+        assert_eq!(of(&values), Precision::F32);
+        assert_eq!(of(&halves), Precision::F16);
+        assert_eq!(of(&bf16), Precision::Bf16);
+        assert_eq!(of(&[0.5, 1.0, 0.0]), Precision::F32, "too few to tell");
+        for bits in 0..0x7c00u16 {
+            assert!(is_half(half::f16::from_bits(bits).to_f32()), "{bits:#x}");
+        }
+        assert!(!is_half(1e-8) && !is_half(65536.0) && !is_half(0.1));
     }
 }

@@ -1,4 +1,4 @@
-//! A Hugging Face Inference Endpoint that embeds images.
+//! An Inference Endpoint of Hugging Face, or another server, that embeds images.
 
 use std::time::{Duration, Instant};
 
@@ -6,18 +6,68 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::{Client, StatusCode, Url, header};
 use serde_json::{Value, json};
 
+use super::answer::{message, parse, vector};
 use crate::fetch::{client_builder, describe, retry_after};
+
+/// Largest answer, in bytes: a vector is some kilobytes. An endless one also ends with the timeout.
+const ANSWER_LIMIT: usize = 16 << 20;
 
 /// How an image is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum RequestForm {
-    /// Raw, and JSON if the endpoint refuses that.
+    /// The first of the others that the endpoint does not refuse.
     #[default]
     Auto,
     /// The bytes of the file as the body.
     Raw,
     /// `{"inputs": "<base64>"}`.
     Json,
+    /// `{"inputs": {"image": "<base64>"}}`, as many handlers of Inference Endpoints want it.
+    Image,
+    /// `{"inputs": {"image": "<base64>", "text": ""}}`, for those that want both.
+    ImageText,
+    /// `{"model": …, "input": ["data:image/jpeg;base64,…"], "modality": "image"}`, what Infinity's
+    /// `/embeddings` takes.
+    Embeddings,
+}
+
+impl RequestForm {
+    /// In the order in which `Auto` tries them.
+    const ALL: [RequestForm; 5] = [
+        RequestForm::Raw,
+        RequestForm::Json,
+        RequestForm::Image,
+        RequestForm::ImageText,
+        RequestForm::Embeddings,
+    ];
+
+    /// What `--request` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RequestForm::Auto => "auto",
+            RequestForm::Raw => "raw",
+            RequestForm::Json => "json",
+            RequestForm::Image => "image",
+            RequestForm::ImageText => "image-text",
+            RequestForm::Embeddings => "embeddings",
+        }
+    }
+
+    /// The body of a request, and its media type.
+    fn body(self, image: &[u8], model: &str) -> (&'static str, Vec<u8>) {
+        let base64 = || BASE64_STANDARD.encode(image);
+        let json = match self {
+            RequestForm::Raw | RequestForm::Auto => return (media_type(image), image.to_vec()),
+            RequestForm::Json => json!({ "inputs": base64() }),
+            RequestForm::Image => json!({ "inputs": { "image": base64() } }),
+            RequestForm::ImageText => json!({ "inputs": { "image": base64(), "text": "" } }),
+            RequestForm::Embeddings => {
+                let uri = format!("data:{};base64,{}", media_type(image), base64());
+                json!({ "model": model, "input": [uri], "modality": "image" })
+            }
+        };
+        ("application/json", json.to_string().into_bytes())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +88,8 @@ pub enum EndpointError {
     Token { url: String, status: u16 },
     #[error("{url} answered {status}: {message}")]
     Status { url: String, status: u16, message: String },
+    #[error("{url} takes images in no form that is known here: {}", refusals(.answers))]
+    Refused { url: String, answers: Vec<(RequestForm, String)> },
     #[error("the answer of {url} is no embedding: {reason}")]
     Answer { url: String, reason: String },
     #[error(
@@ -56,7 +108,7 @@ impl EndpointError {
             EndpointError::Timeout { .. } => "endpoint.timeout",
             EndpointError::NotReady { .. } => "endpoint.not_ready",
             EndpointError::Token { .. } => "endpoint.token",
-            EndpointError::Status { .. } => "endpoint.status",
+            EndpointError::Status { .. } | EndpointError::Refused { .. } => "endpoint.status",
             EndpointError::Answer { .. } => "endpoint.answer",
             EndpointError::Dimension { .. } => "endpoint.dimension",
         }
@@ -64,7 +116,17 @@ impl EndpointError {
 
     /// Whether only this image is refused.
     pub fn is_about_the_image(&self) -> bool {
-        matches!(self, EndpointError::Status { status: 400 | 413 | 415 | 422, .. })
+        matches!(
+            self,
+            EndpointError::Status { status: 400 | 413 | 415 | 422, .. }
+                | EndpointError::Refused { .. }
+        )
+    }
+
+    /// Whether another form of request may be what the endpoint wants. Handlers crash with a 500
+    /// for what they do not expect.
+    fn is_about_the_form(&self) -> bool {
+        matches!(self, EndpointError::Status { status: 400 | 405 | 406 | 415 | 422 | 500, .. })
     }
 }
 
@@ -75,6 +137,8 @@ pub struct Endpoint {
     url: Url,
     token: Option<String>,
     form: RequestForm,
+    /// For servers of several models.
+    model: String,
     timeout: Duration,
     /// How long it may take to wake up, for all images together.
     patience: Duration,
@@ -87,6 +151,7 @@ impl Endpoint {
         url: Url,
         token: Option<String>,
         form: RequestForm,
+        model: String,
         timeout: Duration,
         patience: Duration,
     ) -> Result<Self, EndpointError> {
@@ -94,7 +159,12 @@ impl Endpoint {
             .timeout(timeout)
             .build()
             .map_err(|e| EndpointError::Client(describe(&e)))?;
-        Ok(Endpoint { client, url, token, form, timeout, patience })
+        Ok(Endpoint { client, url, token, form, model, timeout, patience })
+    }
+
+    /// How it is asked: what it was told, or has found.
+    pub fn form(&self) -> RequestForm {
+        self.form
     }
 
     /// The vector that the endpoint gives for an image file; `dim` values.
@@ -103,23 +173,8 @@ impl Endpoint {
     /// [`EndpointError`] says what is wrong with the endpoint or the answer.
     pub async fn embed(&mut self, bytes: &[u8], dim: usize) -> Result<Vec<f32>, EndpointError> {
         let values = match self.form {
-            RequestForm::Raw => self.ask(bytes, false).await?,
-            RequestForm::Json => self.ask(bytes, true).await?,
-            RequestForm::Auto => match self.ask(bytes, false).await {
-                Ok(values) => {
-                    self.form = RequestForm::Raw;
-                    values
-                }
-                // It may expect the other form; if not, its first answer says why.
-                Err(e) if e.is_about_the_image() => match self.ask(bytes, true).await {
-                    Ok(values) => {
-                        self.form = RequestForm::Json;
-                        values
-                    }
-                    Err(_) => return Err(e),
-                },
-                Err(e) => return Err(e),
-            },
+            RequestForm::Auto => self.negotiate(bytes).await?,
+            form => self.ask(bytes, form).await?,
         };
         if values.len() != dim {
             let (url, found) = (self.url.to_string(), values.len());
@@ -128,8 +183,31 @@ impl Endpoint {
         Ok(values)
     }
 
+    /// Finds the form that the endpoint takes, and keeps to it.
+    async fn negotiate(&mut self, bytes: &[u8]) -> Result<Vec<f32>, EndpointError> {
+        let mut forms = RequestForm::ALL;
+        if self.url.path().trim_end_matches('/').ends_with("/embeddings") {
+            forms.rotate_right(1);
+        }
+        let mut answers = Vec::new();
+        for form in forms {
+            match self.ask(bytes, form).await {
+                Ok(values) => {
+                    self.form = form;
+                    return Ok(values);
+                }
+                Err(e) if !e.is_about_the_form() => return Err(e),
+                Err(EndpointError::Status { status, message, .. }) => {
+                    answers.push((form, format!("{status} ({message})")));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(EndpointError::Refused { url: self.url.to_string(), answers })
+    }
+
     /// Asks until there is an answer or patience ends.
-    async fn ask(&mut self, bytes: &[u8], json: bool) -> Result<Vec<f32>, EndpointError> {
+    async fn ask(&self, image: &[u8], form: RequestForm) -> Result<Vec<f32>, EndpointError> {
         let url = || self.url.to_string();
         let started = Instant::now();
         for attempt in 0.. {
@@ -140,35 +218,34 @@ impl Endpoint {
             if attempt > 0 {
                 request = request.header("x-wait-for-model", "true");
             }
-            request = match json {
-                true => request
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .body(json!({ "inputs": BASE64_STANDARD.encode(bytes) }).to_string()),
-                false => {
-                    request.header(header::CONTENT_TYPE, media_type(bytes)).body(bytes.to_vec())
-                }
-            };
+            let (media, sent) = form.body(image, &self.model);
+            request = request.header(header::CONTENT_TYPE, media).body(sent);
             let fail = |e: reqwest::Error| match e.is_timeout() {
                 true => EndpointError::Timeout { url: url(), timeout: self.timeout },
                 false => EndpointError::Connect { url: url(), reason: describe(&e) },
             };
             let response = request.header(header::ACCEPT, "application/json").send().await;
-            let response = response.map_err(fail)?;
+            let mut response = response.map_err(fail)?;
             let status = response.status();
             let asked = retry_after(response.headers());
-            let body = response.bytes().await.map_err(fail)?;
-            let answer: Option<Value> = serde_json::from_slice(&body).ok();
-            if status.is_success() {
-                let bad = |reason| EndpointError::Answer { url: url(), reason };
-                let answer = answer.ok_or_else(|| bad("it is not JSON".into()))?;
-                return vector(&answer).map_err(bad);
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(fail)? {
+                if body.len() + chunk.len() > ANSWER_LIMIT {
+                    let reason = format!("it is larger than {} MiB", ANSWER_LIMIT >> 20);
+                    return Err(EndpointError::Answer { url: url(), reason });
+                }
+                body.extend_from_slice(&chunk);
             }
+            if status.is_success() {
+                let found = parse(&body).and_then(|answer| vector(&answer));
+                return found.map_err(|reason| EndpointError::Answer { url: url(), reason });
+            }
+            let answer: Option<Value> = serde_json::from_slice(&body).ok();
             let code = status.as_u16();
+            let said = message(answer.as_ref(), &body);
+            let starting = status == StatusCode::BAD_REQUEST && said.contains("initializing");
             match status {
-                StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::BAD_GATEWAY
-                | StatusCode::GATEWAY_TIMEOUT
-                | StatusCode::TOO_MANY_REQUESTS => {
+                _ if starting || is_not_ready(status) => {
                     // "estimated_time": seconds until the model is loaded.
                     let estimated = answer.as_ref().and_then(|a| a["estimated_time"].as_f64());
                     let estimated = estimated.and_then(|s| Duration::try_from_secs_f64(s).ok());
@@ -185,17 +262,36 @@ impl Endpoint {
                     return Err(EndpointError::Token { url: url(), status: code });
                 }
                 _ => {
-                    let message = answer
-                        .as_ref()
-                        .and_then(|a| Some(a["error"].as_str()?.to_owned()))
-                        .unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
-                    let message = message.chars().take(300).collect();
-                    return Err(EndpointError::Status { url: url(), status: code, message });
+                    return Err(EndpointError::Status { url: url(), status: code, message: said });
                 }
             }
         }
         Err(EndpointError::Client("asked too often".into()))
     }
+}
+
+/// A proxy speaks for an endpoint that sleeps, or is at its limit.
+fn is_not_ready(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+/// Which answers came to which forms, each of them once.
+fn refusals(answers: &[(RequestForm, String)]) -> String {
+    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (form, answer) in answers {
+        match told.iter_mut().find(|(known, _)| known == answer) {
+            Some((_, forms)) => forms.push(form.name()),
+            None => told.push((answer, vec![form.name()])),
+        }
+    }
+    let told = told.iter().map(|(answer, forms)| format!("to {} {answer}", forms.join(", ")));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// Endpoints choose the decoder by it.
@@ -207,91 +303,5 @@ fn media_type(bytes: &[u8]) -> &'static str {
         [b'B', b'M', ..] => "image/bmp",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
         _ => "application/octet-stream",
-    }
-}
-
-/// Names under which handlers return the vector.
-const KEYS: [&str; 10] = [
-    "embedding",
-    "embeddings",
-    "image_embeds",
-    "image_embedding",
-    "image_features",
-    "features",
-    "vector",
-    "output",
-    "outputs",
-    "data",
-];
-
-/// The vector in an answer: a list of numbers, in lists of one or in an object.
-fn vector(answer: &Value) -> Result<Vec<f32>, String> {
-    match answer {
-        Value::Array(items)
-            if items.first().is_some_and(|first| !first.is_array() && !first.is_object()) =>
-        {
-            items
-                .iter()
-                .map(|item| match item.as_f64() {
-                    Some(value) => Ok(value as f32),
-                    None => Err(format!("{item} in the list is no number")),
-                })
-                .collect()
-        }
-        Value::Array(items) => match items.as_slice() {
-            [] => Err("an empty list".into()),
-            [one] => vector(one),
-            [first, ..] => Err(format!(
-                "{} rows of {} values: hidden states, not the projected embedding?",
-                items.len(),
-                first.as_array().map_or(1, Vec::len)
-            )),
-        },
-        Value::Object(fields) => {
-            if let Some(error) = fields.get("error") {
-                return Err(format!("it reports an error: {error}"));
-            }
-            let known = KEYS.iter().find_map(|key| fields.get(*key));
-            match known.or_else(|| fields.values().next().filter(|_| fields.len() == 1)) {
-                Some(inner) => vector(inner),
-                None => {
-                    let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
-                    Err(format!("an object with {}; none holds the vector", keys.join(", ")))
-                }
-            }
-        }
-        other => Err(format!("{other}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_of_many_shapes() {
-        for text in [
-            "[1, 2.5]",
-            "[[1, 2.5]]",
-            "[[[1, 2.5]]]",
-            r#"{"embedding": [1, 2.5]}"#,
-            r#"{"embeddings": [[1, 2.5]], "model": "x"}"#,
-            r#"[{"features": [1, 2.5]}]"#,
-            r#"{"data": [{"embedding": [1, 2.5], "index": 0}]}"#,
-            r#"{"whatever": [1, 2.5]}"#,
-        ] {
-            assert_eq!(vector(&serde_json::from_str(text).unwrap()), Ok(vec![1.0, 2.5]), "{text}");
-        }
-        for (text, part) in [
-            ("[[1],[2],[3]]", "3 rows of 1"),
-            (r#"{"error": "out of memory"}"#, "out of memory"),
-            (r#"{"a": 1, "b": 2}"#, "a, b"),
-            ("[]", "empty"),
-            ("[1, null]", "null"),
-            ("7", "7"),
-        ] {
-            let error = vector(&serde_json::from_str(text).unwrap()).unwrap_err();
-            assert!(error.contains(part), "{text}: {error}");
-        }
     }
 }

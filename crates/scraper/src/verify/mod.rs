@@ -1,11 +1,12 @@
 //! Are our vectors those of an endpoint, or of a recording?
 
+mod answer;
 mod compare;
 mod endpoint;
 mod golden;
 mod sample;
 
-pub use compare::{Comparison, Fit, Reference};
+pub use compare::{Comparison, Fit, Precision, Reference};
 pub use endpoint::{Endpoint, EndpointError, RequestForm};
 pub use golden::{Golden, GoldenError};
 pub use sample::{Candidate, Sample};

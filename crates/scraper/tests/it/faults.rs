@@ -71,7 +71,7 @@ async fn lies_about_length_are_found_out() {
 
 #[tokio::test]
 async fn a_host_that_asks_for_patience_does_not_stall_another() {
-    let busy = Server::start(|_| Reply::status(503).header("retry-after", "3600"));
+    let busy = Server::start(|_| Reply::status(503).header("retry-after", "50"));
     let quick = Server::start(|_| Reply::ok("here"));
     let fetcher = Fetcher::with(options()).unwrap();
     let waiting: Vec<_> = (0..40)

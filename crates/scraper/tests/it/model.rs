@@ -13,7 +13,7 @@ use scraper::{
 };
 
 use crate::{
-    hub::{COMMIT, FakeHub, NO_FAULT, REPO, TOKEN, repo_folder, weights_sha256},
+    hub::{COMMIT, FakeHub, Fault, NO_FAULT, REPO, TOKEN, repo_folder, weights_sha256},
     server::Reply,
     support::{finished, png, ran, scraper, tiny_weights},
 };
@@ -79,7 +79,7 @@ async fn a_later_process_resumes_what_an_earlier_one_left() {
     let dir = tempfile::tempdir().unwrap();
     let hub = FakeHub::start(NO_FAULT, |request, before| match before {
         0 => Some(Reply::ranged(request, tiny_weights()).cut(70_000)),
-        1 => Some(Reply::status(403)),
+        1 => Some(Reply::status(404)),
         _ => None,
     });
     assert!(pull(&hub, dir.path()).await.is_err());
@@ -167,17 +167,47 @@ async fn a_hub_that_stays_busy_is_named_after_some_attempts() {
     assert_eq!(hub.hub.requests().len(), 5);
 }
 
+fn portal() -> Reply {
+    let page = "<!DOCTYPE html><title>Welcome to the hotel</title>";
+    Reply::ok(page).header("content-type", "text/html; charset=utf-8")
+}
+
 #[tokio::test]
 async fn refusals_say_what_to_do() {
-    let dir = tempfile::tempdir().unwrap();
     let text = async |fault| {
+        let dir = tempfile::tempdir().unwrap();
         let hub = FakeHub::start(fault, NO_FAULT);
         pull(&hub, dir.path()).await.unwrap_err().to_string()
     };
-    let gated = text(|_, _| Some(Reply::status(401).header("x-error-code", "GatedRepo"))).await;
-    assert!(gated.contains("gated or private") && gated.contains("HF_TOKEN"), "{gated}");
+    let gated = text(|_, _| {
+        let reply = Reply::status(403).header("x-error-code", "GatedRepo");
+        // A C1 control character (U+009B, "CSI") would speak to the terminal.
+        Some(reply.header("x-error-message", "Ask for access\u{9b}2J to org/tiny."))
+    })
+    .await;
+    assert!(gated.contains("org/tiny is gated: accept its terms at http://127"), "{gated}");
+    assert!(gated.contains("HF_TOKEN") && gated.contains("Ask for access2J to org"), "{gated}");
     let forbidden = text(|_, _| Some(Reply::status(403))).await;
-    assert!(forbidden.contains("accept the model's terms"), "{forbidden}");
+    assert!(forbidden.contains("may not be read: the token in HF_TOKEN"), "{forbidden}");
+    let token = text(|_, _| {
+        let said = "Invalid credentials in Authorization header";
+        Some(Reply::status(401).header("x-error-message", said))
+    })
+    .await;
+    assert!(token.contains("does not know the token in HF_TOKEN"), "{token}");
+    assert!(token.contains("Invalid credentials"), "{token}");
+    for fault in [
+        // In place of the list, of a small file, and of the weights.
+        (|_, _| Some(portal())) as Fault,
+        |request, _| request.path.ends_with("/config.json").then(portal),
+        |request, _| {
+            let weights = request.path.ends_with(".safetensors") && request.method == "GET";
+            weights.then(portal)
+        },
+    ] {
+        let text = text(fault).await;
+        assert!(text.contains("web page instead of a file: a captive portal"), "{text}");
+    }
     let repo = text(|_, _| Some(Reply::status(401).header("x-error-code", "RepoNotFound"))).await;
     assert!(repo.contains("there is no model org/tiny"), "{repo}");
     let revision =
@@ -259,6 +289,20 @@ fn pulled_once_the_model_works_offline() {
     fs::write(&blob, bytes).unwrap();
     let info = ran(scraper(dir.path()).args(["model", "info", REPO, "--verify"])).expect(1);
     assert!(info.stderr.contains("is damaged"), "{}", info.stderr);
+    assert!(info.stderr.contains(&format!("`scraper model pull {REPO}`")), "{}", info.stderr);
+
+    // What the message advises helps; and a small file that is cut short is noticed too.
+    let config = repo_folder(&dir.path().join(".cache/huggingface/hub"));
+    let config = config.join("snapshots").join(COMMIT).join("config.json").canonicalize().unwrap();
+    fs::write(&config, "{").unwrap();
+    let pulled = ran(&mut command(&hub, dir.path(), &["model", "pull", REPO])).expect(0);
+    assert!(
+        pulled.stderr.contains("model.safetensors in the cache is damaged"),
+        "{}",
+        pulled.stderr
+    );
+    ran(scraper(dir.path()).args(["model", "info", REPO, "--verify"])).expect(0);
+    ran(scraper(dir.path()).args(embed)).expect(0);
 }
 
 #[test]

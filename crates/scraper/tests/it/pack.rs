@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use clip_core::weights::Weights;
+use clip_core::{text::Tokenizer, weights::Weights};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -39,6 +39,7 @@ fn all_values_are_in_the_parts_and_all_chunks_have_their_digest() {
     assert_eq!(manifest["format"], 1);
     assert_eq!(manifest["model"], "tiny");
     assert_eq!(manifest["weights"], Weights::parse(tiny_weights()).unwrap().digest().unwrap());
+    assert_eq!(manifest["tokenizer"], Tokenizer::clip().digest());
     assert_eq!(manifest["preprocessor"]["size"]["shortest_edge"], 32);
 
     let mut all = BTreeMap::new();

@@ -93,13 +93,13 @@ fn it_holds_and_finds_what_sqlite_does() {
     shop.write("images/3.png", png(3));
     ran(&mut shop.command(&["retry", "--failed", "--store", &postgres])).expect(0);
     ran(&mut shop.command(&["retry", "--failed", "--store", "s.db"])).expect(0);
-    shop.write("feed.csv", csv.lines().take(31).map(|l| format!("{l}\n")).collect::<String>());
+    shop.write("feed.csv", csv.lines().take(32).map(|l| format!("{l}\n")).collect::<String>());
     for _ in 0..4 {
         let (here, there) = (run(&shop, "feed.csv", &postgres, 0), shop.run("feed.csv", 0));
         assert_eq!((&here["vanished"], &here["removed"]), (&there["vanished"], &there["removed"]));
         assert_eq!(shop.export(&postgres), shop.export("s.db"));
     }
-    assert_eq!(count(&postgres, "products"), 30);
+    assert_eq!(count(&postgres, "products"), 31);
     let orphans = "vectors_1 v WHERE NOT EXISTS
                    (SELECT 1 FROM clip_scraper.images i WHERE i.sha256 = v.sha256)";
     assert_eq!(count(&postgres, orphans), 0);
@@ -201,4 +201,31 @@ fn an_interrupted_worker_gives_back_what_it_had() {
     assert_eq!(count(&postgres, "queue WHERE NOT done AND lease > now()"), 0);
     assert_eq!(run(&shop, "feed.jsonl", &postgres, 0)["failed"], 0);
     assert_eq!(shop.export(&postgres).lines().count(), 60);
+}
+
+/// Stores made before the tokenizer was part of the provenance.
+#[test]
+fn an_old_store_goes_on_and_learns_its_tokenizer() {
+    let shop = Shop::new();
+    let postgres = database();
+    shop.folder(0..3);
+    assert_eq!(run(&shop, "shop", &postgres, 0)["embedded"], 3);
+    let tokenizer = || {
+        let sql = "SELECT json::jsonb ->> 'tokenizer' FROM clip_scraper.provenances";
+        psql(&postgres, sql)
+    };
+    let digest = tokenizer();
+    assert_eq!(digest.len(), 64, "{digest}");
+    psql(&postgres, "UPDATE clip_scraper.provenances SET json = (json::jsonb - 'tokenizer')::text");
+    assert_eq!(tokenizer(), "");
+    let search = ["search", "a red dress", "--store", &postgres];
+    ran(&mut shop.command(&search)).expect(0);
+    let again = run(&shop, "shop", &postgres, 0);
+    assert_eq!((&again["embedded"], tokenizer()), (&Value::from(0), digest), "{again}");
+
+    let other = "UPDATE clip_scraper.provenances
+                 SET json = (json::jsonb || '{\"tokenizer\": \"another\"}')::text";
+    psql(&postgres, other);
+    let refused = ran(&mut shop.command(&search)).expect(1).stderr;
+    assert!(refused.contains("tokenizer another in the store, 7da3be3d22d6 now"), "{refused}");
 }

@@ -91,8 +91,8 @@ fn failures_up_to_a_limit_are_fine_and_github_is_told() {
 fn a_source_that_ends_early_or_is_empty_hides_nothing() {
     let shop = Shop::new();
     let line = |n: u32| format!("{{\"id\":\"p{n}\",\"image\":\"shop/{n:02}.png\"}}\n");
-    shop.folder(0..6);
-    let all: String = (0..6).map(line).collect();
+    shop.folder(0..7);
+    let all: String = (0..7).map(line).collect();
     shop.write("feed.jsonl", &all);
     shop.run("feed.jsonl", 0);
     let rows = || shop.export("s.db").lines().count();
@@ -101,19 +101,19 @@ fn a_source_that_ends_early_or_is_empty_hides_nothing() {
     shop.write("feed.jsonl", broken);
     let summary = shop.run("feed.jsonl", 2);
     assert_eq!((&summary["sources_failed"], &summary["vanished"]), (&1.into(), &0.into()));
-    assert_eq!(rows(), 6);
+    assert_eq!(rows(), 7);
     shop.write("feed.jsonl", "");
-    assert_eq!(shop.run("feed.jsonl", 0)["vanished"], 0);
-    assert_eq!(rows(), 6);
+    assert_eq!(shop.run("feed.jsonl", 2)["vanished"], 0);
+    assert_eq!(rows(), 7);
 
-    shop.write("feed.jsonl", (0..4).map(line).collect::<String>());
+    shop.write("feed.jsonl", (0..5).map(line).collect::<String>());
     let summary = shop.run("feed.jsonl", 0);
     assert_eq!(summary["vanished"], 2, "{summary}");
-    assert_eq!(rows(), 4, "hidden");
+    assert_eq!(rows(), 5, "hidden");
     let args = ["export", "--store", "s.db", "--vanished"];
     let with = ran(crate::support::scraper(shop.path()).args(args)).expect(0).lines();
-    assert_eq!(with.len(), 6, "but kept");
-    assert_eq!(with[5]["missed"], 1);
+    assert_eq!(with.len(), 7, "but kept");
+    assert_eq!(with[6]["missed"], 1);
     for _ in 0..2 {
         assert_eq!(shop.run("feed.jsonl", 0)["removed"], 0);
     }
@@ -125,9 +125,11 @@ fn a_source_that_ends_early_or_is_empty_hides_nothing() {
 #[test]
 fn logs_are_json_on_request_and_shells_get_completions() {
     let shop = Shop::new();
-    shop.write("shop/a.png", png(1));
-    shop.write(".env", "what is this line\n");
-    let args = ["run", "shop", "--log-format", "json", "-q", "--store", "s.db"];
+    let server = Server::start(|_| Reply::ok(png(1)));
+    shop.write("list.txt", format!("{}/a.png\n", server.url));
+    // A folder cannot keep pages, which is worth a warning.
+    let list = ["run", "list.txt", "--pages", "tiny", "--store", "s.db"];
+    let args = [&list[..], &["--log-format", "json", "-q"]].concat();
     let stderr = ran(&mut shop.command(&args)).expect(0).stderr;
     let line: Value = serde_json::from_str(stderr.lines().next().unwrap()).unwrap();
     assert_eq!(line["level"], "WARN", "{line}");

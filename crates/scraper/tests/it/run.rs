@@ -65,10 +65,10 @@ fn a_csv_feed_with_addresses_files_and_bad_records() {
         ),
     );
     let summary = shop.run("feed.csv", 2);
-    assert_eq!(summary["products"], 3, "{summary}");
+    assert_eq!(summary["products"], 4, "{summary}");
     assert_eq!(summary["embedded"], 2);
     assert_eq!(summary["failed"], 2);
-    assert_eq!(summary["bad_records"], 1);
+    assert_eq!(summary["without_image"], 1);
     assert_eq!(summary["failures_by_kind"]["fetch.status"], 1);
     assert_eq!(summary["failures_by_kind"]["fetch.address"], 1);
     let export = shop.export("s.db");

@@ -50,8 +50,8 @@ async fn found_with(
     include: &[&str],
 ) -> (Vec<String>, Vec<String>, Result<(), String>) {
     let mut spec = SourceSpec::of(&format!("{}{place}", server.url), Some(Kind::Sitemap));
-    let texts = include.iter().map(|text| text.replace("{}", &server.url)).collect();
-    spec.options.include = Some(texts);
+    let include: Vec<String> = include.iter().map(|text| text.replace("{}", &server.url)).collect();
+    spec.options.include = (!include.is_empty()).then_some(include);
     let (products, notes, end) = read(&spec, &web()).await;
     let mut ids: Vec<String> = products.into_iter().map(|p| p.id).collect();
     ids.sort_unstable();
@@ -190,7 +190,8 @@ async fn of_a_product_with_an_unreadable_colour_nothing_is_told() {
     });
     let (ids, notes, end) = found(&server, "/sitemap.xml").await;
     assert_eq!((ids, end), (vec!["p/2".to_owned()], Ok(())));
-    assert!(notes.len() == 1 && notes[0].contains("403"), "{notes:?}");
+    assert!(notes.len() == 2 && notes[0].contains("403"), "{notes:?}");
+    assert!(notes[1].contains("404"), "{notes:?}");
 }
 
 #[tokio::test]

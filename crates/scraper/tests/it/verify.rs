@@ -63,6 +63,8 @@ fn vit_b_32() -> &'static Path {
         fs::create_dir_all(&folder).unwrap();
         let config = synthetic::vit_b_32();
         fs::write(folder.join("config.json"), config.to_json()).unwrap();
+        let preprocessor = r#"{"size": 224, "crop_size": 224}"#;
+        fs::write(folder.join("preprocessor_config.json"), preprocessor).unwrap();
         let weights = folder.join("model.safetensors");
         let bytes = synthetic::safetensors(&config, 1, Dtype::F16).unwrap();
         // Not twice while another process may read it.
@@ -197,15 +199,96 @@ fn silence_endless_cold_starts_and_nonsense_are_named() {
     let silent = Server::start(|_| Reply::ok("[1]").delay(Duration::from_secs(5)));
     let text = fails(silent, &["--timeout", "1"]);
     assert!(text.contains("did not answer within 1 s (--timeout)"), "{text}");
+    let endless = Server::start(|_| Reply::ok(vec![b'['; 40 << 20]));
+    let text = fails(endless, &[]);
+    assert!(text.contains("larger than 16 MiB"), "{text}");
     let cold = Server::start(|_| Reply::status(503));
     let text = fails(cold, &["--endpoint-wait", "1"]);
     assert!(text.contains("still not ready") && text.contains("503"), "{text}");
+    let starts = Server::start(|_| Reply::ok(r#"{"error": "Endpoint is initializing"}"#).code(400));
+    let text = fails(starts, &["--endpoint-wait", "1"]);
+    assert!(text.contains("still not ready") && text.contains("400"), "{text}");
+    let other = Server::start(|_| Reply::ok(r#"{"error": "send tea"}"#).code(422));
+    let text = fails(other, &[]);
+    assert!(text.contains("to raw, json, image, image-text, embeddings 422 (send tea)"), "{text}");
     let page = Server::start(|_| Reply::ok("<html>"));
-    assert!(fails(page, &[]).contains("it is not JSON"));
+    assert!(fails(page, &[]).contains("it is a web page (HTML)"));
+    let overflow = Server::start(|_| Reply::ok("[NaN, NaN]"));
+    assert!(fails(overflow, &[]).contains("it holds NaN or Infinity"));
     let hidden = Server::start(|_| Reply::ok(json!([vec![vec![0.5; 16]; 50]]).to_string()));
     assert!(fails(hidden, &[]).contains("50 rows of 16 values: hidden states"));
     let broken = Server::start(|_| Reply::ok(r#"{"error": "CUDA oom"}"#).code(500));
     assert!(fails(broken, &[]).contains("CUDA oom"));
+}
+
+/// The image in a request, if it has the form that this server wants.
+fn image_in(request: &Request, path: &str) -> Option<Vec<u8>> {
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
+    let text = body.pointer(path)?.as_str()?;
+    BASE64_STANDARD.decode(text.rsplit(',').next()?).ok()
+}
+
+#[test]
+fn the_form_that_an_endpoint_takes_is_found() {
+    let shop = Shop::new();
+    shop.folder(0..3);
+    let vectors = tiny(&shop, "hf-endpoint");
+    type Wrap = fn(&Vec<f32>) -> Value;
+    let forms: [(&str, &str, &str, u16, Wrap); 4] = [
+        ("json", "", "/inputs", 500, |v| json!({ "vectors": [v], "model": "x" })),
+        ("image", "", "/inputs/image", 400, |v| json!({ "feature_vector": v, "dim": v.len() })),
+        (
+            "embeddings",
+            "/embeddings",
+            "/input/0",
+            422,
+            |v| json!({ "object": "list", "data": [{ "embedding": v, "index": 0 }] }),
+        ),
+        ("embeddings", "/v1", "/input/0", 415, |v| json!({ "data": [{ "embedding": v }] })),
+    ];
+    for (form, path, place, refusal, wrap) in forms {
+        let vectors = vectors.clone();
+        let server = Server::start(move |request| match image_in(request, place) {
+            Some(bytes) => {
+                Reply::ok(wrap(&vectors[&<[u8; 32]>::from(Sha256::digest(bytes))]).to_string())
+            }
+            None => Reply::ok(r#"{"error": "unexpected"}"#).code(refusal),
+        });
+        let url = format!("{}{path}", server.url);
+        let done = ran(&mut shop.command(&["verify", "shop", "--endpoint", &url])).expect(0);
+        assert!(done.text().contains("3 images compared"), "{}", done.text());
+        assert!(done.stderr.contains(&format!("--request {form}")), "{}", done.stderr);
+        let asked = server.requests().len();
+        let wrong = asked - 3;
+        assert!(wrong <= 4, "{form}: found once, and kept to; {asked} requests");
+        let args = ["verify", "shop", "--endpoint", &url, "--request", form];
+        ran(&mut shop.command(&args)).expect(0);
+        assert_eq!(server.requests().len(), asked + 3);
+    }
+}
+
+#[test]
+fn half_precision_is_named_and_judged_by_its_cosine() {
+    let shop = Shop::new();
+    shop.folder(0..3);
+    let vectors = tiny(&shop, "hf-endpoint");
+    let serve = |change: fn(f32) -> f32| {
+        let vectors = vectors.clone();
+        Server::start(move |request| {
+            let values = &vectors[&<[u8; 32]>::from(Sha256::digest(&request.body))];
+            let values: Vec<f32> = values.iter().map(|&value| change(value)).collect();
+            Reply::ok(json!(values).to_string())
+        })
+    };
+    let verify = |server: &Server, code| {
+        let args = ["verify", "shop", "--endpoint", &server.url, "--tolerance", "1e-4"];
+        ran(&mut shop.command(&args)).expect(code).text()
+    };
+    // bfloat16, towards zero: every value is off by up to 2^-8 of itself.
+    let text = verify(&serve(|x| f32::from_bits(x.to_bits() & 0xffff_0000)), 0);
+    assert!(text.contains("half precision (bf16)") && !text.contains("other weights"), "{text}");
+    let text = verify(&serve(|x| f32::from_bits((-x + 0.5).to_bits() & 0xffff_0000)), 3);
+    assert!(text.contains("half precision (bf16)"), "{text}");
 }
 
 #[test]

@@ -7,14 +7,17 @@ use serde::Serialize;
 use super::files::{Folder, Written};
 use crate::{
     Error,
+    report::shown::cut,
     source::{Availability, Product},
     store::Row,
 };
 
 /// Products of a page: some 30 KB.
 pub(super) const PER_PAGE: usize = 128;
-/// Characters of a title that are matched; cards have the whole.
+/// Characters of a title that are matched.
 const TITLE: usize = 200;
+/// Characters of a title, a brand or a category that are shown.
+const SHOWN: usize = 1000;
 
 /// One product. Unknown fields are left out.
 #[derive(Debug, Serialize)]
@@ -152,6 +155,8 @@ impl<'a> Cards<'a> {
 fn card(product: &Product, row: usize) -> Card {
     let Product { id, source, title, url, brand, category, price, currency, availability, .. } =
         product.clone();
+    let short = |text: Option<String>| text.map(|text| cut(text.into(), SHOWN).into_owned());
+    let (title, brand, category) = (short(title), short(brand), short(category));
     Card {
         id,
         source,

@@ -1,8 +1,9 @@
-//! Files named by their content, and the manifest that is replaced last.
+//! Files named by their content, and the manifest that is replaced last: each is on the disk before
+//! it has its name, so a manifest never names what is not there.
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Manifest;
-use crate::{Error, model::hex};
+use crate::{Error, model::hex, output::Part};
 
 /// A file beside the manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,12 +36,9 @@ impl Folder {
 
     /// A new file, whose name is known when it is finished.
     pub(super) fn file(&self) -> Result<NewFile<'_>, Error> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".export-");
+        let file = Part::new(&self.path, "export").map_err(output(&self.path))?;
         // Others must be able to read what a web server is to send.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let file = builder.tempfile_in(&self.path).map_err(output(&self.path))?;
+        file.let_all_read().map_err(output(&self.path))?;
         Ok(NewFile { folder: self, file: BufWriter::new(file), sha: Sha256::new(), bytes: 0 })
     }
 
@@ -89,7 +87,7 @@ fn is_ours(name: &str) -> bool {
 /// A file that is being written.
 pub(super) struct NewFile<'a> {
     folder: &'a Folder,
-    file: BufWriter<tempfile::NamedTempFile>,
+    file: BufWriter<Part>,
     sha: Sha256,
     bytes: u64,
 }
@@ -118,8 +116,7 @@ impl NewFile<'_> {
 
     fn persist(self, path: &Path) -> Result<(), Error> {
         let file = self.file.into_inner().map_err(|e| output(path)(e.into_error()))?;
-        let persisted: File = file.persist(path).map_err(|e| output(path)(e.error))?;
-        persisted.sync_all().map_err(output(path))
+        file.place(path).map_err(output(path))
     }
 }
 

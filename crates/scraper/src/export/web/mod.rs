@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
+    search::publish,
     store::{Row, Store, StoreError, View},
 };
 use cards::{Cards, Finished, PER_PAGE};
@@ -139,6 +140,7 @@ fn visit(
         if row.values.iter().any(|x| x.is_nan()) {
             return true;
         }
+        publish(&mut row.image, &mut row.product);
         failure = each(row).err();
         failure.is_none()
     })?;

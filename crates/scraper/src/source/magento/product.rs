@@ -96,6 +96,7 @@ pub(super) fn read(item: &Value, site: &Site) -> Result<Product, String> {
         images: images(item, site),
         attributes,
         source: String::new(),
+        page: None,
     })
 }
 

@@ -58,6 +58,7 @@ pub(super) fn read(
         images,
         attributes,
         source: String::new(),
+        page: None,
     })
 }
 

@@ -1,6 +1,12 @@
 //! A connection that can be used from everywhere.
 
-use std::{fmt, str::FromStr, thread, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use postgres::{Client, Config, config::Host};
 use rustls::ClientConfig;
@@ -8,15 +14,28 @@ use rustls_platform_verifier::ConfigVerifierExt;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
+use crate::threads::HINT;
 
 /// `postgres://user:password@host/database`, as libpq understands it (`sslmode` included).
 #[derive(Clone)]
 pub struct PostgresUrl(Config);
 
 impl PostgresUrl {
-    /// Whether `text` wants to be one.
+    /// Whether `text` wants to be one. Slips count (`postgres:/u:p@h`, `postgresql//h`, `host=h
+    /// password=p`): taken for a file name, they would be shown with their password.
     pub fn is_meant(text: &str) -> bool {
-        ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
+        let lower = text.trim_start().to_ascii_lowercase();
+        let scheme = ["postgresql", "postgres", "postgre", "psql", "pgsql", "pg"];
+        let rest = scheme.iter().find_map(|scheme| lower.strip_prefix(scheme));
+        rest.is_some_and(|rest| rest.starts_with([':', '+'])
+            || rest.starts_with("//")
+            || (rest.starts_with('/') && rest.contains('@')))
+            // The parts of libpq's other form.
+            || lower.split_whitespace().any(|word| {
+                ["host=", "hostaddr=", "password=", "dbname="].iter().any(|name| word.starts_with(name))
+            })
+            // An address of something else.
+            || (lower.contains("://") && lower.contains('@'))
     }
 }
 
@@ -25,7 +44,20 @@ impl FromStr for PostgresUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // Never with the text: it may hold a password.
-        let reason = |e: postgres::Error| format!("not a usable Postgres address: {}", causes(&e));
+        if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Err("it looks like the address of a database, which has the form \
+                        postgres://user:password@host/database (a file whose name looks like that is \
+                        given as ./name)"
+                .into());
+        }
+        let reason = |e: postgres::Error| {
+            format!(
+                "not a usable Postgres address: {}; the form is \
+                 postgres://user:password@host/database, with %40 for an @ in the password",
+                // The rest of the reason is a part of the address.
+                causes(&e).split('`').next().unwrap_or_default().trim_end()
+            )
+        };
         let mut config: Config = text.parse().map_err(reason)?;
         config.application_name("clip-scraper");
         if config.get_connect_timeout().is_none() {
@@ -90,15 +122,32 @@ impl Connection {
 
 /// Runs `work` on a thread where blocking is allowed.
 fn outside<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, StoreError> {
-    thread::scope(|scope| scope.spawn(work).join())
-        .map_err(|_| StoreError::Postgres("the client panicked; please report this".into()))
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, work).map_err(no_thread)?;
+        let panicked = |_| StoreError::Postgres("the client panicked; please report this".into());
+        thread.join().map_err(panicked)
+    })
+}
+
+/// Why there is no thread.
+pub(super) fn no_thread(e: std::io::Error) -> StoreError {
+    StoreError::Postgres(format!("no thread can be started for the database: {e}{HINT}"))
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(client) = self.0.take() {
-            // Says good-bye to the server, which blocks too.
-            let _ = thread::spawn(move || drop(client)).join();
+            // Says good-bye to the server, which blocks too. Without a thread to do so on, the end of
+            // the process says it.
+            let slot = Arc::new(Mutex::new(Some(client)));
+            let take = |slot: &Mutex<Option<_>>| {
+                slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+            };
+            let given = slot.clone();
+            match thread::Builder::new().spawn(move || drop(take(&given))) {
+                Ok(thread) => drop(thread.join()),
+                Err(_) => std::mem::forget(take(&slot)),
+            }
         }
     }
 }

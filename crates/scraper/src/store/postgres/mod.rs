@@ -8,6 +8,7 @@ mod queue;
 mod read;
 mod schema;
 mod search;
+mod text;
 mod write;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,8 +18,11 @@ use clip_core::{NormalizedEmbedding, Provenance};
 pub use connection::PostgresUrl;
 pub use queue::{Claim, Filler, Queue, RunState};
 
-use super::{Failure, ImageHash, ImageKey, Lookup, Row, Store, StoreError, Swept, View, Write};
-use crate::{fetch::Validators, search::Hit, source::Base};
+use super::{
+    Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, Store, StoreError, Swept, Vanishing,
+    View, Write, refused::Refusals,
+};
+use crate::{fetch::Validators, report::FailureNote, search::Hit, source::Base};
 use connection::Connection;
 pub(super) use connection::causes;
 
@@ -29,6 +33,7 @@ pub struct PostgresStore {
     connection: Mutex<Connection>,
     /// Row of `provenances` that the run writes under.
     provenance: Option<i32>,
+    refusals: Refusals,
 }
 
 impl PostgresStore {
@@ -40,7 +45,12 @@ impl PostgresStore {
         let mut connection = Connection::open(url)?;
         connection.with(|client| schema::migrate(client, url))?;
         let provenance = connection.with(schema::current)?.map(|(id, _)| id);
-        Ok(PostgresStore { url: url.clone(), connection: Mutex::new(connection), provenance })
+        Ok(PostgresStore {
+            url: url.clone(),
+            connection: Mutex::new(connection),
+            provenance,
+            refusals: Refusals::default(),
+        })
     }
 
     /// Makes the index for approximate search (HNSW over cosine distance), if it is not there.
@@ -53,6 +63,20 @@ impl PostgresStore {
             return Err(StoreError::Empty(self.url.to_string()));
         };
         self.lock().with(|client| search::index(client, id))
+    }
+
+    /// With `enqueue` the images of the products join the queue.
+    fn store(
+        &mut self,
+        writes: &[Write],
+        provenance: Option<i32>,
+        enqueue: bool,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refusals.around(writes, &mut |writes| {
+            let batch = write::Batch::of(writes)?;
+            connection.with(|client| write::apply(client, &batch, provenance, enqueue))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -73,13 +97,15 @@ impl Store for PostgresStore {
     }
 
     fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        let batch = write::Batch::of(writes)?;
-        let provenance = self.provenance;
-        self.lock().with(|client| write::apply(client, &batch, provenance, false))
+        self.store(writes, self.provenance, false)
     }
 
-    fn sweep(&mut self, complete: &[String], keep: u32) -> Result<Swept, StoreError> {
-        self.lock().with(|client| write::sweep(client, complete, keep))
+    fn refused(&mut self) -> Vec<FailureNote> {
+        self.refusals.take()
+    }
+
+    fn sweep(&mut self, complete: &[String], vanishing: &Vanishing) -> Result<Swept, StoreError> {
+        self.lock().with(|client| write::sweep(client, complete, vanishing))
     }
 
     fn provenance(&self) -> Result<Option<Provenance>, StoreError> {
@@ -106,13 +132,25 @@ impl Store for PostgresStore {
     fn sources(&self) -> Result<Vec<(String, Base)>, StoreError> {
         self.lock().with(|client| {
             let rows = client.query("SELECT name, base, zone FROM sources", &[])?;
-            let base = |row: &postgres::Row| Base::from_parts(row.get(2), row.get::<_, &str>(1));
-            Ok(rows.iter().map(|row| (row.get(0), base(row))).collect())
+            let source = |row: &postgres::Row| {
+                let base = Base::from_parts(row.get(2), text::decode(row.get(1)));
+                (text::decode(row.get(0)), base)
+            };
+            Ok(rows.iter().map(source).collect())
         })
     }
 
     fn failures(&self) -> Result<Vec<Failure>, StoreError> {
         self.lock().with(read::failures)
+    }
+
+    fn source_failures(&self) -> Result<Vec<SourceFailure>, StoreError> {
+        self.lock().with(read::source_failures)
+    }
+
+    fn unsettled(&self) -> Result<u64, StoreError> {
+        let Some(id) = self.provenance else { return Ok(0) };
+        self.lock().with(|client| read::unsettled(client, id))
     }
 
     fn lookup(&self) -> Result<Box<dyn Lookup>, StoreError> {

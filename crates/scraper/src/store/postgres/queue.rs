@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use clip_core::Provenance;
 
+use crate::{report::FailureNote, store::Store};
+
 use super::{
-    Connection, ImageKey, PostgresStore, PostgresUrl, StoreError, Swept, Write, schema, write,
+    Connection, ImageKey, PostgresStore, PostgresUrl, StoreError, Swept, Vanishing, Write, schema,
+    text::{decode, encode},
+    write,
 };
 use crate::source::Base;
 
@@ -137,16 +141,15 @@ impl Queue {
             give_up(client)?;
             let rows = client.query(
                 "WITH next AS (
-                     SELECT source, product, position FROM queue
+                     SELECT key, position, source FROM queue
                      WHERE NOT done AND lease < now()
-                     ORDER BY lease, source, product, position
+                     ORDER BY lease, left(source, 200), left(product, 200), position
                      LIMIT $1 FOR UPDATE SKIP LOCKED
                  )
                  UPDATE queue q SET worker = $2, tries = tries + 1,
                      lease = now() + make_interval(secs => $3)
                  FROM next LEFT JOIN sources s ON s.name = next.source
-                 WHERE q.source = next.source AND q.product = next.product
-                 AND q.position = next.position
+                 WHERE q.key = next.key AND q.position = next.position
                  RETURNING q.source, q.product, q.position, q.address, coalesce(s.base, ''),
                      coalesce(s.zone, 'web')",
                 &[&count, &worker, &lease],
@@ -155,7 +158,7 @@ impl Queue {
                 .map(|row| {
                     Ok(Claim {
                         key: super::read::key(row)?,
-                        base: Base::from_parts(row.try_get(5)?, row.try_get::<_, &str>(4)?),
+                        base: Base::from_parts(row.try_get(5)?, decode(row.try_get(4)?)),
                     })
                 })
                 .collect()
@@ -211,12 +214,24 @@ impl Queue {
     ///
     /// # Errors
     /// The database cannot be reached.
-    pub fn finish(&mut self, keep: u32) -> Result<Swept, StoreError> {
+    pub fn finish(&mut self, vanishing: &Vanishing) -> Result<Swept, StoreError> {
         self.connection.with(|client| {
             let row = client.query_one("SELECT coalesce(complete, '{}') FROM current", &[])?;
-            let swept = write::sweep(client, &row.try_get::<_, Vec<String>>(0)?, keep)?;
+            let complete = row.try_get::<_, Vec<String>>(0)?.into_iter().map(decode);
+            let swept = write::sweep(client, &complete.collect::<Vec<_>>(), vanishing)?;
             client.batch_execute("UPDATE current SET finished = true; TRUNCATE queue")?;
             Ok(swept)
+        })
+    }
+
+    /// See [`super::Store::unsettled`].
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn unsettled(&mut self) -> Result<u64, StoreError> {
+        self.connection.with(|client| match schema::current(client)? {
+            Some((id, _)) => super::read::unsettled(client, id),
+            None => Ok(0),
         })
     }
 
@@ -241,8 +256,12 @@ impl Filler {
     /// # Errors
     /// The database cannot be reached.
     pub fn add(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        let batch = write::Batch::of(writes)?;
-        self.store.lock().with(|client| write::apply(client, &batch, None, true))
+        self.store.store(writes, None, true)
+    }
+
+    /// See [`super::Store::refused`].
+    pub fn refused(&mut self) -> Vec<FailureNote> {
+        self.store.refused()
     }
 
     /// All sources are read; those in `complete` to their end.
@@ -251,6 +270,7 @@ impl Filler {
     /// The database cannot be reached.
     pub fn read(&mut self, complete: &[String]) -> Result<(), StoreError> {
         self.store.lock().with(|client| {
+            let complete: Vec<String> = complete.iter().map(|name| encode(name)).collect();
             client.execute("UPDATE current SET complete = $1", &[&complete])?;
             Ok(())
         })
@@ -264,12 +284,12 @@ fn give_up(client: &mut postgres::Client) -> Result<(), StoreError> {
     client.execute(
         "WITH lost AS (
              UPDATE queue SET done = true WHERE NOT done AND lease < now() AND tries >= $1
-             RETURNING source, product, position, address
+             RETURNING key, position, address
          )
          INSERT INTO quarantine (source, product, position, kind, message)
          SELECT source, product, position, 'worker.lost', $2
-         FROM lost JOIN images USING (source, product, position, address)
-         ON CONFLICT (source, product, position) DO UPDATE
+         FROM lost JOIN images USING (key, position, address)
+         ON CONFLICT (key, position) DO UPDATE
          SET kind = excluded.kind, message = excluded.message",
         &[&TRIES, &message],
     )?;

@@ -5,7 +5,11 @@ use std::{sync::mpsc, thread};
 use pgvector::Vector;
 use postgres::{Client, fallible_iterator::FallibleIterator, types::ToSql};
 
-use super::{Connection, Failure, ImageHash, ImageKey, Row, StoreError, View};
+use super::{
+    Connection, Failure, ImageHash, ImageKey, Row, SourceFailure, StoreError, View,
+    connection::no_thread,
+    text::{decode, encode},
+};
 use crate::{
     fetch::Validators,
     source::{Availability, Base, Product},
@@ -18,31 +22,34 @@ pub(super) const COLUMNS: &str =
 
 /// A product of [`COLUMNS`], or of its first eleven.
 pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
-    let id: String = row.try_get(1)?;
+    let text = |n: usize| Ok::<_, StoreError>(decode(row.try_get(n)?));
+    let maybe = |n: usize| Ok::<_, StoreError>(row.try_get::<_, Option<String>>(n)?.map(decode));
+    let id = text(1)?;
     let attributes = super::super::attributes(&id, row.try_get(10)?)?;
     Ok(Product {
-        source: row.try_get(0)?,
+        source: text(0)?,
         id,
-        title: row.try_get(2)?,
-        description: row.try_get(3)?,
-        url: row.try_get(4)?,
-        brand: row.try_get(5)?,
-        category: row.try_get(6)?,
+        title: maybe(2)?,
+        description: maybe(3)?,
+        url: maybe(4)?,
+        brand: maybe(5)?,
+        category: maybe(6)?,
         price: row.try_get(7)?,
-        currency: row.try_get(8)?,
+        currency: maybe(8)?,
         availability: row.try_get::<_, Option<&str>>(9)?.and_then(Availability::from_name),
         attributes,
         images: Vec::new(),
+        page: None,
     })
 }
 
 /// An image's key, from the first four columns: source, product, position, address.
 pub(super) fn key(row: &postgres::Row) -> Result<ImageKey, StoreError> {
     Ok(ImageKey {
-        source: row.try_get(0)?,
-        product: row.try_get(1)?,
+        source: decode(row.try_get(0)?),
+        product: decode(row.try_get(1)?),
         position: u32::try_from(row.try_get::<_, i32>(2)?).unwrap_or(0),
-        address: row.try_get(3)?,
+        address: decode(row.try_get(3)?),
     })
 }
 
@@ -54,7 +61,7 @@ pub(super) fn row(row: &postgres::Row) -> Result<Row, StoreError> {
     Ok(Row {
         product,
         missed: number(row.try_get(11)?),
-        image: row.try_get(12)?,
+        image: decode(row.try_get(12)?),
         position: number(row.try_get(13)?),
         hash,
         values: row.try_get::<_, Vector>(15)?.into(),
@@ -70,7 +77,7 @@ pub(super) fn rows(
 ) -> Result<(), StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM products p
-         JOIN images i ON i.source = p.source AND i.product = p.id
+         JOIN images i ON i.key = p.key
          JOIN vectors_{id} v ON v.sha256 = i.sha256
          WHERE $1 OR p.missed = 0
          ORDER BY p.source, p.id, i.position"
@@ -78,7 +85,7 @@ pub(super) fn rows(
     // The client works on a thread of its own; the visitor stays on this one.
     let (out, rows) = mpsc::sync_channel(64);
     thread::scope(|scope| {
-        let reading = scope.spawn(move || {
+        let reading = thread::Builder::new().spawn_scoped(scope, move || {
             connection.with(|client| {
                 let parameters: [&(dyn ToSql + Sync); 1] = [&view.vanished];
                 let mut found = client.query_raw(&sql, parameters)?;
@@ -92,6 +99,7 @@ pub(super) fn rows(
                 Ok(())
             })
         });
+        let reading = reading.map_err(no_thread)?;
         let mut rows = rows;
         while let Ok(row) = rows.recv() {
             if !visit(row) {
@@ -104,7 +112,7 @@ pub(super) fn rows(
     })
 }
 
-/// The ids of the products that `view` leaves, as (source, id).
+/// The ids of the products that `view` leaves, as (source, id), the way they are stored.
 pub(super) fn matching(
     client: &mut Client,
     view: &View,
@@ -118,8 +126,8 @@ pub(super) fn matching(
     while let Some(found) = found.next()? {
         let product = product(&found)?;
         if view.filter.holds(&product) {
-            sources.push(product.source);
-            ids.push(product.id);
+            sources.push(encode(&product.source));
+            ids.push(encode(&product.id));
         }
     }
     Ok((sources, ids))
@@ -127,20 +135,48 @@ pub(super) fn matching(
 
 pub(super) fn failures(client: &mut Client) -> Result<Vec<Failure>, StoreError> {
     let rows = client.query(
-        "SELECT source, product, position, address, kind, message, coalesce(s.base, ''),
+        "SELECT i.source, i.product, position, address, kind, message, coalesce(s.base, ''),
              coalesce(s.zone, 'web')
-         FROM quarantine JOIN images USING (source, product, position)
-         LEFT JOIN sources s ON s.name = source
-         ORDER BY source, product, position",
+         FROM quarantine JOIN images i USING (key, position)
+         LEFT JOIN sources s ON s.name = i.source
+         ORDER BY i.source, i.product, position",
         &[],
     )?;
     rows.iter()
         .map(|row| {
             let key = key(row)?;
-            let base = Base::from_parts(row.try_get(7)?, row.try_get::<_, &str>(6)?);
-            Ok(Failure { key, kind: row.try_get(4)?, message: row.try_get(5)?, base })
+            let (kind, message) = (decode(row.try_get(4)?), decode(row.try_get(5)?));
+            let base = Base::from_parts(row.try_get(7)?, decode(row.try_get(6)?));
+            Ok(Failure { key, kind, message, base })
         })
         .collect()
+}
+
+pub(super) fn source_failures(client: &mut Client) -> Result<Vec<SourceFailure>, StoreError> {
+    let sql = "SELECT source, place, kind, message FROM source_failures ORDER BY 1, 2, 3";
+    let one = |row: &postgres::Row| {
+        Ok(SourceFailure {
+            source: decode(row.try_get(0)?),
+            place: decode(row.try_get(1)?),
+            kind: decode(row.try_get(2)?),
+            message: decode(row.try_get(3)?),
+        })
+    };
+    client.query(sql, &[])?.iter().map(one).collect()
+}
+
+/// See [`super::Store::unsettled`].
+pub(super) fn unsettled(client: &mut Client, id: i32) -> Result<u64, StoreError> {
+    let sql = format!(
+        "SELECT count(*) FROM products p
+         JOIN images i ON i.source = p.source AND i.product = p.id
+         WHERE p.seen = (SELECT run FROM current)
+         AND NOT EXISTS (SELECT 1 FROM vectors_{id} v WHERE v.sha256 = i.sha256)
+         AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.source = i.source
+                         AND q.product = i.product AND q.position = i.position)"
+    );
+    let count: i64 = client.query_one(&sql, &[])?.try_get(0)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 pub(super) fn has_vector(
@@ -159,13 +195,19 @@ pub(super) fn validators(
 ) -> Result<Option<Validators>, StoreError> {
     let sql = format!(
         "SELECT etag, last_modified FROM images i
-         WHERE source = $1 AND product = $2 AND position = $3 AND address = $4
+         WHERE key = key($1, $2) AND position = $3 AND address = $4
          AND (etag IS NOT NULL OR last_modified IS NOT NULL)
          AND EXISTS (SELECT 1 FROM vectors_{id} v WHERE v.sha256 = i.sha256)"
     );
     let position = i32::try_from(key.position).unwrap_or(i32::MAX);
-    let found = client.query_opt(&sql, &[&key.source, &key.product, &position, &key.address])?;
+    let [source, product, address] =
+        [&key.source, &key.product, &key.address].map(|text| encode(text));
+    let found = client.query_opt(&sql, &[&source, &product, &position, &address])?;
+    let maybe = |text: Option<String>| text.map(decode);
     found
-        .map(|row| Ok(Validators { etag: row.try_get(0)?, last_modified: row.try_get(1)? }))
+        .map(|row| {
+            let (etag, last_modified) = (maybe(row.try_get(0)?), maybe(row.try_get(1)?));
+            Ok(Validators { etag, last_modified })
+        })
         .transpose()
 }

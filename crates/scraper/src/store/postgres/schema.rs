@@ -10,7 +10,7 @@ const MIGRATION_LOCK: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
 /// its bytes, so that the order is that of the SQLite store.
-const MIGRATIONS: [&str; 2] = [FIRST, ZONES];
+const MIGRATIONS: [&str; 4] = [FIRST, KEYS, PAGES_AND_FAILURES, ZONES];
 
 const FIRST: &str = r#"
     CREATE TABLE provenances (
@@ -87,6 +87,77 @@ const FIRST: &str = r#"
     CREATE SEQUENCE workers;
 "#;
 
+/// An index of Postgres holds no row of more than some 2,700 bytes, and ids may be longer: products
+/// are known by a digest of source and id. Texts that have `\u{1}` are escaped as those written
+/// from now on (`text.rs`).
+const KEYS: &str = r#"
+    CREATE FUNCTION clip_scraper.key(source text, id text) RETURNS bytea
+        LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+        $$ SELECT sha256(convert_to(source, 'UTF8') || '\x00'::bytea || convert_to(id, 'UTF8')) $$;
+    ALTER TABLE products DROP CONSTRAINT products_pkey CASCADE;
+    ALTER TABLE images DROP CONSTRAINT images_pkey CASCADE;
+    ALTER TABLE quarantine DROP CONSTRAINT quarantine_pkey CASCADE;
+    ALTER TABLE queue DROP CONSTRAINT queue_pkey CASCADE;
+    DROP INDEX queue_open;
+    UPDATE sources SET name = replace(name, E'\x01', E'\x01\x02'),
+        base = replace(base, E'\x01', E'\x01\x02')
+    WHERE strpos(name || base, E'\x01') > 0;
+    UPDATE products SET source = replace(source, E'\x01', E'\x01\x02'),
+        id = replace(id, E'\x01', E'\x01\x02'), title = replace(title, E'\x01', E'\x01\x02'),
+        description = replace(description, E'\x01', E'\x01\x02'),
+        url = replace(url, E'\x01', E'\x01\x02'), brand = replace(brand, E'\x01', E'\x01\x02'),
+        category = replace(category, E'\x01', E'\x01\x02'),
+        currency = replace(currency, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, id, title, description, url, brand, category, currency), E'\x01') > 0;
+    UPDATE images SET source = replace(source, E'\x01', E'\x01\x02'),
+        product = replace(product, E'\x01', E'\x01\x02'),
+        address = replace(address, E'\x01', E'\x01\x02'),
+        etag = replace(etag, E'\x01', E'\x01\x02'),
+        last_modified = replace(last_modified, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, product, address, etag, last_modified), E'\x01') > 0;
+    UPDATE quarantine SET source = replace(source, E'\x01', E'\x01\x02'),
+        product = replace(product, E'\x01', E'\x01\x02'),
+        message = replace(message, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, product, message), E'\x01') > 0;
+    UPDATE queue SET source = replace(source, E'\x01', E'\x01\x02'),
+        product = replace(product, E'\x01', E'\x01\x02'),
+        address = replace(address, E'\x01', E'\x01\x02')
+    WHERE strpos(concat(source, product, address), E'\x01') > 0;
+    ALTER TABLE products
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, id)) STORED;
+    ALTER TABLE products ADD PRIMARY KEY (key);
+    ALTER TABLE images
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, product)) STORED;
+    ALTER TABLE images ADD PRIMARY KEY (key, position),
+        ADD FOREIGN KEY (key) REFERENCES products (key) ON DELETE CASCADE;
+    ALTER TABLE quarantine
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, product)) STORED;
+    ALTER TABLE quarantine ADD PRIMARY KEY (key, position),
+        ADD FOREIGN KEY (key, position) REFERENCES images (key, position) ON DELETE CASCADE;
+    ALTER TABLE queue
+        ADD COLUMN key bytea GENERATED ALWAYS AS (clip_scraper.key(source, product)) STORED;
+    ALTER TABLE queue ADD PRIMARY KEY (key, position);
+    CREATE INDEX queue_open
+        ON queue (lease, left(source, 200), left(product, 200), position) WHERE NOT done;
+"#;
+
+/// Products are known by their page too, and failures of pages, records and products have a place.
+/// Both may be longer than an index entry: digests stand for them.
+const PAGES_AND_FAILURES: &str = r#"
+    ALTER TABLE products ADD COLUMN page text,
+        -- Numbers of the run that first saw it, and of the last one that could not read its page.
+        ADD COLUMN born bigint NOT NULL DEFAULT 0,
+        ADD COLUMN unread bigint NOT NULL DEFAULT 0;
+    CREATE INDEX products_by_page ON products (source, md5(page)) WHERE page IS NOT NULL;
+    CREATE TABLE source_failures (
+        source  text COLLATE "C" NOT NULL,
+        place   text COLLATE "C" NOT NULL, -- address of a page, place of a record, id of a product
+        kind    text NOT NULL,
+        message text NOT NULL
+    );
+    CREATE UNIQUE INDEX source_failures_by_place ON source_failures (source, md5(place), kind);
+"#;
+
 /// Whether a source may name files (`web`, `local`, `tree`). Of older runs it is known by the
 /// folder; the next run corrects it.
 const ZONES: &str = "
@@ -155,7 +226,17 @@ pub(super) fn declare(
     reembed: bool,
 ) -> Result<i32, StoreError> {
     if let Some((id, stored)) = current(client)? {
-        if stored == *provenance {
+        if stored.agrees(provenance) {
+            if stored.tokenizer.is_none() && provenance.tokenizer.is_some() {
+                // The store is older than what is known of provenances now.
+                let json = serde_json::to_string(provenance)
+                    .map_err(|e| StoreError::Damaged(format!("provenance: {e}")))?;
+                client.execute(
+                    "UPDATE provenances SET json = $1 WHERE id = $2
+                     AND NOT EXISTS (SELECT FROM provenances WHERE json = $1)",
+                    &[&json, &id],
+                )?;
+            }
             return Ok(id);
         }
         if !reembed {

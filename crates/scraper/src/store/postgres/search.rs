@@ -44,7 +44,7 @@ pub(super) fn search(
     let (sources, ids) = chosen.clone().unwrap_or_default();
     let columns = read::COLUMNS;
     let joined = format!(
-        "products p JOIN images i ON i.source = p.source AND i.product = p.id
+        "products p JOIN images i ON i.key = p.key
          JOIN vectors_{id} v ON v.sha256 = i.sha256"
     );
     let wanted = match chosen.is_some() {

@@ -10,9 +10,13 @@ use postgres::{
     types::{ToSql, Type},
 };
 
-use super::{ImageHash, ImageKey, StoreError, Swept, Write};
+use super::{ImageHash, ImageKey, StoreError, Swept, Vanishing, Write, text::encode};
 use crate::{
     fetch::Validators,
+    report::{
+        KeptSource,
+        secrets::{public, redact},
+    },
     source::{Base, Product},
 };
 
@@ -34,6 +38,10 @@ pub(super) struct Batch<'a> {
     products: BTreeMap<(&'a str, &'a str), (&'a Product, String)>,
     fates: BTreeMap<(&'a str, &'a str, u32, &'a str), Fate<'a>>,
     vectors: BTreeMap<&'a ImageHash, &'a [f32]>,
+    /// Message by source, place and kind.
+    failures: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
+    /// Page and id of products whose page could not be read, by source.
+    unread: Vec<(&'a str, &'a str, &'a str)>,
 }
 
 impl<'a> Batch<'a> {
@@ -59,6 +67,10 @@ impl<'a> Batch<'a> {
                 Write::Vector { hash, values } => {
                     batch.vectors.entry(hash).or_insert(values);
                 }
+                Write::SourceFailure { source, place, kind, message } => {
+                    batch.failures.insert((source, place, kind), message);
+                }
+                Write::Unread { source, page, id } => batch.unread.push((source, page, id)),
             }
         }
         Ok(batch)
@@ -84,6 +96,7 @@ pub(super) fn apply(
             products(&mut transaction, batch, enqueue)?;
             vectors(&mut transaction, batch, provenance)?;
             fates(&mut transaction, batch)?;
+            failures(&mut transaction, batch)?;
             transaction.commit()
         })();
         match done {
@@ -104,7 +117,7 @@ const STAGING: &str = r#"
     CREATE TEMP TABLE IF NOT EXISTS staged_products (
         source text COLLATE "C", id text COLLATE "C", title text, description text, url text,
         brand text, category text, price double precision, currency text, availability text,
-        attributes text
+        attributes text, page text
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS staged_images (
         source text COLLATE "C", product text COLLATE "C", position integer, address text
@@ -117,13 +130,8 @@ const STAGING: &str = r#"
     ) ON COMMIT DELETE ROWS;
 "#;
 
-/// Text as Postgres can hold it: it has no NUL.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
 fn maybe(text: Option<&str>) -> Option<String> {
-    text.map(clean)
+    text.map(encode)
 }
 
 fn number(n: usize) -> i32 {
@@ -158,53 +166,58 @@ fn products(
         transaction.execute(
             "INSERT INTO sources (name, base, zone) VALUES ($1, $2, $3)
              ON CONFLICT (name) DO UPDATE SET base = excluded.base, zone = excluded.zone",
-            &[&clean(name), &clean(&base.folder().to_string_lossy()), &base.zone()],
+            &[&encode(name), &encode(&base.folder().to_string_lossy()), &base.zone()],
         )?;
+        transaction.execute("DELETE FROM source_failures WHERE source = $1", &[&encode(name)])?;
     }
     if batch.products.is_empty() {
         return Ok(());
     }
     const TEXT: Type = Type::TEXT;
-    let types = [TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, Type::FLOAT8, TEXT, TEXT, TEXT];
+    let types = [TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, Type::FLOAT8, TEXT, TEXT, TEXT, TEXT];
     let rows = batch.products.values().map(|(p, attributes)| -> Values {
         vec![
-            Box::new(clean(&p.source)),
-            Box::new(clean(&p.id)),
+            Box::new(encode(&p.source)),
+            Box::new(encode(&p.id)),
             Box::new(maybe(p.title.as_deref())),
             Box::new(maybe(p.description.as_deref())),
-            Box::new(maybe(p.url.as_deref())),
+            Box::new(p.url.as_deref().map(|url| encode(&public(url)))),
             Box::new(maybe(p.brand.as_deref())),
             Box::new(maybe(p.category.as_deref())),
             Box::new(p.price),
             Box::new(maybe(p.currency.as_deref())),
             Box::new(p.availability.map(|it| it.as_str())),
-            Box::new(clean(attributes)),
+            Box::new(encode(attributes)),
+            Box::new(p.page.as_deref().map(|page| encode(&public(page)))),
         ]
     });
     copy(transaction, "staged_products", &types, rows)?;
     let images = batch.products.values().flat_map(|(p, _)| {
         p.images.iter().enumerate().map(|(position, address)| -> Values {
             vec![
-                Box::new(clean(&p.source)),
-                Box::new(clean(&p.id)),
+                Box::new(encode(&p.source)),
+                Box::new(encode(&p.id)),
                 Box::new(number(position)),
-                Box::new(clean(address)),
+                Box::new(encode(address)),
             ]
         })
     });
     copy(transaction, "staged_images", &[TEXT, TEXT, Type::INT4, TEXT], images)?;
     transaction.batch_execute(
         "INSERT INTO products (source, id, title, description, url, brand, category, price,
-             currency, availability, attributes, seen)
-         SELECT s.*, (SELECT run FROM current) FROM staged_products s ORDER BY source, id
-         ON CONFLICT (source, id) DO UPDATE SET title = excluded.title,
+             currency, availability, attributes, page, seen, born)
+         SELECT s.*, run, run FROM staged_products s, current ORDER BY source, id
+         ON CONFLICT (key) DO UPDATE SET title = excluded.title,
              description = excluded.description, url = excluded.url, brand = excluded.brand,
              category = excluded.category, price = excluded.price,
              currency = excluded.currency, availability = excluded.availability,
-             attributes = excluded.attributes, seen = excluded.seen, missed = 0;
+             attributes = excluded.attributes, page = excluded.page, seen = excluded.seen,
+             missed = 0;
+         DELETE FROM source_failures f USING staged_products p
+         WHERE f.source = p.source AND md5(f.place) IN (md5(p.id), md5(p.page));
          -- Another address is another image: nothing that was known holds for it.
          DELETE FROM images i USING staged_products p
-         WHERE i.source = p.source AND i.product = p.id AND NOT EXISTS (
+         WHERE i.key = key(p.source, p.id) AND NOT EXISTS (
              SELECT 1 FROM staged_images s WHERE s.source = i.source
              AND s.product = i.product AND s.position = i.position AND s.address = i.address);
          INSERT INTO images (source, product, position, address)
@@ -215,7 +228,7 @@ fn products(
         transaction.batch_execute(
             "INSERT INTO queue (source, product, position, address)
              SELECT * FROM staged_images ORDER BY source, product, position
-             ON CONFLICT (source, product, position) DO UPDATE
+             ON CONFLICT (key, position) DO UPDATE
              SET address = excluded.address, worker = NULL, lease = '-infinity', tries = 0,
                  done = false
              WHERE queue.address <> excluded.address",
@@ -251,10 +264,10 @@ fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), pos
     let types = [TEXT, TEXT, Type::INT4, TEXT, Type::BYTEA, Type::INT8, TEXT, TEXT, TEXT, TEXT];
     let rows = batch.fates.iter().map(|((source, product, position, address), fate)| {
         let mut row: Values = vec![
-            Box::new(clean(source)),
-            Box::new(clean(product)),
+            Box::new(encode(source)),
+            Box::new(encode(product)),
             Box::new(i32::try_from(*position).unwrap_or(i32::MAX)),
-            Box::new(clean(address)),
+            Box::new(encode(address)),
         ];
         let (mut image, mut failure) = ((None, None, None, None), (None, None));
         match fate {
@@ -265,7 +278,9 @@ fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), pos
                 image = (Some(hash.to_vec()), Some(bytes), validators.0, validators.1);
             }
             Fate::Unchanged => {}
-            Fate::Failure { kind, message } => failure = (Some(clean(kind)), Some(clean(message))),
+            Fate::Failure { kind, message } => {
+                failure = (Some(encode(kind)), Some(encode(&redact(message))))
+            }
         }
         let values: Values = vec![
             Box::new(image.0),
@@ -283,37 +298,89 @@ fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), pos
         "UPDATE images i SET sha256 = f.sha256, bytes = f.bytes, etag = f.etag,
              last_modified = f.last_modified
          FROM staged_fates f
-         WHERE f.sha256 IS NOT NULL AND i.source = f.source AND i.product = f.product
+         WHERE f.sha256 IS NOT NULL AND i.key = key(f.source, f.product)
          AND i.position = f.position AND i.address = f.address;
          DELETE FROM quarantine q USING staged_fates f
-         WHERE f.kind IS NULL AND q.source = f.source AND q.product = f.product
+         WHERE f.kind IS NULL AND q.key = key(f.source, f.product)
          AND q.position = f.position;
          INSERT INTO quarantine (source, product, position, kind, message)
          SELECT f.source, f.product, f.position, f.kind, f.message
-         FROM staged_fates f JOIN images i USING (source, product, position, address)
+         FROM staged_fates f JOIN images i ON i.key = key(f.source, f.product)
+             AND i.position = f.position AND i.address = f.address
          WHERE f.kind IS NOT NULL ORDER BY f.source, f.product, f.position
-         ON CONFLICT (source, product, position) DO UPDATE
+         ON CONFLICT (key, position) DO UPDATE
          SET kind = excluded.kind, message = excluded.message;
          UPDATE queue q SET done = true
          FROM staged_fates f
-         WHERE q.source = f.source AND q.product = f.product AND q.position = f.position
+         WHERE q.key = key(f.source, f.product) AND q.position = f.position
          AND q.address = f.address",
     )
+}
+
+/// What failed besides images, and products that count as seen because of it.
+fn failures(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), postgres::Error> {
+    if !batch.failures.is_empty() {
+        let statement = transaction.prepare(
+            "INSERT INTO source_failures VALUES ($1, $2, $3, $4)
+             ON CONFLICT (source, md5(place), kind) DO UPDATE SET message = excluded.message",
+        )?;
+        for ((source, place, kind), message) in &batch.failures {
+            let row = [source, place, kind, message].map(|text| encode(text));
+            transaction.execute(&statement, &[&row[0], &row[1], &row[2], &row[3]])?;
+        }
+    }
+    if !batch.unread.is_empty() {
+        let column = |part: fn(&(&str, &str, &str)) -> String| -> Vec<String> {
+            batch.unread.iter().map(part).collect()
+        };
+        let sources = column(|(source, ..)| encode(source));
+        let pages = column(|(_, page, _)| encode(page));
+        let ids = column(|(.., id)| encode(id));
+        transaction.execute(
+            "UPDATE products p SET unread = (SELECT run FROM current)
+             FROM unnest($1::text[], $2::text[]) AS u (source, page)
+             WHERE p.source = u.source AND md5(p.page) = md5(u.page)",
+            &[&sources, &pages],
+        )?;
+        transaction.execute(
+            "UPDATE products p SET unread = (SELECT run FROM current)
+             FROM unnest($1::text[], $2::text[]) AS u (source, id)
+             WHERE p.source = u.source AND p.id = u.id AND p.page IS NULL",
+            &[&sources, &ids],
+        )?;
+    }
+    Ok(())
 }
 
 /// See [`super::Store::sweep`].
 pub(super) fn sweep(
     client: &mut Client,
     complete: &[String],
-    keep: u32,
+    vanishing: &Vanishing,
 ) -> Result<Swept, StoreError> {
-    let keep = i32::try_from(keep).unwrap_or(i32::MAX);
-    let complete: Vec<String> = complete.iter().map(|name| clean(name)).collect();
     let mut transaction = client.transaction()?;
-    let unseen = "source = ANY($1) AND seen <> (SELECT run FROM current)";
-    let removed = transaction.execute(
+    let mut swept = Swept::default();
+    let mut fine = Vec::new();
+    for source in complete {
+        let name = encode(source);
+        let row = transaction.query_one(
+            "SELECT count(*) FILTER (WHERE seen <> run AND unread <> run), count(*)
+             FROM products, current WHERE source = $1 AND missed = 0 AND born <> run",
+            &[&name],
+        )?;
+        let count = |i| u64::try_from(row.get::<_, i64>(i)).unwrap_or(0);
+        let (missing, of) = (count(0), count(1));
+        match vanishing.most.covers(missing, of) {
+            true => fine.push(name),
+            false => swept.kept.push(KeptSource { source: source.clone(), missing, of }),
+        }
+    }
+    let keep = i32::try_from(vanishing.keep).unwrap_or(i32::MAX);
+    let unseen = "source = ANY($1) AND seen <> (SELECT run FROM current)
+                  AND unread <> (SELECT run FROM current)";
+    swept.removed = transaction.execute(
         &format!("DELETE FROM products WHERE {unseen} AND missed >= $2"),
-        &[&complete, &keep],
+        &[&fine, &keep],
     )?;
     let row = transaction.query_one(
         &format!(
@@ -321,9 +388,9 @@ pub(super) fn sweep(
                  UPDATE products SET missed = missed + 1 WHERE {unseen} RETURNING missed
              ) SELECT count(*) FROM missing WHERE missed = 1"
         ),
-        &[&complete],
+        &[&fine],
     )?;
-    let marked: i64 = row.get(0);
+    swept.marked = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
     if !complete.is_empty() {
         for row in transaction.query("SELECT id FROM provenances", &[])? {
             let id: i32 = row.get(0);
@@ -334,5 +401,5 @@ pub(super) fn sweep(
         }
     }
     transaction.commit()?;
-    Ok(Swept { marked: u64::try_from(marked).unwrap_or(0), removed })
+    Ok(swept)
 }

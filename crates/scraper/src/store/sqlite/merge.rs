@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::params;
 
 use super::{SqliteStore, StoreError};
-use crate::store::{Shard, Store};
+use crate::{
+    output::sync_folder,
+    store::{RunLock, Shard, Store},
+};
 
 /// What came together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +35,34 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Merged, StoreError> {
     };
     let making = beside(".merging");
     let fail = |source| StoreError::Lock { path: out.to_owned(), source };
-    for left_over in ["", "-wal", "-shm"].map(|suffix| beside(&format!(".merging{suffix}"))) {
-        match std::fs::remove_file(left_over) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(fail(e)),
-            _ => {}
+    // Neither another merge nor a run makes the same store meanwhile.
+    let _lock = RunLock::acquire(out)?;
+    let clear = || {
+        for part in ["", "-wal", "-shm", "-journal"].map(|s| beside(&format!(".merging{s}"))) {
+            match std::fs::remove_file(part) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(fail(e)),
+                _ => {}
+            }
         }
+        Ok(())
+    };
+    // What a merge has left that was killed.
+    clear()?;
+    let merged = join(parts, &making).inspect_err(|_| drop(clear()))?;
+    let sync = || std::fs::File::open(&making)?.sync_all();
+    sync().map_err(fail)?;
+    if out.exists() {
+        clear()?;
+        return Err(StoreError::Exists(out.to_owned()));
     }
+    std::fs::rename(&making, out).map_err(fail)?;
+    sync_folder(out);
+    Ok(merged)
+}
+
+fn join(parts: &[PathBuf], making: &Path) -> Result<Merged, StoreError> {
     let merged = {
-        let mut store = SqliteStore::open(&making)?;
+        let mut store = SqliteStore::open(making)?;
         parts.iter().try_for_each(|part| add(&mut store, part))?;
         let count = |sql| -> Result<u64, StoreError> {
             let count: i64 = store.connection.query_row(sql, [], |row| row.get(0))?;
@@ -50,7 +73,6 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Merged, StoreError> {
             vectors: count("SELECT count(*) FROM vectors")?,
         }
     }; // the last connection folds the log into the file
-    std::fs::rename(&making, out).map_err(fail)?;
     Ok(merged)
 }
 
@@ -61,7 +83,7 @@ fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError> {
         return Ok(()); // a run that never began
     };
     if let Some(stored) = store.provenance()?
-        && stored != provenance
+        && !stored.agrees(&provenance)
     {
         return Err(unfit(StoreError::differences(&stored, &provenance)));
     }
@@ -105,6 +127,7 @@ fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError> {
     }
     transaction.execute_batch(
         "INSERT OR IGNORE INTO main.sources SELECT * FROM part.sources;
+         INSERT OR IGNORE INTO main.source_failures SELECT * FROM part.source_failures;
          INSERT INTO main.products SELECT p.* FROM part.products p JOIN chosen USING (source, id);
          INSERT INTO main.images
             SELECT i.* FROM part.images i

@@ -2,6 +2,7 @@
 
 mod merge;
 mod read;
+mod read_only;
 mod schema;
 mod write;
 
@@ -12,12 +13,19 @@ use std::{
 
 use clip_core::Provenance;
 use rusqlite::{Connection, OptionalExtension, params};
+use tempfile::TempDir;
 
 pub use merge::{Merged, merge};
 pub use read::SqliteLookup;
 
-use super::{Failure, Lookup, Row, Shard, Store, StoreError, Swept, View, Write};
-use crate::source::Base;
+use super::{
+    Failure, Lookup, Row, Shard, SourceFailure, Store, StoreError, Swept, Vanishing, View, Write,
+    refused::Refusals,
+};
+use crate::{report::FailureNote, source::Base};
+
+/// How long a process waits while another one commits.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// See `schema.rs` for the tables.
 #[derive(Debug)]
@@ -29,6 +37,9 @@ pub struct SqliteStore {
     /// Number of the run.
     run: i64,
     shard: Option<Shard>,
+    refusals: Refusals,
+    /// What is read instead, where the store may not be written; removed at the end.
+    _copy: Option<TempDir>,
 }
 
 impl SqliteStore {
@@ -39,32 +50,49 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let fail = |source| StoreError::Open { path: path.to_owned(), source };
         let mut connection = Connection::open(path).map_err(fail)?;
-        connection.busy_timeout(Duration::from_secs(30))?;
+        connection.busy_timeout(PATIENCE)?;
         schema::migrate(&mut connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A commit survives power loss too; one per batch costs nothing beside the embedding.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        Self::on(connection, path, None)
+    }
+
+    /// Opens a store that must be there, for reading results: also where nothing may be written.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] and those of [`SqliteStore::open`].
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_file() => {}
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(StoreError::Unreadable { path: path.to_owned(), source: e });
+            }
+            _ => return Err(StoreError::Missing(path.to_owned())),
+        }
+        if read_only::may_write(path) {
+            match Self::open(path) {
+                Err(e) if read_only::is_about_the_place(&e) => {}
+                opened => return opened,
+            }
+        }
+        let (connection, copy) = read_only::open(path)?;
+        Self::on(connection, path, copy)
+    }
+
+    fn on(connection: Connection, path: &Path, copy: Option<TempDir>) -> Result<Self, StoreError> {
         let mut store = SqliteStore {
             connection,
             path: path.to_owned(),
             provenance: None,
             run: 0,
             shard: None,
+            refusals: Refusals::default(),
+            _copy: copy,
         };
         store.provenance = store.current()?.map(|(id, _)| id);
         Ok(store)
-    }
-
-    /// Opens a store that must be there, for reading results.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] and those of [`SqliteStore::open`].
-    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        match path.is_file() {
-            true => Self::open(path),
-            false => Err(StoreError::Missing(path.to_owned())),
-        }
     }
 
     /// The share of the products that the next run is about; it leaves the others as they are.
@@ -93,22 +121,34 @@ impl Store for SqliteStore {
         _dim: usize,
         reembed: bool,
     ) -> Result<(), StoreError> {
-        if let Some((_, stored)) = self.current()?
-            && stored != *provenance
-            && !reembed
-        {
-            let (stored, run) = (Box::new(stored), Box::new(provenance.clone()));
-            return Err(StoreError::Provenance { stored, run });
+        let mut provenance = provenance.clone();
+        let mut known = None;
+        if let Some((id, stored)) = self.current()? {
+            if stored.agrees(&provenance) {
+                known = Some(id);
+                provenance.tokenizer = provenance.tokenizer.or(stored.tokenizer);
+            } else if !reembed {
+                let (stored, run) = (Box::new(stored), Box::new(provenance));
+                return Err(StoreError::Provenance { stored, run });
+            }
         }
-        let json = serde_json::to_string(provenance)
+        let json = serde_json::to_string(&provenance)
             .map_err(|e| StoreError::Damaged(format!("provenance: {e}")))?;
         let transaction = self.connection.transaction()?;
+        if let Some(id) = known {
+            // The store may be older than what is known of provenances now.
+            let update = "UPDATE OR IGNORE provenances SET json = ?1 WHERE id = ?2";
+            transaction.execute(update, params![json, id])?;
+        }
         transaction.execute("INSERT OR IGNORE INTO provenances (json) VALUES (?1)", [&json])?;
-        let id: i64 = transaction.query_row(
-            "SELECT id FROM provenances WHERE json = ?1",
-            [&json],
-            |row| row.get(0),
-        )?;
+        let id: i64 = match known {
+            Some(id) => id,
+            None => transaction.query_row(
+                "SELECT id FROM provenances WHERE json = ?1",
+                [&json],
+                |row| row.get(0),
+            )?,
+        };
         let run: i64 = transaction.query_row(
             "INSERT INTO current (one, provenance, run, shard) VALUES (1, ?1, 1, ?2)
              ON CONFLICT DO UPDATE
@@ -124,18 +164,24 @@ impl Store for SqliteStore {
 
     fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         let (provenance, run) = (self.provenance, self.run);
-        let transaction = self.connection.transaction()?;
-        writes.iter().try_for_each(|one| write::write(&transaction, one, provenance, run))?;
-        transaction.commit()?;
-        Ok(())
+        let connection = &mut self.connection;
+        self.refusals.around(writes, &mut |writes| {
+            let transaction = connection.transaction()?;
+            writes.iter().try_for_each(|one| write::write(&transaction, one, provenance, run))?;
+            Ok(transaction.commit()?)
+        })
     }
 
-    fn sweep(&mut self, complete: &[String], keep: u32) -> Result<Swept, StoreError> {
+    fn refused(&mut self) -> Vec<FailureNote> {
+        self.refusals.take()
+    }
+
+    fn sweep(&mut self, complete: &[String], vanishing: &Vanishing) -> Result<Swept, StoreError> {
         let (run, shard) = (self.run, self.shard);
         let transaction = self.connection.transaction()?;
         let mut swept = Swept::default();
         for source in complete {
-            write::sweep(&transaction, source, run, shard, keep, &mut swept)?;
+            write::sweep(&transaction, source, run, shard, vanishing, &mut swept)?;
         }
         if !complete.is_empty() {
             write::drop_orphans(&transaction)?;
@@ -158,6 +204,14 @@ impl Store for SqliteStore {
 
     fn failures(&self) -> Result<Vec<Failure>, StoreError> {
         read::failures(&self.connection)
+    }
+
+    fn source_failures(&self) -> Result<Vec<SourceFailure>, StoreError> {
+        read::source_failures(&self.connection)
+    }
+
+    fn unsettled(&self) -> Result<u64, StoreError> {
+        read::unsettled(&self.connection, self.run, self.provenance)
     }
 
     fn lookup(&self) -> Result<Box<dyn Lookup>, StoreError> {

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::super::{Failure, ImageHash, ImageKey, Lookup, Row, StoreError, View};
+use super::super::{Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, StoreError, View};
 use crate::{
     fetch::Validators,
     source::{Availability, Base, Product},
@@ -71,6 +71,7 @@ fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {
             .and_then(|name| Availability::from_name(&name)),
         attributes,
         images: Vec::new(),
+        page: None,
     })
 }
 
@@ -102,6 +103,40 @@ pub(super) fn failures(connection: &Connection) -> Result<Vec<Failure>, StoreErr
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn source_failures(connection: &Connection) -> Result<Vec<SourceFailure>, StoreError> {
+    let sql = "SELECT source, place, kind, message FROM source_failures ORDER BY 1, 2, 3";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(SourceFailure {
+            source: row.get(0)?,
+            place: row.get(1)?,
+            kind: row.get(2)?,
+            message: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// See [`super::Store::unsettled`].
+pub(super) fn unsettled(
+    connection: &Connection,
+    run: i64,
+    provenance: Option<i64>,
+) -> Result<u64, StoreError> {
+    let count: i64 = connection.query_row(
+        "SELECT count(*) FROM products p
+         JOIN images i ON i.source = p.source AND i.product = p.id
+         WHERE p.seen = ?1
+         AND NOT EXISTS (SELECT 1 FROM vectors v
+                         WHERE v.sha256 = i.sha256 AND v.provenance = ?2)
+         AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.source = i.source
+                         AND q.product = i.product AND q.position = i.position)",
+        params![run, provenance],
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Of two columns, `folder` and the one after it.

@@ -10,7 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 3] = [FIRST, SOURCES_AND_FACTS, ZONES];
+const MIGRATIONS: [&str; 4] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES];
 
 const FIRST: &str = "
     CREATE TABLE provenances (
@@ -115,6 +115,22 @@ const SOURCES_AND_FACTS: &str = "
     CREATE INDEX images_by_sha256 ON images (sha256);
 ";
 
+/// Products are known by their page too, and failures of pages, records and products have a place.
+const PAGES_AND_FAILURES: &str = "
+    ALTER TABLE products ADD COLUMN page TEXT;
+    -- Numbers of the run that first saw it, and of the last one that could not read its page.
+    ALTER TABLE products ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE products ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX products_by_page ON products (source, page) WHERE page IS NOT NULL;
+    CREATE TABLE source_failures (
+        source  TEXT NOT NULL,
+        place   TEXT NOT NULL, -- address of a page, place of a record, id of a product
+        kind    TEXT NOT NULL,
+        message TEXT NOT NULL,
+        PRIMARY KEY (source, place, kind)
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// Whether a source may name files (`web`, `local`, `tree`). Of older runs it is known by the
 /// folder; the next run corrects it.
 const ZONES: &str = "
@@ -142,6 +158,11 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Whether the file has the newest version.
+pub(super) fn is_current(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+    Ok(version(connection, path)? == MIGRATIONS.len() as i64)
 }
 
 fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {

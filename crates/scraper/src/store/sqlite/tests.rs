@@ -3,6 +3,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::{
     fetch::Validators,
+    report::{KeptSource, MaxFailures},
     source::Product,
     store::{Filter, ImageKey},
 };
@@ -12,6 +13,7 @@ fn provenance(weights: &str) -> Provenance {
         model: "m".into(),
         revision: None,
         weights: weights.into(),
+        tokenizer: None,
         preprocessing: "hf-endpoint".into(),
         numerics: 1,
         device: "exact".into(),
@@ -50,6 +52,11 @@ fn rows(store: &SqliteStore) -> Vec<(String, String, Vec<f32>)> {
         })
         .unwrap();
     rows
+}
+
+/// Products may vanish, however many.
+fn any(keep: u32) -> Vanishing {
+    Vanishing { keep, most: MaxFailures::Percent(100.0) }
 }
 
 #[test]
@@ -97,6 +104,22 @@ fn another_provenance_is_refused_and_reembed_changes_over() {
     assert!(!store.lookup().unwrap().has_vector(&[1; 32]).unwrap());
     store.apply(&[vector(1, &[2.0])]).unwrap();
     assert_eq!(rows(&store)[0].2, [2.0]);
+}
+
+#[test]
+fn an_old_store_learns_its_tokenizer_and_keeps_its_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
+    let with = |digest: &str| Provenance { tokenizer: Some(digest.into()), ..provenance("w") };
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&[product("a", &["a0"]), image("a", 0, "a0", 1), vector(1, &[1.0])]).unwrap();
+    for run in [with("t"), provenance("w"), with("t")] {
+        store.begin(&run, 1, false).unwrap();
+        assert_eq!(store.provenance().unwrap(), Some(with("t")));
+        assert_eq!(rows(&store).len(), 1);
+    }
+    let error = store.begin(&with("u"), 1, false).unwrap_err().to_string();
+    assert!(error.contains("tokenizer t in the store, u now"), "{error}");
 }
 
 #[test]
@@ -191,7 +214,7 @@ fn what_vanished_is_hidden_kept_for_some_runs_and_removed_with_its_vectors() {
     for write in [stored("a", "1", 1), stored("a", "2", 2), stored("b", "1", 3)] {
         store.apply(&write).unwrap();
     }
-    assert_eq!(store.sweep(&sources(&["a", "b"]), 2).unwrap(), Swept::default());
+    assert_eq!(store.sweep(&sources(&["a", "b"]), &any(2)).unwrap(), Swept::default());
     assert_eq!(ids(&store, &View::default()), ["a/1", "a/2", "b/1"], "ids are per source");
 
     let all = View { vanished: true, ..View::default() };
@@ -199,7 +222,7 @@ fn what_vanished_is_hidden_kept_for_some_runs_and_removed_with_its_vectors() {
         begin(&mut store);
         store.apply(&[of("a", "1")]).unwrap();
         // b was not read to its end: nothing of it is marked.
-        let swept = store.sweep(&sources(&["a"]), 2).unwrap();
+        let swept = store.sweep(&sources(&["a"]), &any(2)).unwrap();
         assert_eq!(ids(&store, &View::default()), ["a/1", "b/1"]);
         assert_eq!(swept.marked, u64::from(run == 1));
         assert_eq!(swept.removed, u64::from(run == 3));
@@ -208,6 +231,120 @@ fn what_vanished_is_hidden_kept_for_some_runs_and_removed_with_its_vectors() {
     let vectors = || store.connection.query_row("SELECT count(*) FROM vectors", [], |r| r.get(0));
     assert_eq!(vectors(), Ok(2), "the vector went with its last product");
     assert!(store.lookup().unwrap().has_vector(&[3; 32]).unwrap());
+}
+
+#[test]
+fn a_result_without_its_product_is_an_error_and_an_image_without_a_result_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
+    store.begin(&provenance("w"), 1, false).unwrap();
+    let early = store.apply(&[vector(1, &[1.0]), image("a", 0, "x", 1)]).unwrap_err();
+    assert!(matches!(early, StoreError::NoRow { .. }), "{early}");
+    let fail = |address| Write::Failure {
+        key: key("a", 0, address),
+        kind: "k".into(),
+        message: "m".into(),
+    };
+    assert!(matches!(store.apply(&[fail("x")]), Err(StoreError::NoRow { .. })));
+
+    store.apply(&[product("a", &["x", "y"])]).unwrap();
+    assert_eq!(store.unsettled().unwrap(), 2);
+    store.apply(&[vector(1, &[1.0]), image("a", 0, "x", 1)]).unwrap();
+    assert_eq!(store.unsettled().unwrap(), 1, "a vector settles");
+    let failure = Write::Failure { key: key("a", 1, "y"), kind: "k".into(), message: "m".into() };
+    store.apply(&[failure]).unwrap();
+    assert_eq!(store.unsettled().unwrap(), 0, "a failure settles");
+    store.begin(&provenance("w"), 1, false).unwrap();
+    assert_eq!(store.unsettled().unwrap(), 0, "products of other runs are not this run's");
+    store.begin(&provenance("w2"), 1, true).unwrap();
+    store.apply(&[product("a", &["x", "y"])]).unwrap();
+    assert_eq!(store.unsettled().unwrap(), 1, "a vector of another model settles nothing");
+}
+
+#[test]
+fn of_a_source_that_lost_too_much_nothing_vanishes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
+    let sources = [String::new()];
+    let products =
+        |range: std::ops::Range<u8>| range.map(|n| of("", &n.to_string())).collect::<Vec<_>>();
+    let careful = Vanishing { keep: 0, most: MaxFailures::Percent(30.0) };
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&products(0..10)).unwrap();
+    assert_eq!(store.sweep(&sources, &careful).unwrap(), Swept::default());
+
+    // 4 of 10 are missing; that 20 others are new does not make it less.
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&products(4..30)).unwrap();
+    let kept = KeptSource { source: String::new(), missing: 4, of: 10 };
+    let swept = store.sweep(&sources, &careful).unwrap();
+    assert_eq!(swept, Swept { kept: vec![kept], ..Swept::default() });
+    let visible = |store: &SqliteStore| -> i64 {
+        let sql = "SELECT count(*) FROM products WHERE missed = 0";
+        store.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(visible(&store), 30);
+    // 4 of 30 are fine; who accepts it has it for more.
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&products(4..30)).unwrap();
+    assert_eq!(store.sweep(&sources, &careful).unwrap().removed, 4);
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&products(4..5)).unwrap();
+    assert_eq!(store.sweep(&sources, &any(0)).unwrap().removed, 25);
+    assert_eq!(visible(&store), 1);
+}
+
+#[test]
+fn a_product_whose_page_cannot_be_read_counts_as_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
+    let paged = |id: &str, page: Option<&str>| {
+        let (id, page) = (id.to_owned(), page.map(str::to_owned));
+        Write::Product(Product { id, page, ..Product::default() })
+    };
+    let unread = |page: &str, id: &str| Write::Unread {
+        source: String::new(),
+        page: page.into(),
+        id: id.into(),
+    };
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store
+        .apply(&[
+            paged("a", Some("https://x/p/a")),
+            paged("p/b", None), // of an older store
+            paged("c", Some("https://x/p/c")),
+        ])
+        .unwrap();
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&[unread("https://x/p/a", "p/a"), unread("https://x/p/b", "p/b")]).unwrap();
+    assert_eq!(store.sweep(&[String::new()], &any(0)).unwrap().removed, 1, "c alone");
+    let left: i64 =
+        store.connection.query_row("SELECT count(*) FROM products", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 2);
+}
+
+#[test]
+fn failures_besides_images_last_until_the_product_or_the_next_reading_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
+    store.begin(&provenance("w"), 1, false).unwrap();
+    let failure = |place: &str| Write::SourceFailure {
+        source: String::new(),
+        place: place.into(),
+        kind: "k".into(),
+        message: "m".into(),
+    };
+    let places = |store: &SqliteStore| {
+        let failures = store.source_failures().unwrap();
+        failures.into_iter().map(|failure| failure.place).collect::<Vec<_>>()
+    };
+    store.apply(&[failure("https://x/1"), failure("f.csv, record 3"), failure("7")]).unwrap();
+    assert_eq!(places(&store), ["7", "f.csv, record 3", "https://x/1"]);
+    let (id, page) = ("7".to_owned(), Some("https://x/1".to_owned()));
+    store.apply(&[Write::Product(Product { id, page, ..Product::default() })]).unwrap();
+    assert_eq!(places(&store), ["f.csv, record 3"]);
+    store.apply(&[Write::Source { name: String::new(), base: Base::Web }]).unwrap();
+    assert_eq!(places(&store), [""; 0]);
 }
 
 #[test]
@@ -220,10 +357,10 @@ fn a_product_that_comes_back_is_as_before() {
     store.apply(&stored("", "2", 2)).unwrap();
     store.begin(&provenance("w"), 1, false).unwrap();
     store.apply(&[of("", "1")]).unwrap();
-    assert_eq!(store.sweep(&sources, 3).unwrap().marked, 1);
+    assert_eq!(store.sweep(&sources, &any(3)).unwrap().marked, 1);
     store.begin(&provenance("w"), 1, false).unwrap();
     store.apply(&[of("", "1"), of("", "2")]).unwrap();
-    assert_eq!(store.sweep(&sources, 3).unwrap(), Swept::default());
+    assert_eq!(store.sweep(&sources, &any(3)).unwrap(), Swept::default());
     assert_eq!(ids(&store, &View::default()), ["/1", "/2"]);
 }
 
@@ -339,7 +476,7 @@ fn shards_are_merged_and_only_their_own_products_count() {
                 store.apply(&stored("", name, n)).unwrap();
             }
         }
-        let swept = store.sweep(&[String::new()], 0).unwrap();
+        let swept = store.sweep(&[String::new()], &any(0)).unwrap();
         assert_eq!(swept.removed, u64::from(share.holds("", gone)), "of the other shard nothing");
     }
     let parts = [path("1.db"), path("2.db")];

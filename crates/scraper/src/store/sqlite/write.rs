@@ -2,8 +2,14 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::{ImageKey, Shard, StoreError, Swept, Write};
-use crate::source::Product;
+use super::super::{ImageKey, Shard, StoreError, Swept, Vanishing, Write};
+use crate::{
+    report::{
+        KeptSource,
+        secrets::{public, redact},
+    },
+    source::Product,
+};
 
 pub(super) fn write(
     connection: &Connection,
@@ -19,10 +25,13 @@ pub(super) fn write(
                      ON CONFLICT (name) DO UPDATE SET base = excluded.base, zone = excluded.zone",
                 )?
                 .execute(params![name, base.folder().to_string_lossy(), base.zone()])?;
+            connection
+                .prepare_cached("DELETE FROM source_failures WHERE source = ?1")?
+                .execute([name])?;
         }
         Write::Product(product) => put_product(connection, product, run)?,
         Write::Image { key, hash, bytes, validators } => {
-            connection
+            let updated = connection
                 .prepare_cached(
                     "UPDATE images SET sha256 = ?1, bytes = ?2, etag = ?3, last_modified = ?4
                      WHERE source = ?5 AND product = ?6 AND position = ?7 AND address = ?8",
@@ -37,6 +46,9 @@ pub(super) fn write(
                     key.position,
                     key.address
                 ])?;
+            if updated == 0 {
+                superseded(connection, key)?;
+            }
             release(connection, key)?;
         }
         Write::Unchanged { key } => release(connection, key)?,
@@ -50,7 +62,7 @@ pub(super) fn write(
                 .execute(params![hash, provenance, bytes])?;
         }
         Write::Failure { key, kind, message } => {
-            connection
+            let inserted = connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO quarantine (source, product, position, kind, message)
                      SELECT source, product, position, ?1, ?2 FROM images
@@ -58,15 +70,54 @@ pub(super) fn write(
                 )?
                 .execute(params![
                     kind,
-                    message,
+                    redact(message),
                     key.source,
                     key.product,
                     key.position,
                     key.address
                 ])?;
+            if inserted == 0 {
+                superseded(connection, key)?;
+            }
+        }
+        Write::SourceFailure { source, place, kind, message } => {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO source_failures (source, place, kind, message)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute([source, place, kind, message])?;
+        }
+        Write::Unread { source, page, id } => {
+            connection
+                .prepare_cached("UPDATE products SET unread = ?3 WHERE source = ?1 AND page = ?2")?
+                .execute(params![source, page, run])?;
+            connection
+                .prepare_cached(
+                    "UPDATE products SET unread = ?3
+                     WHERE source = ?1 AND id = ?2 AND page IS NULL",
+                )?
+                .execute(params![source, id, run])?;
         }
     }
     Ok(())
+}
+
+/// A result without a row is dropped where the product has another image there by now.
+///
+/// # Errors
+/// There is no such product: it must have been written before, so this is a defect that would lose
+/// the result.
+fn superseded(connection: &Connection, key: &ImageKey) -> Result<(), StoreError> {
+    let ImageKey { source, product, position, address } = key;
+    let known = connection
+        .prepare_cached("SELECT 1 FROM products WHERE source = ?1 AND id = ?2")?
+        .exists([source, product])?;
+    if known {
+        return Ok(());
+    }
+    let (product, address) = (product.clone(), address.clone());
+    Err(StoreError::NoRow { product, position: *position, address })
 }
 
 /// Out of the quarantine.
@@ -82,28 +133,33 @@ fn release(connection: &Connection, key: &ImageKey) -> Result<(), StoreError> {
 fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(), StoreError> {
     let Product { source, id, images, .. } = product;
     let attributes = super::super::attributes_json(product)?;
+    let page = product.page.as_deref().map(public);
     connection
-        .prepare_cached("INSERT OR IGNORE INTO products (source, id) VALUES (?1, ?2)")?
-        .execute(params![source, id])?;
+        .prepare_cached("INSERT OR IGNORE INTO products (source, id, born) VALUES (?1, ?2, ?3)")?
+        .execute(params![source, id, run])?;
+    connection
+        .prepare_cached("DELETE FROM source_failures WHERE source = ?1 AND place IN (?2, ?3)")?
+        .execute(params![source, id, page])?;
     connection
         .prepare_cached(
             "UPDATE products SET title = ?3, description = ?4, url = ?5, brand = ?6,
              category = ?7, price = ?8, currency = ?9, availability = ?10, attributes = ?11,
-             seen = ?12, missed = 0 WHERE source = ?1 AND id = ?2",
+             seen = ?12, missed = 0, page = ?13 WHERE source = ?1 AND id = ?2",
         )?
         .execute(params![
             source,
             id,
             product.title,
             product.description,
-            product.url,
+            product.url.as_deref().map(public),
             product.brand,
             product.category,
             product.price,
             product.currency,
             product.availability.map(|it| it.as_str()),
             attributes,
-            run
+            run,
+            page
         ])?;
     connection
         .prepare_cached("DELETE FROM images WHERE source = ?1 AND product = ?2 AND position >= ?3")?
@@ -125,26 +181,41 @@ fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(
     Ok(())
 }
 
-/// Counts a miss for each product of `source` that the run did not see, and removes those with
-/// more than `keep`.
+/// Counts a miss for each product of `source` that the run did not see, and removes those that have
+/// been missing for too long; unless there are too many.
 pub(super) fn sweep(
     connection: &Connection,
     source: &str,
     run: i64,
     shard: Option<Shard>,
-    keep: u32,
+    vanishing: &Vanishing,
     swept: &mut Swept,
 ) -> Result<(), StoreError> {
-    let mut unseen = connection
-        .prepare_cached("SELECT id, missed FROM products WHERE source = ?1 AND seen <> ?2")?;
-    let unseen = unseen
-        .query_map(params![source, run], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<Vec<(String, u32)>, _>>()?;
-    for (id, missed) in unseen {
-        if shard.is_some_and(|shard| !shard.holds(source, &id)) {
-            continue;
+    let (mut unseen, mut missing, mut of) = (Vec::new(), 0, 0);
+    {
+        let mut known = connection.prepare_cached(
+            "SELECT id, missed, seen <> ?2 AND unread <> ?2 FROM products
+             WHERE source = ?1 AND born <> ?2",
+        )?;
+        let mut rows = known.query(params![source, run])?;
+        while let Some(row) = rows.next()? {
+            let (id, missed): (String, u32) = (row.get(0)?, row.get(1)?);
+            if shard.is_some_and(|shard| !shard.holds(source, &id)) {
+                continue;
+            }
+            of += u64::from(missed == 0);
+            if row.get(2)? {
+                missing += u64::from(missed == 0);
+                unseen.push((id, missed));
+            }
         }
-        if missed >= keep {
+    }
+    if !vanishing.most.covers(missing, of) {
+        swept.kept.push(KeptSource { source: source.to_owned(), missing, of });
+        return Ok(());
+    }
+    for (id, missed) in unseen {
+        if missed >= vanishing.keep {
             connection
                 .prepare_cached("DELETE FROM products WHERE source = ?1 AND id = ?2")?
                 .execute(params![source, id])?;
