@@ -25,10 +25,8 @@ impl Blessed {
     /// another, and not all models take part.
     pub fn bless(&mut self, models: &[String], got: Digests, version: u32) -> Result<(), String> {
         let of = |input: &str| models.iter().any(|model| input.starts_with(&format!("{model}/")));
-        let known: Digests = got
-            .iter()
-            .filter_map(|(k, _)| Some((k.clone(), self.inputs.get(k)?.clone())))
-            .collect();
+        let known = got.keys().filter_map(|k| Some((k.clone(), self.inputs.get(k)?.clone())));
+        let known: Digests = known.collect();
         let common = got.iter().filter(|(k, _)| known.contains_key(*k));
         let changed = differences(&known, &common.map(|(k, v)| (k.clone(), v.clone())).collect());
         if version == self.numerics && !changed.is_empty() {

@@ -11,7 +11,7 @@ use scraper::{
     config::Environment,
     model::{self, LoadOptions, ModelSpec},
     report::Progress,
-    source::image_files,
+    source::{Links, image_files},
 };
 
 /// As many as a run has per batch.
@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arg =
         |name: &str| args.next().ok_or(format!("usage: alone MODEL FOLDER COUNT ({name})"));
     let (model, folder, count) = (arg("model")?, arg("folder")?, arg("count")?.parse()?);
-    let files: Vec<_> = image_files(Path::new(&folder)).take(count).collect::<Result<_, _>>()?;
+    let files = image_files(Path::new(&folder), Links::Anywhere);
+    let files: Vec<_> = files.take(count).collect::<Result<_, _>>()?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let spec = ModelSpec::parse(&model)?;

@@ -12,7 +12,7 @@ use clip_core::Provenance;
 use scraper::{
     export,
     fetch::Validators,
-    source::Product,
+    source::{Base, Product},
     store::{ImageHash, ImageKey, SqliteStore, Store, View, Write},
 };
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut store = SqliteStore::open(&temporary.path().join("catalogue.db"))?;
     store.begin(&provenance, dim, false)?;
     let mut random = Random(1);
-    let mut writes = vec![Write::Source { name: SOURCE.into(), base: folder.into() }];
+    let mut writes = vec![Write::Source { name: SOURCE.into(), base: Base::Local(folder.into()) }];
     for i in 0..products.parse::<usize>()? {
         // Each has a picture of its own, at the same address but for what follows the #.
         let picture = format!("{picture}#{i}");

@@ -53,9 +53,10 @@ pub(super) fn read(folder: &Path) -> Result<Vec<(String, String)>, EnvFileError>
 }
 
 type Bad = (usize, &'static str);
+type Entry = (String, String);
 
 /// Line (from 1) and reason of what makes no sense.
-fn parse(bytes: &[u8]) -> Result<Vec<(String, String)>, Bad> {
+fn parse(bytes: &[u8]) -> Result<Vec<Entry>, Bad> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_start_matches('\u{feff}'),
         Err(e) => {
@@ -83,7 +84,7 @@ fn newlines(bytes: &[u8]) -> usize {
 }
 
 /// What the first line says, with the lines that a quoted value goes on over; and what follows.
-fn entry(text: &str) -> Result<(Option<(String, String)>, &str), &'static str> {
+fn entry(text: &str) -> Result<(Option<Entry>, &str), &'static str> {
     let (line, after) = text.split_once('\n').unwrap_or((text, ""));
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {

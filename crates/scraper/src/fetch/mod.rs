@@ -102,9 +102,12 @@ pub struct Fetcher {
     connections: Arc<Semaphore>,
     hosts: Arc<Mutex<HashMap<String, Arc<Pace>>>>,
     robots: Arc<Mutex<HashMap<String, Arc<rules::Cell>>>>,
-    /// User names and passwords, as addresses hold them, by origin.
-    users: Arc<Mutex<HashMap<String, (String, Option<String>)>>>,
+    /// Who to be, by origin.
+    users: Arc<Mutex<HashMap<String, User>>>,
 }
+
+/// A user name and a password, as an address holds them.
+type User = (String, Option<String>);
 
 /// What a request is for.
 struct Ask<'a> {

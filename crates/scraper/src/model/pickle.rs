@@ -297,7 +297,10 @@ impl<'a> Machine<'a> {
             b'b' => self.build()?,
             b'.' => return Ok(true),
             other => {
-                return Err(format!("opcode {other:#04x}, which torch.save does not write"));
+                return Err(format!(
+                    "opcode {other:#04x}, which is none of those that torch.save writes by itself \
+                     (pickle protocol 2)"
+                ));
             }
         }
         Ok(false)

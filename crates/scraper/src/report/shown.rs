@@ -37,7 +37,7 @@ fn acts(c: char) -> bool {
 
 fn escape<'a>(text: Cow<'a, str>, also: impl Fn(char) -> bool) -> Cow<'a, str> {
     let bad = |c: char| acts(c) && (!matches!(c, '\n' | '\t') || also(c));
-    if !text.contains(&bad) {
+    if !text.contains(bad) {
         return text;
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -56,7 +56,7 @@ fn escape<'a>(text: Cow<'a, str>, also: impl Fn(char) -> bool) -> Cow<'a, str> {
 /// JSON, they are in its strings.
 pub(crate) fn json(text: String) -> String {
     let bad = |c: char| acts(c) && !matches!(c, '\n' | '\t');
-    if !text.contains(&bad) {
+    if !text.contains(bad) {
         return text;
     }
     let mut safe = String::with_capacity(text.len() + 16);

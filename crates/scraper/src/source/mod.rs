@@ -39,7 +39,7 @@ pub use folder::{Folder, Links, image_files};
 pub use list::List;
 pub use magento::Magento;
 pub use open::SourceSpec;
-pub use page::{Found, Origin, PageBudget, PageReader, Report, Select};
+pub use page::{Found, Origin, PageBudget, PageReader, Refusal, Report, Select};
 pub use pages::Pages;
 pub use settings::{Kind, Options, Refused};
 pub use shopify::Shopify;

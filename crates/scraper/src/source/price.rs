@@ -11,7 +11,7 @@ pub(super) struct Money {
 }
 
 /// More is no price of an article, in any currency.
-const MOST: f64 = 1e12;
+pub(super) const MOST: f64 = 1e12;
 /// Texts that are longer are no price.
 const LONGEST: usize = 200;
 

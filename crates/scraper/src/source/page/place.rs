@@ -75,7 +75,7 @@ const TRACKING: &[&str] = &[
 ];
 
 /// An address without its fragment and what only tracks visitors.
-pub(in crate::source) fn without_tracking(url: &Url) -> Url {
+pub(super) fn without_tracking(url: &Url) -> Url {
     let mut url = url.clone();
     url.set_fragment(None);
     let Some(query) = url.query() else { return url };

@@ -101,12 +101,11 @@ fn copy(path: &Path, log: Option<PathBuf>) -> Result<Opened, StoreError> {
         let before = stamps(path);
         fs::copy(path, &to).map_err(fail)?;
         let log_to = beside(&to, "-wal");
-        match &log {
-            Some(log) => match fs::copy(log, &log_to) {
+        if let Some(log) = &log {
+            match fs::copy(log, &log_to) {
                 Err(e) if e.kind() == ErrorKind::NotFound => {}
                 copied => drop(copied.map_err(fail)?),
-            },
-            None => {}
+            }
         }
         if stamps(path) == before {
             break;
