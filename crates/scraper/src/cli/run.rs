@@ -124,6 +124,7 @@ impl SourceArgs {
             currency: self.currency.clone(),
             follow_symlinks: self.follow_symlinks.then_some(true),
             max_unpacked_gib: self.max_unpacked_gib.map(|gib| gib.get().into()),
+            ..Options::default()
         }
     }
 }

@@ -20,11 +20,11 @@ use tokio::sync::mpsc::Sender;
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem, json,
     lines::{Ends, Line, Lines, TOO_LONG},
-    merchant,
     record::{self, Record},
     settings::FeedSettings,
     table::{Dialect, Table},
     web::{FEED_LIMIT, Wanted, Web},
+    xml_list::{self, Mapping},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum FeedFormat {
     Csv,
     Tsv,
     Jsonl,
-    /// Google Merchant: RSS 2.0 or Atom.
+    /// XML: Google Merchant's (RSS 2.0 or Atom), or a list of another shape.
     Merchant,
 }
 
@@ -152,6 +152,7 @@ impl<R: Read> Read for Bounded<R> {
 fn read(
     place: &str,
     format: FeedFormat,
+    mapping: &Mapping,
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
@@ -159,7 +160,7 @@ fn read(
         FeedFormat::Csv => read_table(place, Dialect::CSV, reader, send),
         FeedFormat::Tsv => read_table(place, Dialect::TSV, reader, send),
         FeedFormat::Jsonl => read_jsonl(place, reader, send),
-        FeedFormat::Merchant => merchant::read(place, reader, send),
+        FeedFormat::Merchant => xml_list::read(place, reader, mapping, send),
     }
 }
 
@@ -256,13 +257,14 @@ impl Source for Feed {
         Box::pin(async move {
             let reader = self.open().await?;
             let (place, format) = (self.place(), self.format);
+            let mapping = self.settings.mapping.clone();
             // What is relative in a feed of the web is relative to its address.
             let web = match &self.place {
                 Place::Url(url, _) => Some(url.clone()),
                 Place::File(_) => None,
             };
             tokio::task::spawn_blocking(move || {
-                read(&place, format, reader, &mut |mut item| {
+                read(&place, format, &mapping, reader, &mut |mut item| {
                     if let (Some(web), Ok(product)) = (&web, &mut item) {
                         for image in &mut product.images {
                             if let Ok(url) = web.join(image) {
@@ -290,7 +292,8 @@ mod tests {
             true
         };
         let format = FeedFormat::of(name).unwrap();
-        super::read(name, format, text.as_bytes(), &mut send).map_err(|e| e.to_string())?;
+        super::read(name, format, &Mapping::default(), text.as_bytes(), &mut send)
+            .map_err(|e| e.to_string())?;
         Ok(items)
     }
 

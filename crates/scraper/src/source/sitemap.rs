@@ -1,8 +1,9 @@
 //! Sitemaps (<https://www.sitemaps.org/protocol.html>), and the products on the pages they list.
 //!
 //! Which pages count: those of the site, which are the shop's host, the sitemap's own, and names
-//! below or above these ("www."); others only where `include` names their address. One product is
-//! read of
+//! below or above these ("www."). A sitemap that lists none of them lies elsewhere, and is that of
+//! its first page's site. Others count only where `include` names their address. One product is read
+//! of
 //!
 //! - pages that name each other as the same in another language (`xhtml:link rel="alternate"
 //!   hreflang`): the first that is listed;
@@ -233,6 +234,15 @@ impl Sitemap {
         good
     }
 
+    /// `None` for a page that is not to be read; else whether its site was named.
+    fn included(&self, url: &Url) -> Option<bool> {
+        let mut texts = self.include.iter().filter(|text| url.as_str().contains(text.as_str()));
+        match self.include.is_empty() {
+            true => Some(false),
+            false => texts.clone().next().map(|_| texts.any(|text| text.contains("://"))),
+        }
+    }
+
     /// The pages of one sitemap that are to be read. `twins` are the sets of languages that were
     /// met so far.
     fn listed(
@@ -242,19 +252,21 @@ impl Sitemap {
         twins: &mut HashSet<String>,
         problems: &mut Vec<SourceError>,
     ) -> Vec<Listed> {
+        let addresses = self.addresses(entries, at, problems).into_iter();
+        let all = addresses.map(|(url, entry)| (address::without_tracking(url), entry));
+        let all: Vec<_> =
+            all.filter_map(|(url, entry)| Some((self.included(&url)?, url, entry))).collect();
+        let mut sites = vec![self.start.clone(), at.clone()];
+        let is_of = |sites: &[Url], url: &Url| sites.iter().any(|s| address::same_site(s, url));
+        if let Some((_, first, _)) = all.first()
+            && !all.iter().any(|(_, url, _)| is_of(&sites, url))
+        {
+            sites.push(first.clone());
+        }
         let mut pages = Vec::new();
         let (mut foreign, mut example) = (0_usize, None);
-        for (url, entry) in self.addresses(entries, at, problems) {
-            let url = address::without_tracking(url);
-            let named = self.include.iter().filter(|text| url.as_str().contains(text.as_str()));
-            let (mut included, mut with_host) = (self.include.is_empty(), false);
-            for text in named {
-                (included, with_host) = (true, with_host || text.contains("://"));
-            }
-            if !included {
-                continue;
-            }
-            if !with_host && ![&self.start, at].iter().any(|site| address::same_site(site, &url)) {
+        for (asked_for, url, entry) in all {
+            if !asked_for && !is_of(&sites, &url) {
                 foreign += 1;
                 example.get_or_insert(url);
                 continue;

@@ -1,62 +1,19 @@
-//! Product pages of shops: their keys, and what `probe` says of them.
+//! Product pages of shops, and what `probe` says of them.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::{
-    server::{Reply, Request, Server},
+    server::{Reply, Server},
     shop::Shop,
-    support::{png, ran, scraper},
+    support::{ran, scraper},
 };
 
 fn page(name: &str, image: u32, more: &str) -> Reply {
     let product = json!({"@type": "Product", "name": name, "image": format!("/{image}.png"),
                          "offers": {"price": "49,95 €"}});
     Reply::ok(format!("{more}<script type='application/ld+json'>{product};</script>"))
-}
-
-fn image(request: &Request) -> Reply {
-    let number = request.path.trim_matches('/').split('.').next().and_then(|n| n.parse().ok());
-    number.map_or(Reply::status(404), |number| Reply::ok(png(number)))
-}
-
-#[test]
-fn two_shops_in_one_list_keep_their_products_apart() {
-    let shop = |name: &'static str, number: u32| {
-        Server::start(move |request| match request.path.as_str() {
-            "/p/1" => page(name, number, ""),
-            _ => image(request),
-        })
-    };
-    let (a, b) = (shop("Dress", 1), shop("Boots", 2));
-    let shop = Shop::new();
-    shop.write("list.txt", format!("{}/p/1\n{}/p/1\n", a.url, b.url));
-    let summary = shop.run("list.txt", 0);
-    assert_eq!(summary["products"], 2, "{summary}");
-    let rows = ran(scraper(shop.path()).args(["export", "--store", "s.db"])).expect(0).lines();
-    let mut ids: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
-    ids.sort_unstable();
-    let other = format!("{}/p/1", b.url.trim_start_matches("http://"));
-    assert_eq!(ids, [other.as_str(), "p/1"], "the first shop's keys are as they were");
-}
-
-#[test]
-fn twins_of_one_page_are_one_product() {
-    let server = Server::start(|request| match request.path.as_str() {
-        path if path.starts_with("/p/1") => page("Dress", 1, "<link rel='canonical' href='/p/1'>"),
-        _ => image(request),
-    });
-    let shop = Shop::new();
-    let list = ["?color=red", "", "?utm_source=mail"].map(|q| format!("{}/p/1{q}\n", server.url));
-    shop.write("list.txt", list.concat());
-    let summary = shop.run("list.txt", 0);
-    assert_eq!(
-        (&summary["products"], &summary["bad_records"]),
-        (&json!(1), &json!(0)),
-        "{summary}"
-    );
-    assert!(shop.export("s.db").contains("\"id\":\"p/1\""));
 }
 
 #[test]
