@@ -3,7 +3,10 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use reqwest::Url;
@@ -179,6 +182,16 @@ pub(super) async fn read_pages(
     while reading.join_next().await.is_some() {}
 }
 
+/// Pages that are taken apart at once: hostile ones take up to 90 MB each.
+static TURNS: [Mutex<()>; 4] = [const { Mutex::new(()) }; 4];
+
+/// Waits for one of [`TURNS`], on a thread that may wait.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURNS.get(NEXT.fetch_add(1, Ordering::Relaxed) % TURNS.len())?;
+    Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The product of one page, and what could not be read on it. A page without a product is none.
 async fn read_page(web: &Web, listed: &Listed, home: &Url, told: &Told) -> Vec<SourceItem> {
     let Listed { url, lastmod } = listed;
@@ -186,6 +199,7 @@ async fn read_page(web: &Web, listed: &Listed, home: &Url, told: &Told) -> Vec<S
     let reader = web.reader();
     let version = reader.version();
     let read = web.distilled(&wanted, &version, move |body| {
+        let _turn = turn();
         Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
