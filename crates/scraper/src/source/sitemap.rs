@@ -17,7 +17,10 @@ mod entries;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use reqwest::Url;
@@ -405,6 +408,16 @@ pub(super) async fn read_pages(
     while reading.join_next().await.is_some() {}
 }
 
+/// Pages that are taken apart at once: hostile ones take up to 90 MB each.
+static TURNS: [Mutex<()>; 4] = [const { Mutex::new(()) }; 4];
+
+/// Waits for one of [`TURNS`], on a thread that may wait.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURNS.get(NEXT.fetch_add(1, Ordering::Relaxed) % TURNS.len())?;
+    Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The product of one page and its variants, and why it is missing or not whole.
 async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let mut items = read_one(web, listed).await;
@@ -444,6 +457,7 @@ async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let reader = web.reader();
     let version = reader.version();
     let read = web.distilled(&wanted, &version, move |body| {
+        let _turn = turn();
         Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
