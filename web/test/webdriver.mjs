@@ -23,22 +23,31 @@ async function freePort() {
   return port;
 }
 
+/** A program that ends with this one, and with it all that it has started. */
 function start(program, args, options) {
-  const child = spawn(program, args, options);
+  const child = spawn(program, args, { ...options, detached: true });
+  const kill = () => {
+    try {
+      process.kill(-child.pid);
+    } catch {
+      // it has ended, or never began
+    }
+  };
+  process.once("exit", kill);
   const failed = once(child, "error").then(([error]) => Promise.reject(error));
   failed.catch(() => undefined);
-  return { child, failed };
+  return { child, failed, kill };
 }
 
 /** A screen that is not there, for a browser that knows no other way to run unseen. */
 export async function screen() {
-  const { child, failed } = start("Xvfb", ["-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], {
+  const { child, failed, kill } = start("Xvfb", ["-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
   const ended = once(child, "exit").then(() => Promise.reject(new Error("Xvfb has ended")));
   ended.catch(() => undefined);
   const [number] = await within(START_S, "Xvfb", Promise.race([once(child.stdio[3], "data"), failed, ended]));
-  return { display: `:${String(number).trim()}`, close: () => void child.kill() };
+  return { display: `:${String(number).trim()}`, close: kill };
 }
 
 /** What a browser of WebKitGTK needs on a screen. */
@@ -58,7 +67,7 @@ export const environment = (display) => ({
 export async function launchWebKit() {
   const { display, close } = await screen();
   const port = await freePort();
-  const { child, failed } = start("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], {
+  const { failed, kill } = start("WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], {
     env: environment(display), stdio: "ignore",
   });
   /** `fetch` would give up after five minutes. */
@@ -119,7 +128,7 @@ export async function launchWebKit() {
       };
     },
     close() {
-      child.kill();
+      kill();
       close();
     },
   };

@@ -114,11 +114,6 @@ impl Path {
         }
     }
 
-    /// Whether its results have the contract's bits.
-    pub fn is_exact(self) -> bool {
-        self != Path::WasmUnfused
-    }
-
     /// The exact paths this machine can run, slowest first.
     pub fn available() -> Vec<Path> {
         Path::EXACT.into_iter().filter(|p| p.is_available()).collect()
