@@ -1,7 +1,7 @@
 //! `scraper.toml`: what a nightly run does.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
 };
@@ -123,6 +123,7 @@ pub struct SourceSettings {
     currency: Option<Spanned<String>>,
     follow_symlinks: Option<Spanned<bool>>,
     max_unpacked_gib: Option<Spanned<NonZeroU32>>,
+    columns: Option<Spanned<BTreeMap<String, String>>>,
 }
 
 impl SourceSettings {
@@ -141,6 +142,7 @@ impl SourceSettings {
             include: self.include.clone().map(Spanned::into_inner),
             currency: self.currency.clone().map(Spanned::into_inner),
             follow_symlinks: self.follow_symlinks.clone().map(Spanned::into_inner),
+            columns: self.columns.clone().map(Spanned::into_inner),
             max_unpacked_gib: self
                 .max_unpacked_gib
                 .clone()
@@ -155,6 +157,7 @@ impl SourceSettings {
             "currency" => self.currency.as_ref()?.span(),
             "follow_symlinks" => self.follow_symlinks.as_ref()?.span(),
             "max_unpacked_gib" => self.max_unpacked_gib.as_ref()?.span(),
+            "columns" => self.columns.as_ref()?.span(),
             _ => return None,
         };
         Some(span.start)

@@ -1,8 +1,10 @@
 //! What may be said of a source, kind by kind: a setting that would have no effect is refused.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use super::text;
+use super::{columns::Mapping, text};
 
 /// A kind of source, as `scraper.toml` and `--kind` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -53,6 +55,8 @@ pub struct Options {
     pub follow_symlinks: Option<bool>,
     /// The most that a gzip feed may be when it is unpacked, in GiB.
     pub max_unpacked_gib: Option<u64>,
+    /// In which columns of a table the fields are, where their names do not tell.
+    pub columns: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,11 +73,12 @@ pub(super) struct SitemapSettings {
 pub(super) struct FeedSettings {
     /// In bytes.
     pub(super) max_unpacked: u64,
+    pub(super) columns: Mapping,
 }
 
 impl Default for FeedSettings {
     fn default() -> Self {
-        FeedSettings { max_unpacked: 16 << 30 }
+        FeedSettings { max_unpacked: 16 << 30, columns: Mapping::new() }
     }
 }
 
@@ -111,12 +116,13 @@ const FEEDS: &[Kind] = &[Kind::Merchant, Kind::Csv, Kind::Tsv, Kind::Jsonl];
 impl Options {
     /// The settings that are made, each with the kinds it has an effect on.
     fn made(&self) -> impl Iterator<Item = (&'static str, &'static [Kind])> {
-        let Options { include, currency, follow_symlinks, max_unpacked_gib } = self;
+        let Options { include, currency, follow_symlinks, max_unpacked_gib, columns } = self;
         let all: [(_, _, &'static [Kind]); _] = [
             ("include", include.is_some(), &[Kind::Sitemap]),
             ("currency", currency.is_some(), &[Kind::Shopify]),
             ("follow_symlinks", follow_symlinks.is_some(), &[Kind::Folder]),
             ("max_unpacked_gib", max_unpacked_gib.is_some(), FEEDS),
+            ("columns", columns.is_some(), &[Kind::Csv, Kind::Tsv]),
         ];
         all.into_iter().filter(|(_, made, _)| *made).map(|(name, _, kinds)| (name, kinds))
     }
@@ -152,7 +158,8 @@ impl Options {
     /// Those of [`Options::check`].
     pub(super) fn of(&self, kind: Kind) -> Result<KindSettings, Refused> {
         self.check(kind)?;
-        let Options { include, currency, follow_symlinks, max_unpacked_gib } = self.clone();
+        let Options { include, currency, follow_symlinks, max_unpacked_gib, columns } =
+            self.clone();
         Ok(match kind {
             Kind::Shopify => KindSettings::Shopify(ShopifySettings { currency }),
             Kind::Sitemap => {
@@ -162,7 +169,10 @@ impl Options {
                 let usual = FeedSettings::default();
                 let max_unpacked =
                     max_unpacked_gib.map_or(usual.max_unpacked, |gib| gib.saturating_mul(1 << 30));
-                KindSettings::Feed(FeedSettings { max_unpacked })
+                KindSettings::Feed(FeedSettings {
+                    max_unpacked,
+                    columns: columns.unwrap_or_default(),
+                })
             }
             Kind::Folder => KindSettings::Folder(FolderSettings {
                 follow_symlinks: follow_symlinks.unwrap_or(false),
@@ -193,7 +203,8 @@ mod tests {
         assert!(links.check(Kind::Folder).is_ok() && links.check(Kind::Jsonl).is_err());
         let size = Options { max_unpacked_gib: Some(2), ..Options::default() };
         assert!(FEEDS.iter().all(|&kind| size.check(kind).is_ok()));
-        let settings = KindSettings::Feed(FeedSettings { max_unpacked: 2 << 30 });
+        let settings =
+            KindSettings::Feed(FeedSettings { max_unpacked: 2 << 30, ..Default::default() });
         assert_eq!(size.of(Kind::Csv), Ok(settings));
         assert!(size.check(Kind::Folder).is_err());
         assert!(Options::default().check(Kind::List).is_ok());
