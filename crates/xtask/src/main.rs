@@ -5,6 +5,7 @@ mod bench_scrape;
 mod cross;
 mod demo;
 mod draw_shop;
+mod fuzz;
 mod goldens;
 mod model;
 mod process;
@@ -38,6 +39,7 @@ enum Command {
     Www(www::Arguments),
     Goldens(goldens::Arguments),
     DrawShop(draw_shop::Arguments),
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Www(arguments) => www::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

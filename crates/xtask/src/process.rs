@@ -122,6 +122,20 @@ impl Cmd {
         self.run_tests().map(drop)
     }
 
+    /// Runs it; any exit status is fine. Gives what it wrote to standard error, which is passed on.
+    pub(crate) fn run_and_read_errors(mut self) -> Result<(ExitStatus, String)> {
+        eprintln!("$ {}", self.shown);
+        let mut child =
+            self.command.stderr(Stdio::piped()).spawn().with_context(|| self.cannot())?;
+        let mut all = String::new();
+        lines(child.stderr.take(), |line| {
+            eprintln!("{line}");
+            all += line;
+            all.push('\n');
+        });
+        Ok((child.wait().with_context(|| self.cannot())?, all))
+    }
+
     /// Runs it in silence, for checks; `None` if it could not start or failed.
     pub(crate) fn probe(mut self) -> Option<String> {
         let output: Output = self.command.stdin(Stdio::null()).output().ok()?;

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| clip_tests::fuzz::config(data));
+clip_fuzz::target!(clip_tests::fuzz::config);

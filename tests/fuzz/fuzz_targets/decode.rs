@@ -1,8 +1,6 @@
 //! Any bytes: no panic, no hang, no allocation far over the limits; a vector or an error.
 //!
-//! In `tests/`, seeded with the corpus:
-//! `cargo +nightly fuzz run decode fuzz/corpus/decode corpus/jpeg corpus/png corpus/webp corpus/gif
-//! corpus/bmp corpus/bad -- -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=60 -max_len=16000`
+//! Seeded with the corpus of `tests`.
 
 #![no_main]
 
@@ -12,7 +10,6 @@ use clip_core::{
     config::PreprocessConfig,
     image::{Limits, Processor, Profile},
 };
-use libfuzzer_sys::fuzz_target;
 
 /// Small, so that a wrong allocation shows: 2 megapixels are at most 16 MB in any decoder.
 const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_pixels: 2_000_000 };
@@ -22,7 +19,9 @@ static PROCESSORS: LazyLock<Vec<Processor>> = LazyLock::new(|| {
     Profile::PRESETS.iter().map(|(_, p)| Processor::new(&config, *p, LIMITS)).collect()
 });
 
-fuzz_target!(|bytes: &[u8]| {
+clip_fuzz::target!(decode);
+
+fn decode(bytes: &[u8]) {
     let Some(processor) = PROCESSORS.get(bytes.len() % PROCESSORS.len()) else { return };
     match processor.process(bytes) {
         Ok(values) => {
@@ -34,4 +33,4 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(error) => assert!(error.kind().starts_with("image.")),
     }
-});
+}

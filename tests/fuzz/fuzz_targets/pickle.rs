@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| scraper::model::fuzz_pickle(data));
+clip_fuzz::target!(scraper::model::fuzz_pickle);

@@ -115,6 +115,16 @@ struct SourceArgs {
     /// The most that a gzip feed may be when it is unpacked. [default: 16]
     #[arg(long, value_name = "GIB", requires = "source")]
     max_unpacked_gib: Option<NonZeroU32>,
+    /// In which column of a table a field is: price="Regular price"; may be repeated.
+    #[arg(long, value_name = "FIELD=COLUMN", requires = "source", value_parser = column)]
+    column: Vec<(String, String)>,
+}
+
+fn column(text: &str) -> Result<(String, String), String> {
+    let pair =
+        text.split_once('=').filter(|(field, column)| !field.is_empty() && !column.is_empty());
+    let (field, column) = pair.ok_or("a field and a column, as in price=\"Regular price\"")?;
+    Ok((field.to_owned(), column.to_owned()))
 }
 
 impl SourceArgs {
@@ -124,6 +134,7 @@ impl SourceArgs {
             currency: self.currency.clone(),
             follow_symlinks: self.follow_symlinks.then_some(true),
             max_unpacked_gib: self.max_unpacked_gib.map(|gib| gib.get().into()),
+            columns: (!self.column.is_empty()).then(|| self.column.iter().cloned().collect()),
             ..Options::default()
         }
     }

@@ -144,13 +144,13 @@ impl SourceSettings {
             include: self.include.clone().map(Spanned::into_inner),
             currency: self.currency.clone().map(Spanned::into_inner),
             follow_symlinks: self.follow_symlinks.clone().map(Spanned::into_inner),
+            columns: self.columns.clone().map(Spanned::into_inner),
             max_unpacked_gib: self
                 .max_unpacked_gib
                 .clone()
                 .map(|gib| gib.into_inner().get().into()),
             store: self.store.clone().map(Spanned::into_inner),
             item: self.item.clone().map(Spanned::into_inner),
-            columns: self.columns.clone().map(Spanned::into_inner),
         }
     }
 

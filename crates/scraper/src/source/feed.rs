@@ -12,19 +12,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use encoding_rs::{UTF_16BE, UTF_16LE};
 use flate2::bufread::MultiGzDecoder;
+use quick_xml::encoding::DecodingReader;
 use reqwest::Url;
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Base, Product, Running, Source, SourceError, SourceItem, json,
+    Base, Product, Running, Source, SourceError, SourceItem,
+    columns::{Columns, Mapping},
+    json,
     lines::{Ends, Line, Lines, TOO_LONG},
-    record::{self, Record},
+    record::Record,
     settings::FeedSettings,
-    table::{Dialect, Table},
+    table::{Dialect, Row, Table},
     web::{FEED_LIMIT, Wanted, Web},
-    xml_list::{self, Mapping},
+    xml_list,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,19 +153,45 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 /// Calls `send` for each record until it returns false.
-fn read(
+pub(super) fn read(
     place: &str,
     format: FeedFormat,
-    mapping: &Mapping,
+    settings: &FeedSettings,
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     match format {
-        FeedFormat::Csv => read_table(place, Dialect::CSV, reader, send),
-        FeedFormat::Tsv => read_table(place, Dialect::TSV, reader, send),
-        FeedFormat::Jsonl => read_jsonl(place, reader, send),
-        FeedFormat::Merchant => xml_list::read(place, reader, mapping, send),
+        FeedFormat::Csv => {
+            read_table(place, Dialect::CSV, &settings.columns, wide(place, reader)?, send)
+        }
+        FeedFormat::Tsv => {
+            read_table(place, Dialect::TSV, &settings.columns, wide(place, reader)?, send)
+        }
+        FeedFormat::Jsonl => read_jsonl(place, wide(place, reader)?, send),
+        FeedFormat::Merchant => xml_list::read(place, reader, &settings.mapping, send),
     }
+}
+
+/// UTF-16 as UTF-8, told by its mark or by the zeros of its first letters; else as it is.
+fn wide<'a>(
+    place: &str,
+    mut reader: impl BufRead + 'a,
+) -> Result<Box<dyn BufRead + 'a>, SourceError> {
+    let start = reader
+        .fill_buf()
+        .map_err(|source| SourceError::Read { place: place.to_owned(), source })?;
+    let encoding = match start {
+        [0xff, 0xfe, ..] => None,
+        [0xfe, 0xff, ..] => None,
+        [1..=255, 0, 1..=255, 0, ..] => Some(UTF_16LE),
+        [0, 1..=255, 0, 1..=255, ..] => Some(UTF_16BE),
+        _ => return Ok(Box::new(reader)),
+    };
+    let mut decoding = DecodingReader::new(reader);
+    if let Some(encoding) = encoding {
+        decoding.set_encoding(encoding);
+    }
+    Ok(Box::new(BufReader::new(decoding)))
 }
 
 fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {
@@ -171,35 +201,39 @@ fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {
 fn read_table(
     place: &str,
     dialect: Dialect,
+    mapping: &Mapping,
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     let format = |reason: String| SourceError::Format { place: place.to_owned(), reason };
     let broken = |source| SourceError::Read { place: place.to_owned(), source };
-    let fields = |names: &[String]| names.iter().map(|n| record::field(n)).collect::<Vec<_>>();
-    let fits = |names: &[String]| record::key_columns(&fields(names)).is_ok();
+    let fits = |names: &[String]| Columns::of(names, mapping).is_ok();
     let mut table = Table::open(reader, dialect, &fits).map_err(broken)?.map_err(format)?;
-    let names = fields(table.names());
-    let (id, image) = record::key_columns(&names).map_err(|missing| {
-        let names = names.join(", ");
-        format(format!("the first line names the columns {names}; one for {missing} is missing"))
-    })?;
+    let (mut columns, [id, image]) = Columns::of(table.names(), mapping).map_err(format)?;
+    if let Columns::Known(known) = &columns {
+        tracing::info!("{place} is a table of {}", known.name);
+    }
     table.key_columns(id, image);
-    for number in 1.. {
-        let Some(row) = table.next().map_err(broken)? else { break };
-        let item = row.fields.and_then(|fields| {
-            let mut record = Record::default();
-            for (name, value) in names.iter().zip(&fields) {
-                record.set(name, value);
+    // Rows by their lines, for what is wrong with a product of several.
+    let (mut number, mut ready) = (0, Vec::new());
+    loop {
+        let row = table.next().map_err(broken)?;
+        let last = row.is_none();
+        match row {
+            Some(Row { line, fields: Ok(fields) }) => columns.row(line, fields, &mut ready),
+            Some(Row { line, fields: Err(reason) }) => ready.push((line, Err(reason))),
+            None => columns.finish(&mut ready),
+        }
+        number += 1;
+        for (line, item) in ready.drain(..) {
+            if !send(item.map_err(|e| bad_record(place, number, format!("line {line}: {e}")))) {
+                return Ok(());
             }
-            record.product()
-        });
-        let line = row.line;
-        if !send(item.map_err(|e| bad_record(place, number, format!("line {line}: {e}")))) {
-            break;
+        }
+        if last {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 fn read_jsonl(
@@ -257,14 +291,14 @@ impl Source for Feed {
         Box::pin(async move {
             let reader = self.open().await?;
             let (place, format) = (self.place(), self.format);
-            let mapping = self.settings.mapping.clone();
+            let settings = self.settings.clone();
             // What is relative in a feed of the web is relative to its address.
             let web = match &self.place {
                 Place::Url(url, _) => Some(url.clone()),
                 Place::File(_) => None,
             };
             tokio::task::spawn_blocking(move || {
-                read(&place, format, &mapping, reader, &mut |mut item| {
+                read(&place, format, &settings, reader, &mut |mut item| {
                     if let (Some(web), Ok(product)) = (&web, &mut item) {
                         for image in &mut product.images {
                             if let Ok(url) = web.join(image) {
@@ -292,7 +326,7 @@ mod tests {
             true
         };
         let format = FeedFormat::of(name).unwrap();
-        super::read(name, format, &Mapping::default(), text.as_bytes(), &mut send)
+        super::read(name, format, &FeedSettings::default(), text.as_bytes(), &mut send)
             .map_err(|e| e.to_string())?;
         Ok(items)
     }

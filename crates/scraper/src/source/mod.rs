@@ -1,9 +1,12 @@
 //! Where products come from: shops on the web, feeds, folders, lists of addresses.
 
 mod address;
+mod columns;
 mod distinct;
 mod feed;
 mod folder;
+#[doc(hidden)]
+pub mod fuzz;
 mod images;
 mod json;
 mod lines;
@@ -21,6 +24,7 @@ mod shopify;
 mod sitemap;
 mod table;
 mod text;
+mod vendor;
 mod web;
 mod woocommerce;
 mod xml;

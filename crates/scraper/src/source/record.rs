@@ -4,7 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Product, images::Images, json, schema::Offers, text};
+use super::{
+    Product,
+    images::Images,
+    json,
+    schema::Offers,
+    text,
+    vendor::{Day, in_dates},
+};
 
 /// What feeds call the fields of a [`Product`]; a name further to the left wins.
 const ID: &[&str] = &["id", "product_id", "sku", "offer_id"];
@@ -13,11 +20,33 @@ const DESCRIPTION: &[&str] = &["description", "body_html", "summary"];
 const URL: &[&str] = &["link", "url", "product_url", "canonical_link"];
 const BRAND: &[&str] = &["brand", "vendor", "manufacturer"];
 const CATEGORY: &[&str] = &["product_type", "category", "google_product_category"];
-const PRICE: &[&str] = &["sale_price", "price"];
+const PRICE: &[&str] = &["price"];
+const SALE: &[&str] = &["sale_price"];
 const CURRENCY: &[&str] = &["currency", "price_currency"];
 const AVAILABILITY: &[&str] = &["availability"];
 const IMAGES: &[&str] = &["image_link", "image", "images", "image_url", "image_src"];
 const MORE_IMAGES: &[&str] = &["additional_image_link", "additional_images", "additional_image"];
+
+/// Names of which each means the same field.
+const GROUPS: [&[&str]; 12] = [
+    ID,
+    TITLE,
+    DESCRIPTION,
+    URL,
+    BRAND,
+    CATEGORY,
+    PRICE,
+    SALE,
+    CURRENCY,
+    AVAILABILITY,
+    IMAGES,
+    MORE_IMAGES,
+];
+
+/// The names that mean the same field as this one.
+pub(super) fn group(name: &str) -> Option<&'static [&'static str]> {
+    GROUPS.into_iter().find(|group| group.contains(&name))
+}
 
 /// Fields in lower case with `_` for spaces, each with its values.
 #[derive(Debug, Default)]
@@ -26,7 +55,13 @@ pub(super) struct Record(BTreeMap<String, Vec<Value>>);
 /// A field name as it is looked for: "g:Image Link" is `image_link`.
 pub(super) fn field(name: &str) -> String {
     let name = name.trim().trim_start_matches('\u{feff}').to_lowercase();
-    name.strip_prefix("g:").unwrap_or(&name).replace([' ', '-'], "_")
+    let name = name.strip_prefix("g:").unwrap_or(&name).replace([' ', '-'], "_");
+    // Facebook's template: `image[0].url`.
+    match name.strip_prefix("image[").and_then(|rest| rest.strip_suffix("].url")) {
+        Some("0") => "image_link".to_owned(),
+        Some(_) => "additional_image_link".to_owned(),
+        None => name,
+    }
 }
 
 /// The columns of the id and of the image.
@@ -59,6 +94,14 @@ impl Record {
         names.iter().find_map(|name| self.0.get(*name)?.iter().rev().find_map(string))
     }
 
+    /// Whether a sale price holds today: `sale_price_effective_date` is "from/to" (ISO 8601).
+    fn is_on_sale(&self) -> bool {
+        let Some(dates) = self.text(&["sale_price_effective_date"]) else { return true };
+        let (from, to) =
+            dates.split_once('/').map_or((dates.as_str(), None), |(f, t)| (f, Some(t)));
+        in_dates(Some(from), to, Day::today())
+    }
+
     pub(super) fn product(&self) -> Result<Product, String> {
         let id = self.text(ID).ok_or("the id is empty")?;
         let mut images = Images::default();
@@ -67,10 +110,22 @@ impl Record {
             addresses(value).map_err(wrong)?.into_iter().for_each(|address| images.add(address));
         }
         let images = images.finish().map_err(wrong)?;
-        let mut offers = Offers::default();
-        let currency = self.text(CURRENCY);
-        for price in self.values(PRICE).filter_map(string) {
+        let (offers_of, currency) =
+            (|names| self.values(names).filter_map(string), self.text(CURRENCY));
+        let (mut offers, mut before) = (Offers::default(), Offers::default());
+        for price in offers_of(SALE).filter(|_| self.is_on_sale()) {
             offers.price(&price, currency.as_deref());
+        }
+        for price in offers_of(PRICE) {
+            before.price(&price, currency.as_deref());
+            offers.price(&price, currency.as_deref());
+        }
+        let mut attributes = self.attributes();
+        if let (Some(list), Some(now)) = (before.price, offers.price)
+            && list > now
+            && before.currency == offers.currency
+        {
+            attributes.entry("list_price".into()).or_insert(list.to_string());
         }
         offers.availability(self.text(AVAILABILITY).as_deref().and_then(text::availability));
         Ok(Product {
@@ -83,7 +138,7 @@ impl Record {
             currency: offers.currency,
             availability: offers.availability,
             images,
-            attributes: self.attributes(),
+            attributes,
             id,
             source: String::new(),
             page: None,
@@ -92,22 +147,9 @@ impl Record {
 
     /// Everything that is no field of a product; objects bring their own fields.
     fn attributes(&self) -> BTreeMap<String, String> {
-        let known = [
-            ID,
-            TITLE,
-            DESCRIPTION,
-            URL,
-            BRAND,
-            CATEGORY,
-            PRICE,
-            CURRENCY,
-            AVAILABILITY,
-            IMAGES,
-            MORE_IMAGES,
-        ];
         let mut attributes = BTreeMap::new();
         for (name, values) in &self.0 {
-            if known.iter().any(|names| names.contains(&name.as_str())) {
+            if group(name).is_some() {
                 continue;
             }
             for value in values {
@@ -216,6 +258,6 @@ mod tests {
         assert_eq!(product.currency.as_deref(), Some("EUR"));
         let found: Vec<_> =
             product.attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        assert_eq!(found, [("fit", "slim"), ("tags", "new, wool")]);
+        assert_eq!(found, [("fit", "slim"), ("list_price", "20"), ("tags", "new, wool")]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Mapping, text};
+use super::{columns, text, xml_list};
 
 /// A kind of source, as `scraper.toml` and `--kind` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -68,7 +68,8 @@ pub struct Options {
     pub store: Option<String>,
     /// Which element of an XML list is a product.
     pub item: Option<String>,
-    /// What of it is which field.
+    /// In which columns of a table, or parts of an XML list's item, the fields are, where their names
+    /// do not tell.
     pub columns: Option<BTreeMap<String, String>>,
 }
 
@@ -92,12 +93,18 @@ pub(super) struct FeedSettings {
     /// In bytes.
     pub(super) max_unpacked: u64,
     /// Of an XML list.
-    pub(super) mapping: Mapping,
+    pub(super) mapping: xml_list::Mapping,
+    /// Of a table.
+    pub(super) columns: columns::Mapping,
 }
 
 impl Default for FeedSettings {
     fn default() -> Self {
-        FeedSettings { max_unpacked: 16 << 30, mapping: Mapping::default() }
+        FeedSettings {
+            max_unpacked: 16 << 30,
+            mapping: xml_list::Mapping::default(),
+            columns: columns::Mapping::new(),
+        }
     }
 }
 
@@ -146,7 +153,7 @@ impl Options {
             ("max_unpacked_gib", max_unpacked_gib.is_some(), FEEDS),
             ("store", store.is_some(), &[Kind::Magento]),
             ("item", item.is_some(), &[Kind::Xml]),
-            ("columns", columns.is_some(), &[Kind::Xml]),
+            ("columns", columns.is_some(), &[Kind::Csv, Kind::Tsv, Kind::Xml]),
         ];
         all.into_iter().filter(|(_, made, _)| *made).map(|(name, _, kinds)| (name, kinds))
     }
@@ -195,8 +202,9 @@ impl Options {
                 let usual = FeedSettings::default();
                 let max_unpacked =
                     max_unpacked_gib.map_or(usual.max_unpacked, |gib| gib.saturating_mul(1 << 30));
-                let mapping = Mapping::new(item.as_deref(), &columns.unwrap_or_default());
-                KindSettings::Feed(FeedSettings { max_unpacked, mapping })
+                let columns = columns.unwrap_or_default();
+                let mapping = xml_list::Mapping::new(item.as_deref(), &columns);
+                KindSettings::Feed(FeedSettings { max_unpacked, mapping, columns })
             }
             Kind::Folder => KindSettings::Folder(FolderSettings {
                 follow_symlinks: follow_symlinks.unwrap_or(false),

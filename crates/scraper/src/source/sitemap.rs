@@ -372,6 +372,19 @@ impl Source for PageList {
     }
 }
 
+/// The body of the fuzz target: what an entry means is an address of the web.
+pub(super) fn fuzz(data: &[u8], place: &Url) {
+    let Ok(found) = entries::read(data, None, place) else { return };
+    for entry in found.sitemaps.iter().chain(&found.pages) {
+        if let Ok(url) = entries::address_of(&entry.loc, place) {
+            let url = address::without_tracking(url);
+            assert!(matches!(url.scheme(), "http" | "https"), "{url}");
+            let _ = (address::same_site(place, &url), address::without_variant(&url));
+            assert!(!page_id(&url).is_empty(), "{url}");
+        }
+    }
+}
+
 /// Reads the products of listed pages and sends them as they come.
 pub(super) async fn read_pages(
     web: &Web,

@@ -31,6 +31,42 @@ pub(super) struct Dialect {
 impl Dialect {
     pub(super) const CSV: Dialect = Dialect { delimiter: ',', multiline: true };
     pub(super) const TSV: Dialect = Dialect { delimiter: '\t', multiline: false };
+
+    fn of(delimiter: char) -> Self {
+        Dialect { delimiter, multiline: delimiter != '\t' }
+    }
+
+    /// The one by which the first line names the columns of products; `usual` where several do, or
+    /// none does.
+    fn fitting(usual: Dialect, first: &str, fits: &dyn Fn(&[String]) -> bool) -> Self {
+        let others = [',', ';', '\t', '|'].map(Dialect::of);
+        let mut all = std::iter::once(usual).chain(others);
+        all.find(|dialect| fits(&unquoted_names(first, dialect.delimiter))).unwrap_or(usual)
+    }
+}
+
+/// Names of columns, whatever quotes are about them.
+fn unquoted_names(first: &str, delimiter: char) -> Vec<String> {
+    let mut quoted = Quoted::new(delimiter);
+    quoted.feed(first);
+    match !quoted.is_open() && quoted.is_sound() && !quoted.is_bare() {
+        true => quoted.finish(),
+        false => literal(first, delimiter).into_iter().map(|n| n.replace('"', "")).collect(),
+    }
+}
+
+/// `sep=;` on a line of its own.
+fn separator(line: &str) -> Option<char> {
+    let line = line.trim_matches(['\u{feff}', '"']);
+    let named = line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep="));
+    let mut rest = line.get(4..).filter(|_| named)?.chars();
+    let delimiter = rest.next()?;
+    rest.all(|c| c == delimiter || c == ',').then_some(delimiter)
+}
+
+fn is_remark(line: &str) -> bool {
+    let line = line.trim_start_matches(['\u{feff}', '"', ' ']);
+    line.starts_with("# ") || line == "#"
 }
 
 /// The fields of a row by column, or why it cannot be read.
@@ -78,17 +114,25 @@ impl<R: BufRead> Table<R> {
             image: 0,
             needed: 0,
         };
+        let mut sniffed = None;
         let first = loop {
             match table.take()? {
                 None => return Ok(Err("it is empty".into())),
                 Some((_, None)) => return Ok(Err(format!("the first line: {TOO_LONG}"))),
                 Some((_, Some(line))) if line.trim().is_empty() => {}
+                // Excel's way to name the delimiter; remarks, as in Facebook's template.
+                Some((_, Some(line))) if separator(&line).is_some() => sniffed = separator(&line),
+                Some((_, Some(line))) if is_remark(&line) => {}
                 Some((_, Some(line))) => break line.trim_start_matches('\u{feff}').to_owned(),
             }
         };
+        let dialect = match sniffed {
+            Some(delimiter) => Dialect::of(delimiter),
+            None => Dialect::fitting(dialect, &first, fits),
+        };
+        table.dialect = dialect;
         let delimiter = dialect.delimiter;
-        let plain: Vec<String> =
-            literal(&first, delimiter).into_iter().map(|name| name.replace('"', "")).collect();
+        let plain = unquoted_names(&first, delimiter);
         let mut quoted = Quoted::new(delimiter);
         quoted.feed(&first);
         let mut more = 0;

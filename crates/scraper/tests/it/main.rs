@@ -9,6 +9,7 @@ mod exports;
 mod faults;
 mod feeds;
 mod fetch;
+mod fuzz;
 mod hostile_pages;
 mod hosts;
 mod hub;
