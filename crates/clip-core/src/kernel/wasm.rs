@@ -220,7 +220,8 @@ impl Isa for Emulated {
         unsafe { emulated::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst, normal) }
     }
 
-    #[inline(always)]
+    /// A function, for the module's size: the products have a kernel of their own.
+    #[inline(never)]
     unsafe fn fma(a: v128, b: v128, c: v128) -> v128 {
         let half = |a, b, c| {
             let product = f64x2_mul(f64x2_promote_low_f32x4(a), f64x2_promote_low_f32x4(b));
