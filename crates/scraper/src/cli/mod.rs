@@ -91,7 +91,7 @@ enum LogFormat {
 enum Command {
     Embed(embed::EmbedArgs),
     Init(init::InitArgs),
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Search(search::SearchArgs),
     Export(export::ExportArgs),
     Retry(retry::RetryArgs),

@@ -44,7 +44,10 @@ pub fn image_files(
         loop {
             let entry = match walk.next()? {
                 Ok(entry) => entry,
-                Err(e) => return Some(fail(&e.path().unwrap_or(&root).to_owned(), e.into())),
+                Err(e) => {
+                    let place = e.path().unwrap_or(&root).to_owned();
+                    return Some(fail(&place, e.into()));
+                }
             };
             let is_folder = entry.file_type().is_dir();
             let skipped = entry.depth() > 0 && hidden(&entry);

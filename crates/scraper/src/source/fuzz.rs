@@ -8,8 +8,11 @@ use reqwest::Url;
 use super::{FeedFormat, PageReader, Product, SourceItem, feed, json, sitemap};
 use crate::fetch::Robots;
 
+/// What a target runs.
+pub type Target = fn(&[u8]);
+
 /// Targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("html", html),
     ("sitemap", sitemap),
     ("robots", robots),

@@ -1,16 +1,14 @@
 //! A text file of addresses, one per line: of images, or of product pages. Lines that start with
 //! `#` are comments.
 
-use std::{
-    io::BufRead,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 use tokio::sync::mpsc::Sender;
 
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem, folder,
+    lines::{Ends, Line, Lines, TOO_LONG},
     sitemap::{Listed, read_pages},
     web::Web,
 };
@@ -67,13 +65,20 @@ impl Source for List {
             let reading = tokio::task::spawn_blocking(move || {
                 let fail = |source| SourceError::Read { place: place.clone(), source };
                 let file = std::fs::File::open(&path).map_err(fail)?;
-                for (number, line) in (1..).zip(std::io::BufReader::new(file).lines()) {
-                    let line = line.map_err(fail)?;
-                    let line = line.trim_start_matches('\u{feff}').trim();
-                    if line.is_empty() || line.starts_with('#') {
-                        continue;
-                    }
-                    let sent = match entry(line) {
+                let mut lines = Lines::new(std::io::BufReader::new(file), Ends::Either);
+                while let Some((number, line)) = lines.next().map_err(fail)? {
+                    let entry = match &line {
+                        Line::TooLong => Err(TOO_LONG.to_owned()),
+                        Line::Text(line) => {
+                            let line = String::from_utf8_lossy(line);
+                            let line = line.trim_start_matches('\u{feff}').trim();
+                            if line.is_empty() || line.starts_with('#') {
+                                continue;
+                            }
+                            entry(line)
+                        }
+                    };
+                    let sent = match entry {
                         Ok(Entry::Image(product)) => images.blocking_send(Ok(product)).is_ok(),
                         Ok(Entry::Page(url)) => pages.blocking_send(Ok(Listed::page(url))).is_ok(),
                         Err(reason) => {

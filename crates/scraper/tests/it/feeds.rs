@@ -113,6 +113,10 @@ fn an_endless_line_costs_itself() {
     use std::io::Write;
     let shop = Shop::new();
     shop.write("a.png", png(1));
+    let long = format!("# {}\n{}\nnonsense\n", "x".repeat(100), "y".repeat(5 << 20));
+    shop.write("list.txt", long);
+    let told = ran(&mut shop.command(&["run", "list.txt", "--store", "list.db"])).stderr;
+    assert!(told.contains("record 2: it is longer than 4 MiB"), "{told}");
     for name in ["feed.csv.gz", "feed.tsv.gz", "feed.jsonl.gz"] {
         let file = std::fs::File::create(shop.path().join(name)).unwrap();
         let mut gz = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
