@@ -9,9 +9,12 @@ mod in_flight;
 mod lanes;
 mod memory;
 mod notes;
+mod pause;
 mod shared;
 mod sources;
 mod stages;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{

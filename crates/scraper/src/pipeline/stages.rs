@@ -71,9 +71,15 @@ pub(super) async fn fetch(
             panicked(lanes.next(work).await, out).await;
         }
     };
+    let cancelled = async {
+        // Without anybody left who could cancel, nobody does.
+        if cancel.wait_for(|&cancelled| cancelled).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         () = all => {}
-        _ = cancel.wait_for(|&cancelled| cancelled) => {}
+        () = cancelled => {}
     }
     // Dropping the lanes drops the downloads that are still running.
 }
@@ -113,6 +119,7 @@ async fn fetch_one(
     jobs: &Sender<Job>,
     out: &Sender<Outcome>,
 ) {
+    pause::wait(&key.address).await;
     // The answer may take a round trip to a database.
     let asked = blocking({
         let (context, key) = (context.clone(), key.clone());
@@ -162,6 +169,7 @@ pub(super) fn decode(
         if *context.cancel.borrow() {
             continue;
         }
+        pause::block();
         let hash = Sha256::digest(&bytes).into();
         let image = Image { key, hash, bytes: bytes.len() as u64, validators };
         if !context.in_flight.claim(&image.hash) {
@@ -217,19 +225,23 @@ pub(super) fn embed(context: &Context, decoded: &SyncReceiver<Decoded>, out: &Se
         }
         let (images, pixels): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|d| (d.image, d.pixels)).unzip();
-        let outcomes: Vec<Outcome> = match context.model.clip.embed_pixels(&pixels) {
-            Ok(embeddings) => images
+        pause::block();
+        let clip = &context.model.clip;
+        let embedded = catch_unwind(AssertUnwindSafe(|| clip.embed_pixels(&pixels)));
+        let refuse = |kind: &str, message: &str| {
+            let (kind, message) = (kind.to_owned(), message.to_owned());
+            move |image| Outcome::Refused { image, kind: kind.clone(), message: message.clone() }
+        };
+        let outcomes: Vec<Outcome> = match embedded {
+            Ok(Ok(embeddings)) => images
                 .into_iter()
                 .zip(embeddings)
                 .map(|(image, e)| Outcome::Embedded(image, e.values().to_vec()))
                 .collect(),
-            Err(e) => images
+            Ok(Err(e)) => images.into_iter().map(refuse(e.kind(), &e.to_string())).collect(),
+            Err(_) => images
                 .into_iter()
-                .map(|image| Outcome::Refused {
-                    image,
-                    kind: e.kind().to_owned(),
-                    message: e.to_string(),
-                })
+                .map(refuse("internal", "the engine gave up on it; please report the file"))
                 .collect(),
         };
         for outcome in outcomes {

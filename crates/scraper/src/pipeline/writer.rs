@@ -4,7 +4,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{
     in_flight::{Fate, Image, InFlight},
-    notes,
+    notes, pause,
 };
 use crate::{
     Error,
@@ -63,6 +63,7 @@ pub(super) fn write(
         // Others with the same bytes share the result; they follow in their own transaction,
         // because they may only be counted once it is safe.
         while !commit.writes.is_empty() {
+            pause::block();
             store.apply(&commit.writes)?;
             summary.refuse(store.refused());
             let mut next = Commit::default();

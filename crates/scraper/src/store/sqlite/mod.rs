@@ -12,7 +12,7 @@ use std::{
 };
 
 use clip_core::Provenance;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tempfile::TempDir;
 
 pub use merge::{Merged, merge};
@@ -56,6 +56,8 @@ impl SqliteStore {
         // A commit survives power loss too; one per batch costs nothing beside the embedding.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // One that first reads and then writes would not wait for another's, but fail at once.
+        connection.set_transaction_behavior(TransactionBehavior::Immediate);
         Self::on(connection, path, None)
     }
 
