@@ -1,6 +1,6 @@
-// node bench.mjs FOLDER [--rounds N] [--only text|vision]
+// node bench.mjs FOLDER [--browser chromium|webkit] [--rounds N] [--only text|vision]
 //
-// Side by side in Chromium: this package, onnxruntime-web and transformers.js (both wasm, f32) on
+// Side by side in one browser: this package, onnxruntime-web and transformers.js (both wasm, f32) on
 // the same synthetic ViT-B/32, each in a browser of its own, taking turns. FOLDER is target/web, with
 // the ONNX files of export.py in FOLDER/onnx.
 
@@ -14,7 +14,9 @@ import { serve } from "../test/server.mjs";
 import { undriven } from "./undriven.mjs";
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: "string", default: "7" }, only: { type: "string" } },
+  options: {
+    rounds: { type: "string", default: "7" }, only: { type: "string" }, browser: { type: "string", default: "chromium" },
+  },
   allowPositionals: true,
 });
 const rounds = Number(values.rounds);
@@ -44,7 +46,9 @@ const server = await serve(
   { isolated: true, csp: false, held: true, caching: "no-store" },
 );
 
-const browsers = await undriven();
+/** WebKitGTK: what `precision: "auto"` and `"exact"` take there; memory is measured in Chromium. */
+const webkit = values.browser === "webkit";
+const browsers = await undriven(values.browser);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function open(peer, tower, threads) {
@@ -108,6 +112,7 @@ async function compare(tower, threads, peers, kinds) {
     return lists;
   };
   row(`load of the ${tower} tower to ready, s`, await turns((peer) => load(peer, tower)));
+  if (webkit) return;
   // Not in the same loads: to watch takes time.
   const found = await turns((peer) => peaks(peer, tower, kinds));
   const peak = (of) => found.map((list) => list.map((one) => one[of]));
@@ -115,15 +120,15 @@ async function compare(tower, threads, peers, kinds) {
   row(`peak memory, ${tower}, with the browser's program file, MB`, peak("resident"));
 }
 
-const peers = ["ours", "onnxruntime-web", "transformers.js"];
-await compare("text", 1, [...peers, "onnxruntime-web int8"], [["text", "text query of 7 tokens"]]);
+const peers = ["ours", ...(webkit ? ["ours, exact"] : []), "onnxruntime-web", "transformers.js"];
+const columns = [...peers, "onnxruntime-web int8"];
+await compare("text", 1, columns, [["text", "text query of 7 tokens"]]);
 await compare("vision", 1, peers, [["tower", "image tower"], ["image", "image query, file to vector"]]);
 await compare("vision", 2, peers, [["tower", "image tower"], ["image", "image query, file to vector"]]);
 server.close();
 browsers.close();
 
-const columns = [...peers, "onnxruntime-web int8"];
-console.log(`\nMedian/minimum of ${rounds} rounds, ${LOADS} for loads and memory (and multiple of our median), synthetic ViT-B/32\n`);
+console.log(`\n${values.browser}: median/minimum of ${rounds} rounds, ${LOADS} for loads and memory (and multiple of our median), synthetic ViT-B/32\n`);
 console.log(`| | ${columns.join(" | ")} |\n|---|${columns.map(() => "---:|").join("")}`);
 for (const { name, cells } of rows) {
   const found = new Map(cells.filter(([, times]) => times.length > 0));

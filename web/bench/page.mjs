@@ -15,14 +15,14 @@ const timed = async (work) => {
 
 const pixels = () => Float32Array.from({ length: 3 * 224 * 224 }, (_, i) => ((i * 7919) % 1000) / 300 - 1.6);
 
-async function ours(tower, threads) {
+async function ours(tower, threads, precision) {
   const { Clip } = await import("clip-everywhere");
   const file = await (await fetch(PICTURE)).blob();
   const image = new ImageData(224, 224);
   image.data.set(image.data.map((_, i) => (i * 7919) % 256));
   return async () => {
     const clip = await Clip.load({
-      model: "/models/vit_b_32/", towers: tower, threads, tokens: "blocks", cache: false,
+      model: "/models/vit_b_32/", towers: tower, threads, precision, tokens: "blocks", cache: false,
     });
     if (clip.info.threads !== threads) throw new Error(`${clip.info.threads} threads`);
     run.text = () => clip.embedText(TEXT);
@@ -77,7 +77,8 @@ async function transformers(tower, threads) {
 }
 
 const PEERS = {
-  ours,
+  ours: (tower, threads) => ours(tower, threads, "auto"),
+  "ours, exact": (tower, threads) => ours(tower, threads, "exact"),
   "onnxruntime-web": (tower, threads) => ort(tower, threads, tower === "text" ? "text_model" : "vision_model"),
   "onnxruntime-web int8": (tower, threads) => ort(tower, threads, "text_model_quantized"),
   "transformers.js": transformers,

@@ -31,8 +31,10 @@ export interface CatalogueInfo {
 /** A product that was found. */
 export interface Hit {
   id: string;
-  /** Cosine similarity, in the bits of an exact search; undefined for a match of titles. */
+  /** Cosine similarity, in the bits of an exact search if `exact`; undefined for a match of titles. */
   score: number | undefined;
+  /** Whether `scraper search` gives this score for the same query; see `Embedding.exact`. */
+  exact: boolean;
   /** Address of the image that fits best; relative ones mean the catalogue's folder. */
   image: string | undefined;
   card: Card;
@@ -41,7 +43,7 @@ export interface Hit {
 export type CatalogueRequest = { id: number } & (
   | { op: "open"; options: CatalogueOptions }
   | { op: "accepts"; provenance: Provenance }
-  | { op: "search"; query: Float32Array; provenance: Provenance; limit: number; filters: Filters }
+  | { op: "search"; query: Float32Array; exact: boolean; provenance: Provenance; limit: number; filters: Filters }
   | { op: "titles"; text: string; limit: number; filters: Filters }
 );
 
@@ -114,7 +116,7 @@ class Catalogue {
     this.wasm.call("index_accepts", JSON.stringify(provenance));
   }
 
-  async search(query: Float32Array, limit: number, filters: Filters, signal: AbortSignal): Promise<Hit[]> {
+  async search(query: Float32Array, exact: boolean, limit: number, filters: Filters, signal: AbortSignal): Promise<Hit[]> {
     const fits = allowed(this.columns, filters);
     const floats = new Uint8Array(query.buffer, query.byteOffset, query.byteLength);
     const input = new Uint8Array(floats.length + (fits?.length ?? 0));
@@ -143,7 +145,7 @@ class Catalogue {
     const cards = await this.cards(found.filter((_, i) => i % 3 === 0), signal);
     for (const [i, card] of cards.entries()) {
       bits[0] = found[3 * i + 2]!;
-      hits.push({ id: card.id, score: score[0], image: card.images[found[3 * i + 1]! - card.row], card });
+      hits.push({ id: card.id, score: score[0], exact, image: card.images[found[3 * i + 1]! - card.row], card });
     }
     this.fill();
     return hits;
@@ -157,7 +159,7 @@ class Catalogue {
     const titles = await this.titles;
     signal.throwIfAborted();
     const cards = await this.cards(titles.search(text, limit, allowed(this.columns, filters)), signal);
-    return cards.map((card) => ({ id: card.id, score: undefined, image: card.images[0], card }));
+    return cards.map((card) => ({ id: card.id, score: undefined, exact: false, image: card.images[0], card }));
   }
 
   /** Gets rows that a search needs. */
@@ -219,7 +221,7 @@ async function run(request: CatalogueRequest, signal: AbortSignal, report: Repor
       return [catalogue.accepts(request.provenance)];
     case "search":
       catalogue.accepts(request.provenance);
-      return [await catalogue.search(request.query, request.limit, request.filters, signal)];
+      return [await catalogue.search(request.query, request.exact, request.limit, request.filters, signal)];
     case "titles":
       return [await catalogue.searchTitles(request.text, request.limit, request.filters, signal)];
   }

@@ -96,14 +96,14 @@ export class Catalogue {
    * @throws ClipError of kind `index.provenance` for an embedding of another model, preprocessing or version
    */
   async search(
-    embedding: Pick<Embedding, "normalized" | "provenance">,
+    embedding: Pick<Embedding, "normalized" | "provenance"> & Partial<Pick<Embedding, "exact">>,
     { limit, filters = {}, signal }: SearchOptions = {},
   ): Promise<Hit[]> {
-    const { normalized, provenance } = embedding ?? {};
+    const { normalized, provenance, exact = true } = embedding ?? {};
     if (!(normalized instanceof Float32Array) || !provenance) {
       throw new ClipError("input", "search takes what Clip.embedText or Clip.embedImage gave");
     }
-    return this.ask({ op: "search", query: normalized, provenance, limit: count(limit), filters }, signal);
+    return this.ask({ op: "search", query: normalized, exact, provenance, limit: count(limit), filters }, signal);
   }
 
   /** Products whose titles hold words of `text`, for the time before the model is there; they have no score. */

@@ -2,6 +2,7 @@
 
 import { ClipError, reason } from "./errors.js";
 import { isNode } from "./platform.js";
+import type { Precision } from "./protocol.js";
 import type { Spawn } from "./threads.js";
 import { Wasm, compile } from "./wasm.js";
 
@@ -55,18 +56,26 @@ export const startDecoders = async (): Promise<Wasm> => Wasm.instantiate(await c
 /** What was chosen for this engine. */
 export interface Engine {
   wasm: Wasm;
-  /** Kernel path: `wasm-relaxed`, or `wasm-emulated` (the same bits, slower). */
+  /** Kernel path: `wasm-relaxed`, `wasm-emulated` (the same bits, slower), or `wasm-unfused` (other bits). */
   kernel: string;
   threads: number;
 }
 
+export interface Wanted {
+  threads: number;
+  kernel: "auto" | "fallback";
+  precision: Precision;
+  bytes: Promise<number>;
+}
+
 /**
  * The fastest module that this engine runs: relaxed SIMD where it is known and a probe shows that
- * its multiply-add rounds once; threads where memory can be shared. `bytes` is what the weights may
- * take.
+ * its multiply-add rounds once; threads where memory can be shared. The module for other engines
+ * emulates the fused operation, or, where `precision` is `auto`, does without. `bytes` is what the
+ * weights may take.
  */
 export async function startEngine(
-  wanted: { threads: number; kernel: "auto" | "fallback"; bytes: Promise<number> },
+  wanted: Wanted,
   spawn: Spawn,
 ): Promise<Engine> {
   if (!WebAssembly.validate(SIMD_PROBE)) {
@@ -78,7 +87,7 @@ export async function startEngine(
   for (const threads of wanted.threads > 1 && isolated ? [wanted.threads, 1] : [1]) {
     for (const fast of relaxed ? [true, false] : [false]) {
       try {
-        const engine = await start(fast, threads, wanted.bytes, spawn);
+        const engine = await start(fast, threads, wanted, spawn);
         if (!fast || engine.kernel === "wasm-relaxed") return engine;
       } catch (error) {
         failures.push(reason(error));
@@ -95,21 +104,21 @@ export async function startEngine(
 async function start(
   relaxed: boolean,
   threads: number,
-  bytes: Promise<number>,
+  { precision, bytes }: Wanted,
   spawn: Spawn,
 ): Promise<Engine> {
   if (threads === 1) {
     const wasm = await Wasm.instantiate(await compile(relaxed ? FILES.relaxed() : FILES.fallback()));
-    return { wasm, kernel: kernel(wasm), threads };
+    return { wasm, kernel: kernel(wasm, precision), threads };
   }
   const module = await compile(relaxed ? FILES.relaxedThreads() : FILES.fallbackThreads());
   // Reserves addresses, not memory.
   const maximum = Math.min(65536, Math.ceil(((await bytes) + ROOM) / PAGE));
   const memory = new WebAssembly.Memory({ initial: 64, maximum, shared: true });
   const wasm = await Wasm.instantiate(module, memory);
-  const engine = { wasm, kernel: kernel(wasm), threads };
+  const engine = { wasm, kernel: kernel(wasm, precision), threads };
   if (!relaxed || engine.kernel === "wasm-relaxed") await startThreads(wasm, threads, module, spawn);
   return engine;
 }
 
-const kernel = (wasm: Wasm) => new TextDecoder().decode(wasm.call("path", undefined));
+const kernel = (wasm: Wasm, precision: Precision) => new TextDecoder().decode(wasm.call("path", precision));

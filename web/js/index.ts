@@ -9,13 +9,13 @@
 
 import { ClipError } from "./errors.js";
 import { type WorkerPort, address, browserWorker, foreignWorker, isNode, nodeWorker } from "./platform.js";
-import type { Loaded, Picture, Provenance, Request, Stage, Towers } from "./protocol.js";
+import type { Loaded, Picture, Precision, Provenance, Request, Stage, Towers } from "./protocol.js";
 import { type AskOptions, Remote, aborted } from "./rpc.js";
 import { withThreads } from "./threads.js";
 import type { Progress } from "./weights.js";
 
 export { ClipError };
-export type { Loaded, Progress, Provenance, Stage, Towers };
+export type { Loaded, Precision, Progress, Provenance, Stage, Towers };
 
 export interface LoadOptions {
   /** Address of a folder made by `scraper model pack`, relative to the page; in Node also a path. */
@@ -41,6 +41,14 @@ export interface LoadOptions {
   profile?: string;
   /** Whether weights are kept on this device; in Node also the folder to keep them in. Default: true. */
   cache?: boolean | string;
+  /**
+   * For engines without a fused multiply-add (Safari to this day):
+   *
+   * - `"exact"` (default): it is emulated, with the bits of the native program.
+   * - `"auto"`: computed without, several times as fast. Every result then says `exact: false`; its
+   *   normalised vector is within 1e-5 of the exact one. In all other engines the same as `"exact"`.
+   */
+  precision?: Precision;
   /** `"fallback"` avoids relaxed SIMD; for tests. */
   kernel?: "auto" | "fallback";
   onProgress?: (progress: Progress) => void;
@@ -63,7 +71,8 @@ export interface Embedding {
   normalized: Float32Array;
   /**
    * Whether native code gives these bits for this input. False only for pictures whose pixels the
-   * browser decoded: `ImageData`, and formats such as AVIF.
+   * browser decoded (`ImageData`, and formats such as AVIF), and under `precision: "auto"` in engines
+   * without a fused multiply-add.
    */
   exact: boolean;
   /** What made it; a catalogue refuses vectors of another. */
@@ -90,6 +99,10 @@ export class Clip {
    */
   static async load(options: LoadOptions): Promise<Clip> {
     if (options.signal?.aborted) throw aborted();
+    const { precision = "exact" } = options;
+    if (precision !== "exact" && precision !== "auto") {
+      throw new ClipError("input", `a precision ${JSON.stringify(precision)}: give "exact" or "auto"`);
+    }
     const worker = withThreads(await open(), open);
     const clip = new Clip(new Remote(worker, "model", (warning) => options.onWarning?.(warning)), options);
     try {
@@ -104,6 +117,7 @@ export class Clip {
             profile: options.profile ?? "hf-endpoint",
             cache: options.cache ?? true,
             kernel: options.kernel ?? "auto",
+            precision,
           },
         },
         { signal: options.signal, onProgress: options.onProgress },
@@ -122,9 +136,10 @@ export class Clip {
 
   /** What decides the bits of its vectors. */
   get provenance(): Provenance {
-    const { model, revision, weights, tokenizer, preprocessing, numerics } = this.loaded;
+    const { model, revision, weights, tokenizer, preprocessing, numerics, exact } = this.loaded;
     const known = tokenizer === undefined ? {} : { tokenizer };
-    return { model, revision, weights, ...known, preprocessing, numerics, device: "exact" };
+    const device = exact ? "exact" : "unfused";
+    return { model, revision, weights, ...known, preprocessing, numerics, device };
   }
 
   /** @throws ClipError */
@@ -143,7 +158,7 @@ export class Clip {
       { op: "texts", texts: texts.map(wellFormed) }, { signal: options.signal },
     );
     this.fillInBackground();
-    return texts.map((_, i) => this.embedding(vectors, i, true));
+    return texts.map((_, i) => this.embedding(vectors, i, this.loaded.exact));
   }
 
   /** @throws ClipError */

@@ -2,6 +2,12 @@
 
 export type Towers = "text" | "vision" | "both";
 
+/**
+ * What to do in an engine without a fused multiply-add: `exact` emulates it, `auto` computes without,
+ * several times faster and in other bits.
+ */
+export type Precision = "exact" | "auto";
+
 /** One intermediate result, as in the native `--trace`. */
 export interface Stage {
   name: string;
@@ -25,6 +31,7 @@ export interface WorkerOptions {
   profile: string;
   cache: boolean | string;
   kernel: "auto" | "fallback";
+  precision: Precision;
 }
 
 /** What decides the bits of a vector besides its input; only vectors of the same may be compared. */
@@ -39,7 +46,7 @@ export interface Provenance {
   preprocessing: string;
   /** Version of the numeric contract. */
   numerics: number;
-  /** `exact`, or the accelerator that computed it. */
+  /** `exact`, `unfused` (see [`LoadOptions.precision`]), or the accelerator that computed it. */
   device: string;
 }
 
@@ -58,8 +65,10 @@ export interface Loaded {
   /** Length of a vector. */
   dimensions: number;
   logitScale: number;
-  /** `wasm-relaxed`, or `wasm-emulated` (the same bits, slower). */
+  /** `wasm-relaxed`, `wasm-emulated` (the same bits, slower), or `wasm-unfused` (other bits). */
   kernel: string;
+  /** Whether vectors have the bits of the native program. */
+  exact: boolean;
   threads: number;
   /** Bytes of wasm memory after loading, decoders not counted. */
   memory: number;

@@ -49,7 +49,7 @@ interface Query {
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 export class ClipSearch extends Base {
-  static readonly observedAttributes = ["index", "model", "threads", "tokens", "limit", "placeholder", "preload"];
+  static readonly observedAttributes = ["index", "model", "threads", "tokens", "precision", "limit", "placeholder", "preload"];
 
   private static sheet: CSSStyleSheet | undefined;
 
@@ -219,6 +219,8 @@ export class ClipSearch extends Base {
         model: this.getAttribute("model") ?? "",
         threads: Number.isSafeInteger(threads) && threads > 0 ? threads : undefined,
         tokens: (this.getAttribute("tokens") ?? undefined) as LoadOptions["tokens"],
+        // A visitor waits, and does not compare bits.
+        precision: this.getAttribute("precision") === "exact" ? "exact" : "auto",
         onProgress: (tower, progress) => {
           if (session !== this.session || !session.loading(tower)) return;
           this.view.showProgress(progress);

@@ -2,7 +2,7 @@
 
 import { Catalogue } from "./catalogue.js";
 import type { ClipError } from "./errors.js";
-import { Clip, type LoadOptions, type Progress } from "./index.js";
+import { Clip, type LoadOptions, type Precision, type Progress } from "./index.js";
 
 export type Tower = "text" | "vision";
 
@@ -11,6 +11,7 @@ export interface SessionOptions {
   model: string;
   threads: number | undefined;
   tokens: LoadOptions["tokens"];
+  precision: Precision;
   onProgress(tower: Tower, progress: Progress): void;
   onWarning(warning: ClipError): void;
 }
@@ -67,11 +68,11 @@ export class Session {
   }
 
   private async load(tower: Tower, signal: AbortSignal): Promise<Clip> {
-    const { model, threads, tokens, onProgress, onWarning } = this.options;
+    const { model, threads, tokens, precision, onProgress, onWarning } = this.options;
     // First: it is small, and titles are matched with it meanwhile.
     const catalogue = await this.catalogue();
     const clip = await Clip.load({
-      model, towers: tower, signal, onWarning, onProgress: (progress) => onProgress(tower, progress),
+      model, towers: tower, precision, signal, onWarning, onProgress: (progress) => onProgress(tower, progress),
       ...(threads ? { threads } : {}), ...(tokens ? { tokens } : {}),
     });
     try {

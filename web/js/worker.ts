@@ -33,7 +33,12 @@ class Model {
     const bytes = new Promise<number>((resolve) => (known = resolve));
     // The module is compiled while the manifest is on its way.
     const starting = startEngine(
-      { threads: Math.max(1, Math.min(MAX_THREADS, threads)), kernel: options.kernel, bytes },
+      {
+        threads: Math.max(1, Math.min(MAX_THREADS, threads)),
+        kernel: options.kernel,
+        precision: options.precision,
+        bytes,
+      },
       spawn,
     );
     // Whoever awaits it sees its failure; until then it is no unhandled one.
@@ -65,6 +70,7 @@ class Model {
         weights: manifest.weights,
       ...(manifest.tokenizer === undefined ? {} : { tokenizer: manifest.tokenizer }),
         token_rows: towers === "vision" ? null : tokens.rows,
+        precision: options.precision,
       }));
       return engine;
     });
@@ -92,10 +98,16 @@ class Model {
       dimensions: manifest.config.projection_dim,
       logitScale: scale,
       kernel: this.engine.kernel,
+      exact: this.exact,
       threads: this.engine.threads,
       memory: this.engine.wasm.memory.buffer.byteLength,
       towers: this.options.towers,
     };
+  }
+
+  /** Whether the towers compute in the bits of the native program. */
+  private get exact(): boolean {
+    return this.engine.kernel !== "wasm-unfused";
   }
 
   async embedTexts(texts: string[], signal: AbortSignal): Promise<Float32Array<ArrayBuffer>> {
@@ -137,7 +149,7 @@ class Model {
     signal: AbortSignal,
   ): Promise<{ vectors: Float32Array<ArrayBuffer>; exact: boolean }> {
     const { pixels, exact } = await this.pixels(picture, signal);
-    return { vectors: floats(this.engine.wasm.call("embed_pixels", pixels)), exact };
+    return { vectors: floats(this.engine.wasm.call("embed_pixels", pixels)), exact: exact && this.exact };
   }
 
   async trace(input: string | Picture, signal: AbortSignal): Promise<{ stages: Stage[]; exact: boolean }> {
@@ -145,11 +157,11 @@ class Model {
     if (typeof input === "string") {
       const json = JSON.stringify([input]);
       await this.tokensFor(json, signal);
-      return { stages: wasm.json<{ stages: Stage[] }>("trace_text", json).stages, exact: true };
+      return { stages: wasm.json<{ stages: Stage[] }>("trace_text", json).stages, exact: this.exact };
     }
     const { pixels, exact, stages } = await this.pixels(input, signal, true);
     const tower = wasm.json<{ stages: Stage[] }>("trace_pixels", pixels);
-    return { stages: [...stages, ...tower.stages], exact };
+    return { stages: [...stages, ...tower.stages], exact: exact && this.exact };
   }
 
   /** Pixel values of a picture; and, if asked for, the stages on the way. */

@@ -34,6 +34,8 @@ struct Begin {
     weights: String,
     /// Rows per block of the token embedding, if it comes in blocks.
     token_rows: Option<usize>,
+    /// See [`path_for`].
+    precision: String,
 }
 
 /// Answer of the traces.
@@ -49,10 +51,17 @@ fn model<T>(work: impl FnOnce(&mut Clip) -> Result<T, Failure>) -> Result<T, Fai
     }
 }
 
-/// Name of the kernel path that will be used.
+/// The kernel path for a precision: `exact` bits, or (`auto`) those of another order of rounding where
+/// this module would emulate the exact ones.
+fn path_for(precision: &str) -> Result<Path, Failure> {
+    let unfused = if precision == "auto" { Path::unfused() } else { None };
+    unfused.map_or_else(|| Ok(Path::detect().map_err(Error::from)?), Ok)
+}
+
+/// Name of the kernel path that will be used for a precision.
 #[unsafe(no_mangle)]
 pub extern "C" fn path() -> i32 {
-    answer(|_| Ok(Path::detect().map_err(Error::from)?.name().into()))
+    answer(|precision| Ok(path_for(&String::from_utf8_lossy(precision))?.name().into()))
 }
 
 /// Starts loading: JSON of [`Begin`].
@@ -69,7 +78,8 @@ pub extern "C" fn begin() -> i32 {
         };
         let needed = packed_bytes(&config, towers);
         reserve(needed)?;
-        let options = Options { towers, ..Options::new(&config) };
+        let path = Some(path_for(&begin.precision)?);
+        let options = Options { towers, path, ..Options::new(&config) };
         if towers != Towers::Vision {
             // Unpacks the vocabulary: now the first bytes are still on their way.
             options.tokenizer.encode("", 0);

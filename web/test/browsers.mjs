@@ -1,10 +1,11 @@
-// Debian's Chromium and Firefox, driven.
+// Debian's Chromium, Firefox and WebKitGTK, driven.
 
 import { execFileSync } from "node:child_process";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
 
 import { within } from "./report.mjs";
+import { launchWebKit } from "./webdriver.mjs";
 
 const which = (...names) => {
   for (const name of names) {
@@ -37,6 +38,7 @@ const launchFirefox = () =>
 
 /** Opens `url` in a browser of its own: `version`, `run(function, argument)` in the page, `close()`. */
 export async function openPage(name, url) {
+  if (name === "webkit") return openWebKit(url);
   const browser = await (name === "chromium" ? launchChromium() : launchFirefox());
   const version = name === "chromium" ? `Chromium ${browser.version()}` : (await browser.version()).replace("/", " ");
   const page = await browser.newPage();
@@ -48,4 +50,16 @@ export async function openPage(name, url) {
     // One that does not answer may not end either.
     close: () => within(30, `${version} is to end`, browser.close()).catch(() => browser.process?.()?.kill("SIGKILL")),
   };
+}
+
+async function openWebKit(url) {
+  const browser = await launchWebKit();
+  try {
+    const { version, run, close } = await browser.open(url);
+    const end = () => within(30, `${version} is to end`, close()).catch(() => undefined).finally(() => browser.close());
+    return { version, run, close: end };
+  } catch (error) {
+    browser.close();
+    throw error;
+  }
 }

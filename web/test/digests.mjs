@@ -29,3 +29,29 @@ export async function digests(Clip, { model, kernel, threads, pictures, texts },
   clip.dispose();
   return { info, got, warnings };
 }
+
+/**
+ * Embeds pictures and texts under `precision`. Gives by input the normalised vector as numbers, or
+ * `error KIND`; and how many results said that they are not exact.
+ */
+export async function vectors(Clip, { model, kernel, precision, threads, pictures, texts }, read) {
+  globalThis.at = `the load of ${model}`;
+  const clip = await Clip.load({ model, kernel, precision, threads, cache: false, tokens: "whole" });
+  const got = {};
+  let inexact = 0;
+  const embed = async (name, work) => {
+    globalThis.at = `${name} of ${model}`;
+    try {
+      const { normalized, exact, provenance } = await work();
+      got[name] = [...normalized];
+      inexact += Number(!exact && provenance.device === "unfused");
+    } catch (error) {
+      got[name] = `error ${error.kind ?? error}`;
+    }
+  };
+  for (const name of pictures) await embed(name, async () => clip.embedImage(await read(name)));
+  for (const text of texts) await embed(`text-${text}`, () => clip.embedText(text));
+  const { info } = clip;
+  clip.dispose();
+  return { info, got, inexact };
+}

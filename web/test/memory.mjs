@@ -1,4 +1,4 @@
-// Memory of a browser's pages, from Linux's /proc.
+// Memory of Chromium's pages, from Linux's /proc.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";

@@ -110,6 +110,8 @@ const tests = {
       const { kind, query, ms, ...results } = await event("results", "model");
       assert.deepEqual([kind, query, ms > 0], ["text", TEXT, true]);
       assert.deepEqual(shown(results), native(TEXT));
+      // Relaxed SIMD fuses here: `precision="auto"` costs no bit.
+      assert.ok(results.hits.every(({ exact }) => exact) && first.hits.every(({ exact }) => !exact));
       assert.equal(await inside(".status").textContent(), "12 products");
       assert.equal(await inside(".progress").isVisible(), false);
       const progress = await page.evaluate(() => window.events.filter((e) => e.name === "progress"));

@@ -24,5 +24,5 @@ pub use incoming::{Incoming, packed_bytes};
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub use kernel::bench;
-pub use kernel::{KernelError, Path};
-pub use provenance::{NUMERICS_VERSION, Provenance};
+pub use kernel::{KernelError, Path, UNFUSED_DIFFERENCE};
+pub use provenance::{NUMERICS_VERSION, Provenance, UNFUSED};

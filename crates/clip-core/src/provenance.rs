@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// decoder that can change one bit of one embedding must raise it.
 pub const NUMERICS_VERSION: u32 = 1;
 
+/// [`Provenance::device`] of [`Path::WasmUnfused`](crate::Path::WasmUnfused): embeddings within
+/// [`UNFUSED_DIFFERENCE`](crate::UNFUSED_DIFFERENCE) of the exact ones.
+pub const UNFUSED: &str = "unfused";
+
 /// Everything that decides the bits of an embedding besides the input itself.
 ///
 /// Two vectors may be compared only if their provenance [agrees](Provenance::agrees).
@@ -25,7 +29,7 @@ pub struct Provenance {
     pub preprocessing: String,
     /// [`NUMERICS_VERSION`] of the code that computed the vector.
     pub numerics: u32,
-    /// `exact` for the bit-exact engine, else the accelerator's name (`cuda`, `metal`).
+    /// `exact` for the bit-exact engine, [`UNFUSED`], or the accelerator's name (`cuda`, `metal`).
     pub device: String,
 }
 

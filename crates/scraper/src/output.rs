@@ -215,7 +215,8 @@ impl Write for Output {
 }
 
 /// Finishes two outputs that belong together: both are on the disk before the first takes its place,
-/// and nothing is between the two steps.
+/// and nothing is between the two steps. A kill just there leaves one of them new and the other old,
+/// each whole: no system puts two files in place at once.
 ///
 /// # Errors
 /// Those of [`Output::finish`].

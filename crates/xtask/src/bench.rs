@@ -41,8 +41,10 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "web",
-        about: "in Chromium, with --python: side by side with ONNX Runtime Web and transformers.js",
-        run: |arguments| web::bench(arguments.python.as_deref(), arguments.rounds),
+        about: "in a browser, with --python: side by side with ONNX Runtime Web and transformers.js",
+        run: |arguments| {
+            web::bench(arguments.python.as_deref(), arguments.browser, arguments.rounds)
+        },
     },
     Bench {
         name: "search",
@@ -62,6 +64,9 @@ pub(crate) struct Arguments {
     /// A Python with tests/reference/requirements-peers.txt, for the peers.
     #[arg(long)]
     python: Option<String>,
+    /// The browser of `web`.
+    #[arg(long, value_enum, default_value_t = web::Browser::Chromium)]
+    browser: web::Browser,
     /// Counted rounds of the peers, after one to warm up.
     #[arg(long, default_value_t = 7)]
     rounds: usize,

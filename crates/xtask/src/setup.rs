@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 13] = [
+const NEEDS: [Need; 14] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -18,6 +18,7 @@ const NEEDS: [Need; 13] = [
     Need::Npm,
     Need::Chromium,
     Need::Firefox,
+    Need::WebKit,
     Need::Python,
 ];
 

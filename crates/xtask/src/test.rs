@@ -20,9 +20,9 @@ struct Stage {
     run: fn() -> Result<String>,
 }
 
-const WEB_NEEDS: [Need; 5] = {
+const WEB_NEEDS: [Need; 6] = {
     let [source, node, npm] = web::BUILD_NEEDS;
-    [source, node, npm, Need::Chromium, Need::Firefox]
+    [source, node, npm, Need::Chromium, Need::Firefox, Need::WebKit]
 };
 
 const WWW_NEEDS: [Need; 4] = {
@@ -57,7 +57,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "web",
-        about: "the browser package: the same bits in Node, Chromium and Firefox, sizes, faults",
+        about: "the browser package: the same bits in Node, Chromium, Firefox and WebKitGTK, sizes, faults",
         needs: &WEB_NEEDS,
         run: || Ok(web::check()?.to_string()),
     },

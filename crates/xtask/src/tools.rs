@@ -35,6 +35,8 @@ pub(crate) enum Need {
     Npm,
     Chromium,
     Firefox,
+    /// WebKitGTK, its driver, and a screen that is not there.
+    WebKit,
     /// Makes environments for PyPI's Postgres server and readers of exports.
     Python,
 }
@@ -54,6 +56,7 @@ impl Need {
             Need::Npm => "npm".to_owned(),
             Need::Chromium => "Chromium".to_owned(),
             Need::Firefox => "Firefox".to_owned(),
+            Need::WebKit => "WebKitGTK with its driver, and Xvfb".to_owned(),
             Need::Python => "Python 3.10 or newer, with venv".to_owned(),
         }
     }
@@ -90,6 +93,14 @@ impl Need {
             Need::Firefox => ["firefox-esr", "firefox"]
                 .into_iter()
                 .find_map(|name| Cmd::new(name).arg("--version").probe()),
+            Need::WebKit => {
+                // It knows no question for its version.
+                Cmd::new("Xvfb").arg("-help").probe()?;
+                Cmd::new("WebKitWebDriver")
+                    .arg("--help")
+                    .probe()
+                    .map(|_| "WebKitWebDriver".to_owned())
+            }
             Need::Python => {
                 let version = "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')";
                 let version = Cmd::new("python3").arg("-c").arg(version).probe()?;
@@ -131,6 +142,7 @@ impl Need {
             Need::Npm => apt(&["npm"]),
             Need::Chromium => apt(&["chromium"]),
             Need::Firefox => apt(&["firefox-esr"]).or_else(|_| apt(&["firefox"])),
+            Need::WebKit => apt(&["webkit2gtk-driver", "xvfb"]),
             Need::Python => apt(&["python3", "python3-venv"]),
         }
     }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Builds the browser package into web/dist, prints its sizes and, with --test, checks it in Node,
-/// Chromium and Firefox.
+/// Chromium, Firefox and WebKitGTK.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Runs all its tests.
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 5] = ["sizes", "cross", "e2e", "search", "vite"];
+const SCRIPTS: [&str; 6] = ["sizes", "cross", "e2e", "search", "webkit", "vite"];
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
 
@@ -72,7 +72,8 @@ const RELAXED_FLAG: &str = "--experimental-wasm-relaxed-simd";
 const MODELS: [&str; 4] = ["vit_b_32", "second_shape", "second_shape_moved", "tiny"];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let browsers: &[Need] = if arguments.test { &[Need::Chromium, Need::Firefox] } else { &[] };
+    let browsers: &[Need] =
+        if arguments.test { &[Need::Chromium, Need::Firefox, Need::WebKit] } else { &[] };
     for need in BUILD_NEEDS.iter().chain(browsers) {
         println!("{}: {}", need.name(), need.ensure()?);
     }
@@ -127,13 +128,25 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask bench web`: the package beside its peers, in Chromium.
-pub(crate) fn bench(python: Option<&str>, rounds: usize) -> Result<()> {
+/// Where `bench web` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Browser {
+    Chromium,
+    /// Debian's WebKitGTK: the engine of Safari, without relaxed SIMD as in Safari.
+    Webkit,
+}
+
+/// `cargo xtask bench web`: the package beside its peers, in one browser.
+pub(crate) fn bench(python: Option<&str>, browser: Browser, rounds: usize) -> Result<()> {
     let Some(python) = python else {
         println!("web: skipped; it needs --python, to export the model to ONNX for the peers");
         return Ok(());
     };
-    for need in BUILD_NEEDS.into_iter().chain([Need::Chromium]) {
+    let (need, name) = match browser {
+        Browser::Chromium => (Need::Chromium, "chromium"),
+        Browser::Webkit => (Need::WebKit, "webkit"),
+    };
+    for need in BUILD_NEEDS.into_iter().chain([need]) {
         need.ensure()?;
     }
     build()?;
@@ -142,7 +155,7 @@ pub(crate) fn bench(python: Option<&str>, rounds: usize) -> Result<()> {
     Cmd::new(python)
         .args("web/bench/export.py target/web/models/vit_b_32 target/web/onnx")
         .run()?;
-    let bench = node().args("web/bench/bench.mjs target/web --rounds");
+    let bench = node().args("web/bench/bench.mjs target/web --browser").arg(name).arg("--rounds");
     bench.arg(rounds.to_string()).run()
 }
 

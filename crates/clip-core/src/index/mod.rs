@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 pub use build::{Builder, Mean, exact_header};
 pub use search::{Hit, Search};
 
-use crate::{NormalizedEmbedding, Provenance, kernel};
+use crate::{NormalizedEmbedding, Provenance, UNFUSED, kernel};
 
 /// The key in a scan file's metadata.
 const FORMAT: &str = "clip-index";
@@ -182,14 +182,20 @@ impl Index {
     }
 
     /// Whether vectors of `query` may be compared with those of the index. Where two copies of the
-    /// same weights come from does not matter.
+    /// same weights come from does not matter; and queries of a browser that does not fuse are near
+    /// enough to exact ones.
     ///
     /// # Errors
     /// [`IndexError::Provenance`].
     pub fn accepts(&self, query: &Provenance) -> Result<(), IndexError> {
         let index = &self.provenance;
         let (model, revision) = (index.model.clone(), index.revision.clone());
-        if index.agrees(&Provenance { model, revision, ..query.clone() }) {
+        // Inexact queries may search exact vectors: their hits say so.
+        let device = match query.device.as_str() {
+            UNFUSED if index.device == "exact" => index.device.clone(),
+            device => device.to_owned(),
+        };
+        if index.agrees(&Provenance { model, revision, device, ..query.clone() }) {
             return Ok(());
         }
         let (index, query) = (Box::new(index.clone()), Box::new(query.clone()));

@@ -167,6 +167,8 @@ fn what_does_not_fit_is_refused() {
     index.accepts(&Provenance { tokenizer: None, ..provenance() }).unwrap();
     let other = Provenance { tokenizer: Some("u".into()), ..provenance() };
     assert!(index.accepts(&other).is_err());
+    index.accepts(&Provenance { device: UNFUSED.into(), ..provenance() }).unwrap();
+    index.accepts(&Provenance { device: "cuda".into(), ..provenance() }).unwrap_err();
 
     let mut search = query(vectors[3].clone()).unwrap();
     let first = search.wanted(1).next().unwrap();

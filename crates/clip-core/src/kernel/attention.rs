@@ -6,6 +6,7 @@ use super::{
     isa::Isa,
     linear::{Scratch, scratch},
     norm, par,
+    range::{self, Magnitudes},
     rows::{tile_of, transpose},
     tile::{Init, Weights, tile},
 };
@@ -118,17 +119,20 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
         // SAFETY: the caller guarantees I.
         unsafe { transpose::<I, f32>(&task.k[j * nr * stride..], stride, count, panel, nr) };
     }
+    let of_keys = Magnitudes::of(I::WATCHED, &wide[..d * padded_keys]);
+    let of_zeros = Magnitudes::of(I::WATCHED, &[]);
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * d..][..r * d];
         // SAFETY: the caller guarantees I.
         unsafe { transpose::<I, f32>(&task.q[start * stride..], stride, r, rows, r) };
+        let normal = I::WATCHED && range::normal(d, of_zeros, Magnitudes::of(true, rows), of_keys);
         for p in 0..key_panels {
             // SAFETY: the tile, the panel and MR * nr accumulators exist (grown above).
             unsafe {
                 let a = packed.as_ptr().add(start * d);
                 let b = Weights::F32(wide.as_ptr().add(p * d * nr));
-                tile::<I, MR, C>(r, d, a, b, bias, acc.as_mut_ptr());
+                tile::<I, MR, C>(r, d, a, b, bias, acc.as_mut_ptr(), normal);
             }
             for row in 0..r {
                 scores[(start + row) * padded_keys + p * nr..][..nr]
@@ -153,11 +157,14 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
             out[valid..].fill(0.0);
         }
     }
+    let of_values = Magnitudes::of(I::WATCHED, &wide[..keys * out_panels * nr]);
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * keys..][..r * keys];
         // SAFETY: the caller guarantees I.
         unsafe { transpose::<I, f32>(&scores[start * padded_keys..], padded_keys, r, rows, r) };
+        let normal =
+            I::WATCHED && range::normal(keys, of_zeros, Magnitudes::of(true, rows), of_values);
         for p in 0..out_panels {
             let valid = nr.min(d - p * nr);
             // SAFETY: the tile, the panel and MR * nr accumulators exist; the output rows belong
@@ -165,7 +172,7 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
             unsafe {
                 let a = packed.as_ptr().add(start * keys);
                 let b = Weights::F32(wide.as_ptr().add(p * keys * nr));
-                tile::<I, MR, C>(r, keys, a, b, bias, acc.as_mut_ptr());
+                tile::<I, MR, C>(r, keys, a, b, bias, acc.as_mut_ptr(), normal);
                 for row in 0..r {
                     let values = acc.as_mut_ptr().add(row * nr);
                     for c in (0..nr).step_by(I::LANES) {

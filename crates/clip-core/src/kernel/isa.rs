@@ -1,6 +1,8 @@
 //! What an instruction set must offer. Everything above it is written once, over this trait,
 //! so that the same operations happen in the same order at every vector width.
 
+use super::tile::{self, Init};
+
 /// One instruction set: vectors of `LANES` f32 with IEEE-754 operations.
 ///
 /// # Safety
@@ -15,6 +17,8 @@ pub(crate) trait Isa: Copy {
     type Widen: Copy;
     /// 1, 4, 8 or 16: a divisor of the contract's 16 partial sums.
     const LANES: usize;
+    /// Whether [`Isa::tile`] does other work where all sums are known to be normal.
+    const WATCHED: bool = false;
 
     unsafe fn load(p: *const f32) -> Self::V;
     unsafe fn store(p: *mut f32, v: Self::V);
@@ -30,6 +34,22 @@ pub(crate) trait Isa: Copy {
     /// `2^n` for `t = n + 1.5 * 2^23`, `n` an integer in -126..=127: shifts the low mantissa bits
     /// of `t` into an exponent.
     unsafe fn pow2_of_magic(t: Self::V) -> Self::V;
+
+    /// The micro-kernel of a fixed height: [`tile::fixed`], or what does the same faster. `normal`: see
+    /// [`range::normal`](super::range::normal).
+    #[inline(always)]
+    unsafe fn tile<const R: usize, const C: usize, const FROM: u8>(
+        depth: usize,
+        a: *const f32,
+        b: *const u8,
+        wide: *mut f32,
+        init: Init,
+        dst: *mut f32,
+        _normal: bool,
+    ) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { tile::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst) }
+    }
 
     /// `out[j * width + i] = x[i * stride + j]` for i, j in 0..4: all pointers are valid for that.
     #[inline(always)]

@@ -11,6 +11,7 @@ use super::{
     exp,
     isa::Isa,
     pack, par,
+    range::{self, Magnitudes},
     rows::Rows,
     tile::{Init, Weights, tile},
 };
@@ -42,6 +43,8 @@ pub(crate) struct Linear {
     panels: Panels,
     /// Padded to whole panels; zeros if the layer has no bias.
     bias: Aligned<f32>,
+    /// Of weights and bias.
+    magnitudes: [Magnitudes; 2],
 }
 
 /// f16 only where every weight survives the round trip: widening is exact, so the bits of the
@@ -72,7 +75,12 @@ impl Linear {
             Some(halves) => Panels::F16(halves),
             None => Panels::F32(pack::f32(kernels, n, k, row)),
         };
-        Linear { n, k, panels, bias: padded }
+        let weights = match &panels {
+            Panels::F16(_) => Magnitudes::HALVES,
+            Panels::F32(panels) => Magnitudes::of(kernels.watched, panels),
+        };
+        let magnitudes = [weights, Magnitudes::of(kernels.watched, &padded)];
+        Linear { n, k, panels, bias: padded, magnitudes }
     }
 
     /// Packs row-major `[n, k]` weights that are f16, as such; `row(i, out)` writes row i.
@@ -83,12 +91,14 @@ impl Linear {
         row: impl Fn(usize, &mut [u16]) + Sync,
     ) -> Self {
         let bias = Aligned::zeroed(n.next_multiple_of(kernels.columns));
-        Linear { n, k, panels: Panels::F16(pack::f16(kernels, n, k, row)), bias }
+        let magnitudes = [Magnitudes::HALVES, Magnitudes::of(true, &bias)];
+        Linear { n, k, panels: Panels::F16(pack::f16(kernels, n, k, row)), bias, magnitudes }
     }
 
     /// Sets the bias, `n` values.
     pub(crate) fn with_bias(mut self, bias: &[f32]) -> Self {
         self.bias[..self.n].copy_from_slice(bias);
+        self.magnitudes[1] = Magnitudes::of(true, bias);
         self
     }
 
@@ -202,6 +212,8 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
     let wide = scratch.wide.as_mut_ptr();
     let bias = linear.bias[task.panel * nr..][..nr].as_ptr();
 
+    let [weights, starts] = linear.magnitudes;
+    let normal = I::WATCHED && range::normal(k, starts, rows.magnitudes, weights);
     let mut k0 = 0;
     while k0 < k {
         let depth = k_block.min(k - k0);
@@ -220,7 +232,7 @@ pub(super) unsafe fn panel<I: Isa, const MR: usize, const C: usize>(
                     Panels::F16(p) if task.tiles.len() == 1 => Weights::F16(p.as_ptr().add(offset)),
                     Panels::F16(p) => Weights::Widen { from: p.as_ptr().add(offset), to: wide },
                 };
-                tile::<I, MR, C>(r, depth, a, b, init, dst);
+                tile::<I, MR, C>(r, depth, a, b, init, dst, normal);
             }
         }
         k0 += depth;

@@ -23,12 +23,16 @@ mod attention;
 #[cfg(feature = "bench")]
 pub mod bench;
 mod buffer;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
+#[cfg_attr(feature = "relaxed-simd", allow(dead_code))]
+mod emulated;
 mod exp;
 mod isa;
 mod linear;
 mod norm;
 mod pack;
 mod par;
+mod range;
 mod rows;
 #[cfg_attr(not(test), allow(dead_code))] // only for machines without a fused instruction
 mod soft_fma;
@@ -58,7 +62,7 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
     a.mul_add(b, c)
 }
 
-/// A way to compute. All paths give the same bits.
+/// A way to compute. All paths give the same bits, but for the one that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Path {
     /// One lane, the standard library's fused multiply-add; every target.
@@ -75,10 +79,18 @@ pub enum Path {
     WasmEmulated,
     /// wasm32 with relaxed SIMD, on an engine that fuses `relaxed_madd`.
     WasmRelaxed,
+    /// wasm32 with a multiplication and an addition in place of the fused operation: **other bits**,
+    /// at most [`UNFUSED_DIFFERENCE`] from the contract's. Never among [`Path::available`].
+    WasmUnfused,
 }
 
+/// Largest difference of a component of a normalised embedding between [`Path::WasmUnfused`] and the
+/// contract, over the corpus of the tests.
+pub const UNFUSED_DIFFERENCE: f32 = 1e-5;
+
 impl Path {
-    const ALL: [Path; 7] = [
+    /// Those of the contract.
+    const EXACT: [Path; 7] = [
         Path::Scalar,
         Path::Sse2,
         Path::Avx2,
@@ -98,12 +110,13 @@ impl Path {
             Path::Neon => "neon",
             Path::WasmEmulated => "wasm-emulated",
             Path::WasmRelaxed => "wasm-relaxed",
+            Path::WasmUnfused => "wasm-unfused",
         }
     }
 
-    /// The paths this machine can run, slowest first.
+    /// The exact paths this machine can run, slowest first.
     pub fn available() -> Vec<Path> {
-        Path::ALL.into_iter().filter(|p| p.is_available()).collect()
+        Path::EXACT.into_iter().filter(|p| p.is_available()).collect()
     }
 
     fn is_available(self) -> bool {
@@ -127,6 +140,13 @@ impl Path {
                 not(feature = "relaxed-simd")
             ))]
             Path::WasmEmulated => true,
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                feature = "unfused",
+                not(feature = "relaxed-simd")
+            ))]
+            Path::WasmUnfused => true,
             #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => wasm::fuses(),
             #[allow(unreachable_patterns)]
@@ -134,7 +154,7 @@ impl Path {
         }
     }
 
-    /// The fastest path, or the one that `CLIP_KERNEL` names.
+    /// The fastest exact path, or the one that `CLIP_KERNEL` names.
     ///
     /// # Errors
     /// `CLIP_KERNEL` names a path that does not exist or that this machine cannot run.
@@ -149,6 +169,12 @@ impl Path {
             // Scalar is always there.
             _ => Ok(available.last().copied().unwrap_or(Path::Scalar)),
         }
+    }
+
+    /// [`Path::WasmUnfused`], where this program has it: for those who asked for speed at the price
+    /// of the bits, on a machine whose exact path is emulated.
+    pub fn unfused() -> Option<Path> {
+        Some(Path::WasmUnfused).filter(|path| path.is_available())
     }
 
     /// The kernels of this path.
@@ -175,6 +201,13 @@ impl Path {
                 not(feature = "relaxed-simd")
             ))]
             Path::WasmEmulated => &WASM_EMULATED,
+            #[cfg(all(
+                target_arch = "wasm32",
+                target_feature = "simd128",
+                feature = "unfused",
+                not(feature = "relaxed-simd")
+            ))]
+            Path::WasmUnfused => &WASM_UNFUSED,
             #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Path::WasmRelaxed => &WASM_RELAXED,
             _ => &SCALAR,
@@ -218,6 +251,8 @@ pub(crate) struct Kernels {
     /// Columns of the register tile, the width of a weight panel.
     columns: usize,
     halves: Halves,
+    /// Whether tiles want to know the range of their operands.
+    watched: bool,
     panel: unsafe fn(&PanelTask, &mut Scratch),
     head: unsafe fn(&HeadTask, &mut Scratch),
     transpose: unsafe fn(&[f32], usize, usize, &mut [f32], usize),
@@ -440,6 +475,7 @@ macro_rules! path {
             alone: $alone,
             columns: $vectors * <$isa as isa::Isa>::LANES,
             halves: Halves::$f16,
+            watched: <$isa as isa::Isa>::WATCHED,
             panel: $module::panel,
             head: $module::head,
             transpose: $module::transpose,
@@ -458,7 +494,7 @@ macro_rules! path {
 
 path!(SCALAR, scalar_entry, Path::Scalar, isa::Scalar, rows 4, alone 4, vectors 4, f16 Never);
 #[cfg(target_arch = "x86_64")]
-path!(SSE2, sse2_entry, Path::Sse2, x86::Sse2, rows 4, alone 4, vectors 2, f16 Never);
+path!(SSE2, sse2_entry, Path::Sse2, x86::Sse2, rows 3, alone 3, vectors 1, f16 Never);
 #[cfg(target_arch = "x86_64")]
 path!(AVX2, avx2_entry, Path::Avx2, x86::Avx2, rows 6, alone 6, vectors 2, f16 Always,
       features "avx2,fma,f16c");
@@ -468,7 +504,15 @@ path!(AVX512, avx512_entry, Path::Avx512, x86::Avx512, rows 14, alone 14, vector
 #[cfg(target_arch = "aarch64")]
 path!(NEON, neon_entry, Path::Neon, aarch64::Neon, rows 8, alone 8, vectors 2, f16 Never);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(feature = "relaxed-simd")))]
-path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 4, alone 4,
+path!(WASM_EMULATED, wasm_emulated_entry, Path::WasmEmulated, wasm::Emulated, rows 3, alone 3,
+      vectors 1, f16 Vision);
+#[cfg(all(
+    target_arch = "wasm32",
+    target_feature = "simd128",
+    feature = "unfused",
+    not(feature = "relaxed-simd")
+))]
+path!(WASM_UNFUSED, wasm_unfused_entry, Path::WasmUnfused, wasm::Unfused, rows 4, alone 4,
       vectors 2, f16 Vision);
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 path!(WASM_RELAXED, wasm_relaxed_entry, Path::WasmRelaxed, wasm::Relaxed, rows 5, alone 6,

@@ -6,6 +6,7 @@ use super::{
     isa::{Element, Isa},
     linear::scratch,
     norm, par,
+    range::Magnitudes,
 };
 
 /// Input rows `[m, k]`, interleaved for the micro-kernel: tiles of up to `kernels.rows` rows
@@ -16,11 +17,13 @@ pub(crate) struct Rows {
     pub(crate) k: usize,
     tiles: usize,
     pub(super) packed: Aligned<f32>,
+    pub(super) magnitudes: Magnitudes,
 }
 
 impl Rows {
     pub(crate) fn empty() -> Self {
-        Rows { m: 0, k: 0, tiles: 0, packed: Aligned::zeroed(0) }
+        let packed = Aligned::zeroed(0);
+        Rows { m: 0, k: 0, tiles: 0, packed, magnitudes: Magnitudes::UNKNOWN }
     }
 
     /// Interleaves `m` rows of `x`, in place of what was there; row i starts at `i * stride`.
@@ -67,6 +70,7 @@ impl Rows {
                 unsafe { std::slice::from_raw_parts_mut(packed.ptr().add(start * k), height * k) };
             fill(start, height, out);
         });
+        self.magnitudes = Magnitudes::of(kernels.watched, &self.packed[..m * k]);
     }
 
     pub(super) fn tiles(&self) -> usize {

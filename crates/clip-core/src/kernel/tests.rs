@@ -277,6 +277,48 @@ proptest! {
     }
 }
 
+/// Sums that lie just beside a midpoint of two f32, and round to it in f64: a chain that rounds twice
+/// takes the wrong neighbour. Normal and denormal ones, at every place of chunks and chains.
+#[test]
+fn midpoints_in_chains() {
+    let scale = |e: i32| f64::from(e).exp2() as f32;
+    let (above, below) = (1.0 + f32::EPSILON, 1.0 - f32::EPSILON);
+    // Half a unit of the bias, more or less a little: (1 + e)(1 - e) and (1 + e)^2.
+    let halves = [(scale(-12), above, below), (scale(-12), above, above)];
+    // The same of the denormal ones, whose unit is 2^-149: a product of 2^-150.
+    let tiny = [(scale(-75), above, below), (scale(-75), above, above)];
+    let cases =
+        halves.iter().map(|h| (h, 1.0 + f32::EPSILON)).chain(halves.iter().map(|h| (h, 1.0)));
+    let cases = cases.chain(tiny.iter().map(|t| (t, f32::from_bits(0x0000_1235))));
+    let mut doubled = 0;
+    for (&(unit, x, w), bias) in cases {
+        for (k, at) in [(1, 0), (16, 15), (17, 16), (40, 3), (40, 31), (40, 39)] {
+            for sign in [1.0, -1.0] {
+                let (m, n) = (9, 10);
+                let mut xs = vec![0.0; m * k];
+                let mut ws = vec![0.0; n * k];
+                xs.chunks_exact_mut(k).for_each(|row| row[at] = x * unit * sign);
+                ws.chunks_exact_mut(k).for_each(|row| row[at] = w * unit);
+                let bias = vec![bias * sign; n];
+                let expected = reference::linear(&xs, &ws, &bias, k);
+                let twice = f64::from(xs[at]) * f64::from(ws[at]) + f64::from(bias[0]);
+                doubled += usize::from(twice as f32 != expected[0]);
+                bits_equal_over_paths(|kernels| {
+                    let layer = Linear::pack(kernels, false, n, k, Some(&bias), |i, out| {
+                        out.copy_from_slice(&ws[i * k..][..k]);
+                    });
+                    let mut rows = Rows::empty();
+                    rows.pack(kernels, &xs, m, k, k);
+                    let mut out = vec![f32::NAN; m * n];
+                    layer.forward(kernels, &rows, Epilogue::Store, &mut out);
+                    same(kernels.path, &out, &expected);
+                });
+            }
+        }
+    }
+    assert!(doubled >= 24, "only {doubled} cases tell one rounding from two");
+}
+
 /// Measured against f64 on a grid; the bound is that of `polynomials.py`.
 #[test]
 #[allow(clippy::disallowed_methods)] // libm in f64 as the yardstick

@@ -24,15 +24,15 @@ pub(super) enum Weights {
 }
 
 /// [`Weights`] as a constant.
-const F32: u8 = 0;
-const F16: u8 = 1;
-const WIDEN: u8 = 2;
+pub(super) const F32: u8 = 0;
+pub(super) const F16: u8 = 1;
+pub(super) const WIDEN: u8 = 2;
 
 /// `r` rows by C vectors, one chain per lane; heights above MR are compiled out.
 ///
 /// # Safety
 /// The CPU has `I`; `1 <= r <= MR`; `a` holds `[depth][r]` floats, `b` what it says, `dst`
-/// `[r][C * LANES]` floats, a bias `C * LANES` floats.
+/// `[r][C * LANES]` floats, a bias `C * LANES` floats; `normal` is `range::normal` of the chains.
 #[inline(always)]
 pub(super) unsafe fn tile<I: Isa, const MR: usize, const C: usize>(
     r: usize,
@@ -41,6 +41,7 @@ pub(super) unsafe fn tile<I: Isa, const MR: usize, const C: usize>(
     b: Weights,
     init: Init,
     dst: *mut f32,
+    normal: bool,
 ) {
     macro_rules! heights {
         ($from:ident, $b:expr, $wide:expr) => {
@@ -50,7 +51,7 @@ pub(super) unsafe fn tile<I: Isa, const MR: usize, const C: usize>(
             match r {
                 // SAFETY: the caller's guarantees, with R = r.
                 $($h if $h <= MR => unsafe {
-                    fixed::<I, $h, C, $from>(depth, a, $b.cast(), $wide, init, dst)
+                    I::tile::<$h, C, $from>(depth, a, $b.cast(), $wide, init, dst, normal)
                 },)*
                 _ => unreachable!("tiles have 1 to {MR} rows"),
             }
@@ -68,7 +69,7 @@ pub(super) unsafe fn tile<I: Isa, const MR: usize, const C: usize>(
 /// # Safety
 /// As for [`tile`].
 #[inline(always)]
-unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u8>(
+pub(super) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u8>(
     depth: usize,
     mut a: *const f32,
     mut b: *const u8,

@@ -1,10 +1,16 @@
 //! wasm32 with `simd128` (4 lanes): fused by `relaxed_madd` where the engine fuses it, else
-//! emulated exactly in f64. Which of the two exists is decided when the module is compiled, since
-//! an engine rejects a module with instructions it does not know.
+//! emulated exactly in f64, or, for those who take other bits for speed, not fused. Which of them
+//! exist is decided when the module is compiled, since an engine rejects a module with instructions
+//! it does not know.
 
 use std::arch::wasm32::*;
 
 use super::isa::Isa;
+#[cfg(not(feature = "relaxed-simd"))]
+use super::{
+    emulated::{self, Pairs, SPLIT},
+    tile::Init,
+};
 
 /// The operations both paths share: each is one instruction, IEEE-754 on every engine.
 macro_rules! shared_operations {
@@ -198,6 +204,21 @@ fn exact(a: v128, b: v128, c: v128) -> v128 {
 #[cfg(not(feature = "relaxed-simd"))]
 impl Isa for Emulated {
     shared_operations!();
+    const WATCHED: bool = true;
+
+    #[inline(always)]
+    unsafe fn tile<const R: usize, const C: usize, const FROM: u8>(
+        depth: usize,
+        a: *const f32,
+        b: *const u8,
+        wide: *mut f32,
+        init: Init,
+        dst: *mut f32,
+        normal: bool,
+    ) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { emulated::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst, normal) }
+    }
 
     #[inline(always)]
     unsafe fn fma(a: v128, b: v128, c: v128) -> v128 {
@@ -216,5 +237,79 @@ impl Isa for Emulated {
         }
         let (low, high) = (f32x4_demote_f64x2_zero(low), f32x4_demote_f64x2_zero(high));
         i64x2_shuffle::<0, 2>(low, high)
+    }
+}
+
+#[cfg(not(feature = "relaxed-simd"))]
+impl Pairs for Emulated {
+    type Pair = v128;
+    /// The least of all low words, without their upper three bits, as signed numbers.
+    type Doubt = v128;
+    type Held = (v128, v128);
+
+    /// Behind `black_box`: engines make a constant anew wherever it is used, also in a loop.
+    #[inline(always)]
+    unsafe fn held() -> (v128, v128) {
+        let eight = std::hint::black_box(8);
+        (f64x2_splat(std::hint::black_box(SPLIT)), i16x8(1, eight, 0, 0, 1, eight, 0, 0))
+    }
+    // Shuffles are slow where an engine makes them of table look-ups: here are none.
+    #[inline(always)]
+    unsafe fn load_pair(p: *const f32) -> v128 {
+        // SAFETY: the caller guarantees 2 readable floats.
+        f64x2_promote_low_f32x4(unsafe { v128_load64_zero(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn load_pair_f16(p: *const u16, (mask, scale): (v128, v128)) -> v128 {
+        // SAFETY: the caller guarantees 2 readable halves.
+        let halves = i32x4_extend_low_i16x8(unsafe { v128_load32_zero(p.cast()) });
+        f64x2_promote_low_f32x4(f32x4_mul(v128_and(i32x4_shl(halves, 13), mask), scale))
+    }
+    #[inline(always)]
+    unsafe fn store_pair(p: *mut f32, pair: v128) {
+        // SAFETY: the caller guarantees 2 writable floats.
+        unsafe { v128_store64_lane::<0>(f32x4_demote_f64x2_zero(pair), p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn splat_pair(x: f32) -> v128 {
+        f64x2_splat(f64::from(x))
+    }
+    #[inline(always)]
+    unsafe fn step(x: v128, w: v128, acc: v128) -> v128 {
+        f64x2_add(f64x2_mul(x, w), acc)
+    }
+    #[inline(always)]
+    unsafe fn round(sum: v128, (split, _): (v128, v128)) -> v128 {
+        let t = f64x2_mul(sum, split);
+        f64x2_sub(t, f64x2_sub(t, sum))
+    }
+    #[inline(always)]
+    unsafe fn no_doubt() -> v128 {
+        i32x4_splat(0)
+    }
+    #[inline(always)]
+    unsafe fn note(doubt: v128, sum: v128, (_, shift): (v128, v128)) -> v128 {
+        // Shifts are slower: the upper half of the low word times 8 loses its upper three bits as well,
+        // and `1 << 28` becomes the smallest number of all.
+        i32x4_min(doubt, i16x8_mul(sum, shift))
+    }
+    #[inline(always)]
+    unsafe fn doubtful(doubt: v128) -> bool {
+        i32x4_extract_lane::<0>(doubt) == i32::MIN || i32x4_extract_lane::<2>(doubt) == i32::MIN
+    }
+}
+
+/// Rounded twice, which the contract forbids: see [`super::Path::WasmUnfused`].
+#[cfg(all(feature = "unfused", not(feature = "relaxed-simd")))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unfused;
+
+#[cfg(all(feature = "unfused", not(feature = "relaxed-simd")))]
+impl Isa for Unfused {
+    shared_operations!();
+
+    #[inline(always)]
+    unsafe fn fma(a: v128, b: v128, c: v128) -> v128 {
+        f32x4_add(f32x4_mul(a, b), c)
     }
 }

@@ -3,7 +3,11 @@
 
 use std::arch::x86_64::*;
 
-use super::isa::Isa;
+use super::{
+    emulated::{self, Pairs, SPLIT},
+    isa::Isa,
+    tile::Init,
+};
 
 /// [`Isa::transpose4`] in the registers that every x86-64 has.
 #[inline(always)]
@@ -256,11 +260,86 @@ unsafe fn exact(a: __m128, b: __m128, c: __m128) -> __m128 {
     }
 }
 
+impl Pairs for Sse2 {
+    type Pair = __m128d;
+    /// All bits of a low word that was one of a midpoint.
+    type Doubt = __m128i;
+    type Held = ();
+
+    #[inline(always)]
+    unsafe fn held() {}
+    #[inline(always)]
+    unsafe fn load_pair(p: *const f32) -> __m128d {
+        // SAFETY: SSE2 is part of x86-64; the caller guarantees 2 readable floats.
+        unsafe { _mm_cvtps_pd(_mm_castpd_ps(_mm_load_sd(p.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_pair_f16(_p: *const u16, (): ()) -> __m128d {
+        unreachable!("this path packs no f16 panels")
+    }
+    #[inline(always)]
+    unsafe fn store_pair(p: *mut f32, pair: __m128d) {
+        // SAFETY: SSE2 is part of x86-64; the caller guarantees 2 writable floats.
+        unsafe { _mm_store_sd(p.cast(), _mm_castps_pd(_mm_cvtpd_ps(pair))) }
+    }
+    #[inline(always)]
+    unsafe fn splat_pair(x: f32) -> __m128d {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_set1_pd(f64::from(x)) }
+    }
+    #[inline(always)]
+    unsafe fn step(x: __m128d, w: __m128d, acc: __m128d) -> __m128d {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_add_pd(_mm_mul_pd(x, w), acc) }
+    }
+    #[inline(always)]
+    unsafe fn round(sum: __m128d, (): ()) -> __m128d {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let t = _mm_mul_pd(sum, _mm_set1_pd(SPLIT));
+            _mm_sub_pd(t, _mm_sub_pd(t, sum))
+        }
+    }
+    #[inline(always)]
+    unsafe fn no_doubt() -> __m128i {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_setzero_si128() }
+    }
+    #[inline(always)]
+    unsafe fn note(doubt: __m128i, sum: __m128d, (): ()) -> __m128i {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let tail = _mm_slli_epi32::<3>(_mm_castpd_si128(sum));
+            _mm_or_si128(doubt, _mm_cmpeq_epi32(tail, _mm_set1_epi32(i32::MIN)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn doubtful(doubt: __m128i) -> bool {
+        // The low words alone.
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_movemask_epi8(doubt) & 0x0f0f != 0 }
+    }
+}
+
 impl Isa for Sse2 {
     type V = __m128;
     type Widen = ();
     const LANES: usize = 4;
+    const WATCHED: bool = true;
 
+    #[inline(always)]
+    unsafe fn tile<const R: usize, const C: usize, const FROM: u8>(
+        depth: usize,
+        a: *const f32,
+        b: *const u8,
+        wide: *mut f32,
+        init: Init,
+        dst: *mut f32,
+        normal: bool,
+    ) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { emulated::fixed::<Self, R, C, FROM>(depth, a, b, wide, init, dst, normal) }
+    }
     #[inline(always)]
     unsafe fn widen() {}
     #[inline(always)]

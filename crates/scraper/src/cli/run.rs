@@ -135,6 +135,7 @@ impl SourceArgs {
             follow_symlinks: self.follow_symlinks.then_some(true),
             max_unpacked_gib: self.max_unpacked_gib.map(|gib| gib.get().into()),
             columns: (!self.column.is_empty()).then(|| self.column.iter().cloned().collect()),
+            ..Options::default()
         }
     }
 }

@@ -123,6 +123,8 @@ pub struct SourceSettings {
     currency: Option<Spanned<String>>,
     follow_symlinks: Option<Spanned<bool>>,
     max_unpacked_gib: Option<Spanned<NonZeroU32>>,
+    store: Option<Spanned<String>>,
+    item: Option<Spanned<String>>,
     columns: Option<Spanned<BTreeMap<String, String>>>,
 }
 
@@ -142,11 +144,13 @@ impl SourceSettings {
             include: self.include.clone().map(Spanned::into_inner),
             currency: self.currency.clone().map(Spanned::into_inner),
             follow_symlinks: self.follow_symlinks.clone().map(Spanned::into_inner),
-            columns: self.columns.clone().map(Spanned::into_inner),
             max_unpacked_gib: self
                 .max_unpacked_gib
                 .clone()
                 .map(|gib| gib.into_inner().get().into()),
+            store: self.store.clone().map(Spanned::into_inner),
+            item: self.item.clone().map(Spanned::into_inner),
+            columns: self.columns.clone().map(Spanned::into_inner),
         }
     }
 
@@ -157,6 +161,8 @@ impl SourceSettings {
             "currency" => self.currency.as_ref()?.span(),
             "follow_symlinks" => self.follow_symlinks.as_ref()?.span(),
             "max_unpacked_gib" => self.max_unpacked_gib.as_ref()?.span(),
+            "store" => self.store.as_ref()?.span(),
+            "item" => self.item.as_ref()?.span(),
             "columns" => self.columns.as_ref()?.span(),
             _ => return None,
         };
@@ -293,9 +299,9 @@ mod tests {
     fn mistakes_are_told_with_their_place() {
         let error = parse("[fetch]\nrobot = true\n").unwrap_err();
         assert!(error.contains("robot") && error.contains("line 2"), "{error}");
-        let error =
-            parse("[[source]]\nname = \"a\"\nkind = \"magento\"\nurl = \"https://x\"").unwrap_err();
-        assert!(error.contains("magento") && error.contains("shopify"), "{error}");
+        let error = parse("[[source]]\nname = \"a\"\nkind = \"mangento\"\nurl = \"https://x\"")
+            .unwrap_err();
+        assert!(error.contains("mangento") && error.contains("shopify"), "{error}");
         let twice = "[[source]]\nname = \"a\"\npath = \"x.csv\"\n".repeat(2);
         assert!(parse(&twice).unwrap_err().contains("twice"));
         let csv = "[[source]]\nname = \"a\"\npath = \"x.csv\"\n";

@@ -1,6 +1,7 @@
 //! Bytes from a URL or a file, politely and under caps: on size, time, redirects, requests per
 //! host, and on the addresses that may be connected to.
 
+mod api;
 mod body;
 mod cost;
 mod error;
@@ -26,6 +27,7 @@ use reqwest::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use api::{Refusal, Sent};
 pub use error::FetchError;
 pub use file::read_file;
 pub use guard::{Guard, is_public};
@@ -78,6 +80,7 @@ pub enum Document {
         content_type: Option<String>,
         /// Where it was, after redirects.
         url: Url,
+        headers: Box<HeaderMap>,
     },
     NotModified,
 }
@@ -114,6 +117,8 @@ struct Ask<'a> {
     limit: u64,
     cut: bool,
     robots: bool,
+    /// What a programming interface is sent besides; then what it says with an error is kept.
+    sent: Option<&'a Sent>,
     budget: Budget,
 }
 
@@ -132,17 +137,19 @@ struct Failed {
     again: bool,
     /// Whether the host's pace makes the next attempt wait long enough.
     paced: bool,
+    /// The body that came with an error, where it was asked to be kept.
+    said: Vec<u8>,
 }
 
 impl From<FetchError> for Failed {
     fn from(error: FetchError) -> Self {
-        Failed { again: error.is_retryable(), error, paced: false }
+        Failed { again: error.is_retryable(), error, paced: false, said: Vec::new() }
     }
 }
 
 impl Failed {
     fn for_good(error: FetchError) -> Self {
-        Failed { error, again: false, paced: false }
+        Failed { error, again: false, paced: false, said: Vec::new() }
     }
 }
 
@@ -246,7 +253,8 @@ impl Fetcher {
             Location::Url(url) => {
                 let robots = self.options.robots;
                 let budget = Budget::image(self.caps());
-                let ask = Ask { known, accept: None, limit, cut: false, robots, budget };
+                let ask =
+                    Ask { known, accept: None, limit, cut: false, robots, sent: None, budget };
                 let Answer { body, headers, slot, .. } = self.ask(url, &ask).await?;
                 Ok(body.map_or(Fetched::NotModified, |bytes| {
                     let validators = validators(&headers);
@@ -277,27 +285,28 @@ impl Fetcher {
     ) -> Result<Document, FetchError> {
         let robots = self.options.robots;
         let budget = Budget::of(self.caps(), limit);
-        let ask = Ask { known, accept: Some(accept), limit, cut: false, robots, budget };
-        let Answer { body, headers, url, .. } = self.ask(url, &ask).await?;
-        Ok(body.map_or(Document::NotModified, |bytes| {
-            let content_type = headers.get(header::CONTENT_TYPE);
-            let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
-            Document::Body { bytes, validators: validators(&headers), content_type, url }
-        }))
+        let ask =
+            Ask { known, accept: Some(accept), limit, cut: false, robots, sent: None, budget };
+        Ok(self.ask(url, &ask).await?.document())
+    }
+
+    async fn ask(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, FetchError> {
+        self.asked(url, ask).await.map_err(|failed| failed.error)
     }
 
     /// Asks until there is an answer or no hope.
-    async fn ask(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, FetchError> {
+    async fn asked(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, Failed> {
         let retry = &self.options.retry;
         let mut attempt = 1;
         loop {
-            let Failed { error, again, paced } = match self.follow(url, ask, attempt).await {
+            let failed = match self.follow(url, ask, attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            if !again || attempt >= retry.attempts {
-                return Err(error);
+            if !failed.again || attempt >= retry.attempts {
+                return Err(failed);
             }
+            let Failed { error, paced, .. } = failed;
             let wait = if paced { Duration::ZERO } else { retry.wait(attempt, None) };
             tracing::debug!("{error}; attempt {} in {wait:?}", attempt + 1);
             attempt += 1;
@@ -358,7 +367,12 @@ impl Fetcher {
         attempt: u32,
     ) -> Result<Exchange, Failed> {
         let client = if self.routes.proxied(url) { &self.proxied } else { &self.direct };
-        let mut request = client.get(self.authorized(url)).timeout(ask.budget.total);
+        let to = self.authorized(url);
+        let request = match ask.sent {
+            Some(sent) => sent.request(client, to),
+            None => client.get(to),
+        };
+        let mut request = request.timeout(ask.budget.total);
         if let Some(accept) = ask.accept {
             request = request.header(header::ACCEPT, accept);
         }
@@ -427,7 +441,14 @@ impl Fetcher {
                     _ => answered,
                 });
                 let error = FetchError::Status { url: url.to_string(), status: status.as_u16() };
-                Err(Failed { paced: busy, ..error.into() })
+                let said = match ask.sent {
+                    Some(_) => self.said(url, response, ask).await,
+                    None => Vec::new(),
+                };
+                let failed = Failed::from(error);
+                // An interface that says what is wrong will say so again.
+                let again = failed.again && (busy || !api::explains(&said));
+                Err(Failed { paced: busy, said, again, ..failed })
             }
         }
     }
@@ -452,6 +473,18 @@ impl Fetcher {
     pub(crate) fn in_trouble(&self, host: &str) -> bool {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.get(host).is_some_and(|pace| pace.in_trouble())
+    }
+}
+
+impl Answer {
+    fn document(self) -> Document {
+        let Answer { body, headers, url, .. } = self;
+        body.map_or(Document::NotModified, |bytes| {
+            let content_type = headers.get(header::CONTENT_TYPE);
+            let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
+            let validators = validators(&headers);
+            Document::Body { bytes, validators, content_type, url, headers: headers.into() }
+        })
     }
 }
 

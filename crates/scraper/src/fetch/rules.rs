@@ -56,7 +56,8 @@ impl Fetcher {
         Box::pin(async move {
             let (known, accept) = (None, Some("text/plain,*/*;q=0.1"));
             let budget = Budget::of(self.caps(), LIMIT);
-            let ask = Ask { known, accept, limit: LIMIT, cut: true, robots: false, budget };
+            let ask =
+                Ask { known, accept, limit: LIMIT, cut: true, robots: false, sent: None, budget };
             let token = self.options.user_agent.split('/').next().unwrap_or_default();
             let rules = match self.ask(&place, &ask).await {
                 Ok(answer) => Robots::parse(&answer.body.unwrap_or_default(), token),

@@ -21,14 +21,14 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem,
-    columns::{Columns, Mapping},
+    columns::Columns,
     json,
     lines::{Ends, Line, Lines, TOO_LONG},
-    merchant,
     record::Record,
     settings::FeedSettings,
     table::{Dialect, Row, Table},
     web::{FEED_LIMIT, Wanted, Web},
+    xml_list,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum FeedFormat {
     Csv,
     Tsv,
     Jsonl,
-    /// Google Merchant: RSS 2.0 or Atom.
+    /// XML: Google Merchant's (RSS 2.0 or Atom), or a list of another shape.
     Merchant,
 }
 
@@ -156,15 +156,15 @@ impl<R: Read> Read for Bounded<R> {
 pub(super) fn read(
     place: &str,
     format: FeedFormat,
-    mapping: &Mapping,
+    settings: &FeedSettings,
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     match format {
-        FeedFormat::Csv => read_table(place, Dialect::CSV, mapping, wide(place, reader)?, send),
-        FeedFormat::Tsv => read_table(place, Dialect::TSV, mapping, wide(place, reader)?, send),
+        FeedFormat::Csv => read_table(place, Dialect::CSV, settings, wide(place, reader)?, send),
+        FeedFormat::Tsv => read_table(place, Dialect::TSV, settings, wide(place, reader)?, send),
         FeedFormat::Jsonl => read_jsonl(place, wide(place, reader)?, send),
-        FeedFormat::Merchant => merchant::read(place, reader, send),
+        FeedFormat::Merchant => xml_list::read(place, reader, &settings.mapping, send),
     }
 }
 
@@ -197,15 +197,16 @@ fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {
 fn read_table(
     place: &str,
     dialect: Dialect,
-    mapping: &Mapping,
+    settings: &FeedSettings,
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     let format = |reason: String| SourceError::Format { place: place.to_owned(), reason };
     let broken = |source| SourceError::Read { place: place.to_owned(), source };
-    let fits = |names: &[String]| Columns::of(names, mapping).is_ok();
+    let fits = |names: &[String]| Columns::of(names, &settings.columns).is_ok();
     let mut table = Table::open(reader, dialect, &fits).map_err(broken)?.map_err(format)?;
-    let (mut columns, [id, image]) = Columns::of(table.names(), mapping).map_err(format)?;
+    let (mut columns, [id, image]) =
+        Columns::of(table.names(), &settings.columns).map_err(format)?;
     if let Columns::Known(known) = &columns {
         tracing::info!("{place} is a table of {}", known.name);
     }
@@ -287,14 +288,14 @@ impl Source for Feed {
         Box::pin(async move {
             let reader = self.open().await?;
             let (place, format) = (self.place(), self.format);
-            let mapping = self.settings.columns.clone();
+            let settings = self.settings.clone();
             // What is relative in a feed of the web is relative to its address.
             let web = match &self.place {
                 Place::Url(url, _) => Some(url.clone()),
                 Place::File(_) => None,
             };
             tokio::task::spawn_blocking(move || {
-                read(&place, format, &mapping, reader, &mut |mut item| {
+                read(&place, format, &settings, reader, &mut |mut item| {
                     if let (Some(web), Ok(product)) = (&web, &mut item) {
                         for image in &mut product.images {
                             if let Ok(url) = web.join(image) {
@@ -322,7 +323,7 @@ mod tests {
             true
         };
         let format = FeedFormat::of(name).unwrap();
-        super::read(name, format, &Mapping::new(), text.as_bytes(), &mut send)
+        super::read(name, format, &FeedSettings::default(), text.as_bytes(), &mut send)
             .map_err(|e| e.to_string())?;
         Ok(items)
     }

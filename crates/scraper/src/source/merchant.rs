@@ -13,26 +13,25 @@ use super::{
 const MAX_ITEM: usize = 4 << 20;
 const MAX_FIELDS: usize = 4096;
 
-/// Calls `send` for each item until it returns false. A broken document is an error at the place
-/// where it breaks; the items before it have been sent.
-pub(super) fn read(
+/// Whether an element of this name is the root of such a feed.
+pub(super) fn is_root(name: &str) -> bool {
+    matches!(name, "rss" | "feed" | "RDF" | "channel")
+}
+
+/// Calls `send` for each item until it returns false; the root is open already. A broken document
+/// is an error at the place where it breaks; the items before it have been sent.
+pub(super) fn items(
     place: &str,
-    source: impl BufRead,
+    xml: &mut Xml<impl BufRead>,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     let wrong = |reason: String| SourceError::Format { place: place.to_owned(), reason };
-    let mut xml = Xml::new(source).map_err(wrong)?;
     let (mut record, mut depth, mut text) = (None::<Record>, 0_usize, String::new());
+    let mut number = 0;
     let (mut size, mut fields_seen) = (0, 0);
-    let (mut number, mut rooted) = (0, false);
     while let Some(node) = xml.next().map_err(wrong)? {
         match (node, &mut record) {
             (Node::Open { name, .. }, None) => {
-                if !rooted && !matches!(name.as_str(), "rss" | "feed" | "RDF" | "channel") {
-                    let reason = format!("not a Merchant feed: its root is <{name}>");
-                    return Err(wrong(reason));
-                }
-                rooted = true;
                 if matches!(name.as_str(), "item" | "entry") {
                     (record, depth, number) = (Some(Record::default()), 0, number + 1);
                     (size, fields_seen) = (0, 0);
@@ -92,17 +91,18 @@ pub(super) fn read(
             (Node::Close { .. }, None) => {}
         }
     }
-    if rooted { Ok(()) } else { Err(wrong("not a Merchant feed: it is empty".into())) }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Availability;
+    use crate::source::{Availability, xml_list};
 
     fn items(xml: &str) -> (Vec<Result<Product, String>>, Result<(), String>) {
         let mut items = Vec::new();
-        let end = read("feed.xml", xml.as_bytes(), &mut |item| {
+        let mapping = xml_list::Mapping::default();
+        let end = xml_list::read("feed.xml", xml.as_bytes(), &mapping, &mut |item| {
             items.push(item.map_err(|e| e.to_string()));
             true
         });

@@ -11,6 +11,7 @@ mod images;
 mod json;
 mod lines;
 mod list;
+mod magento;
 mod merchant;
 mod open;
 mod page;
@@ -25,7 +26,9 @@ mod table;
 mod text;
 mod vendor;
 mod web;
+mod woocommerce;
 mod xml;
+mod xml_list;
 
 use std::{collections::BTreeMap, io, pin::Pin};
 
@@ -38,14 +41,17 @@ pub use feed::{Feed, FeedFormat};
 pub(crate) use folder::OUTSIDE;
 pub use folder::{Folder, Links, image_files};
 pub use list::List;
+pub use magento::Magento;
 pub use open::SourceSpec;
-pub use page::{Found, Origin, PageBudget, PageReader, Report, Select};
+pub use page::{Found, Origin, PageBudget, PageReader, Refusal, Report, Select};
 pub use pages::Pages;
 pub use settings::{Kind, Options, Refused};
 pub use shopify::Shopify;
 pub(crate) use sitemap::page_id;
 pub use sitemap::{PageList, Sitemap};
 pub use web::Web;
+pub use woocommerce::WooCommerce;
+pub use xml_list::Mapping;
 
 use crate::fetch::FetchError;
 

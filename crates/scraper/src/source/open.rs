@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Feed, FeedFormat, Folder, Kind, Links, List, Options, Shopify, Sitemap, Source, SourceError,
-    Web, settings::KindSettings,
+    Feed, FeedFormat, Folder, Kind, Links, List, Magento, Options, Shopify, Sitemap, Source,
+    SourceError, Web, WooCommerce, settings::KindSettings,
 };
 use reqwest::Url;
 
@@ -72,12 +72,18 @@ impl SourceSpec {
         let kind = self.named_kind().ok_or_else(|| {
             self.wrong(
                 "its kind cannot be told from the address; say it with --kind, or with kind = … in \
-                 scraper.toml: shopify, sitemap, merchant, csv, tsv, jsonl",
+                 scraper.toml: shopify, woocommerce, magento, sitemap, merchant, xml, csv, tsv, \
+                 jsonl",
             )
         })?;
         Ok(match (self.settings(kind)?, format(kind)) {
             (KindSettings::Shopify(settings), _) => {
                 Box::new(Shopify::new(url, settings.currency, web.clone()))
+            }
+            (KindSettings::Woocommerce, _) => Box::new(WooCommerce::new(url, web.clone())),
+            (KindSettings::Magento(settings), _) => {
+                let shop = Magento::new(url, settings.store.as_deref(), web.clone());
+                Box::new(shop.map_err(|reason| self.wrong(reason))?)
             }
             (KindSettings::Sitemap(settings), _) => {
                 Box::new(Sitemap::new(url, web.clone()).including(settings.include))
@@ -128,8 +134,13 @@ fn format(kind: Kind) -> Option<FeedFormat> {
         Kind::Csv => Some(FeedFormat::Csv),
         Kind::Tsv => Some(FeedFormat::Tsv),
         Kind::Jsonl => Some(FeedFormat::Jsonl),
-        Kind::Merchant => Some(FeedFormat::Merchant),
-        Kind::Shopify | Kind::Sitemap | Kind::Folder | Kind::List => None,
+        Kind::Merchant | Kind::Xml => Some(FeedFormat::Merchant),
+        Kind::Shopify
+        | Kind::Woocommerce
+        | Kind::Magento
+        | Kind::Sitemap
+        | Kind::Folder
+        | Kind::List => None,
     }
 }
 
@@ -147,12 +158,17 @@ fn kind_of_name(name: &str) -> Option<Kind> {
 /// What an address says of itself.
 fn kind_of_address(url: &Url) -> Option<Kind> {
     let path = url.path().to_ascii_lowercase();
+    if format!("{path}?{}", url.query().unwrap_or_default()).contains("/wc/store") {
+        return Some(Kind::Woocommerce);
+    }
     let name = path.rsplit('/').next().unwrap_or_default();
     if name.contains("sitemap") {
         return Some(Kind::Sitemap);
     }
-    if name == "products.json" {
-        return Some(Kind::Shopify);
+    match name {
+        "products.json" => return Some(Kind::Shopify),
+        "graphql" => return Some(Kind::Magento),
+        _ => {}
     }
     kind_of_name(name).filter(|&kind| kind != Kind::List)
 }
@@ -169,6 +185,9 @@ mod tests {
         assert_eq!(kind("https://shop/feeds/google.xml"), Some(Kind::Merchant));
         assert_eq!(kind("https://shop/feed.csv.gz?key=1"), Some(Kind::Csv));
         assert_eq!(kind("https://shop/products.json"), Some(Kind::Shopify));
+        assert_eq!(kind("https://shop/wp-json/wc/store/v1/products"), Some(Kind::Woocommerce));
+        assert_eq!(kind("https://shop/?rest_route=/wc/store/v1/products"), Some(Kind::Woocommerce));
+        assert_eq!(kind("https://shop/de/graphql"), Some(Kind::Magento));
         assert_eq!(kind("https://shop/"), None);
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct Money {
 }
 
 /// More is no price of an article, in any currency.
-const MOST: f64 = 1e12;
+pub(super) const MOST: f64 = 1e12;
 /// Texts that are longer are no price.
 const LONGEST: usize = 200;
 
@@ -32,7 +32,7 @@ pub(super) fn read(text: &str, currency: Option<&str>) -> Result<Money, &'static
         numbers.len() == 1 && line_currency(line, &numbers).is_some()
     };
     if lines.len() > 1
-        && lines.iter().all(|line| alone(line))
+        && lines.iter().all(alone)
         && let Some(first) = lines.first()
         && !lines.iter().any(|line| marked(line, OLD) || marked(line, NEW))
     {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{columns::Mapping, text};
+use super::{Mapping, columns::Renamed, text};
 
 /// A kind of source, as `scraper.toml` and `--kind` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -12,10 +12,16 @@ use super::{columns::Mapping, text};
 pub enum Kind {
     /// A Shopify shop, by its address.
     Shopify,
+    /// A WooCommerce shop, by its address.
+    Woocommerce,
+    /// A Magento 2 shop, by its address.
+    Magento,
     /// A sitemap or a shop that has one; products are read from the pages it lists.
     Sitemap,
     /// A Google Merchant feed in XML (its tab-separated form is `tsv`).
     Merchant,
+    /// A list of products in XML of any shape.
+    Xml,
     /// A table with a line of column names.
     Csv,
     /// The same with tabs.
@@ -33,8 +39,11 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Shopify => "shopify",
+            Kind::Woocommerce => "woocommerce",
+            Kind::Magento => "magento",
             Kind::Sitemap => "sitemap",
             Kind::Merchant => "merchant",
+            Kind::Xml => "xml",
             Kind::Csv => "csv",
             Kind::Tsv => "tsv",
             Kind::Jsonl => "jsonl",
@@ -55,7 +64,11 @@ pub struct Options {
     pub follow_symlinks: Option<bool>,
     /// The most that a gzip feed may be when it is unpacked, in GiB.
     pub max_unpacked_gib: Option<u64>,
-    /// In which columns of a table the fields are, where their names do not tell.
+    /// The code of a Magento shop's store view.
+    pub store: Option<String>,
+    /// Which element of an XML list is a product.
+    pub item: Option<String>,
+    /// Which column of a table, or which part of such an element, is which field.
     pub columns: Option<BTreeMap<String, String>>,
 }
 
@@ -69,16 +82,28 @@ pub(super) struct SitemapSettings {
     pub(super) include: Vec<String>,
 }
 
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct MagentoSettings {
+    pub(super) store: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FeedSettings {
     /// In bytes.
     pub(super) max_unpacked: u64,
-    pub(super) columns: Mapping,
+    /// Of an XML list.
+    pub(super) mapping: Mapping,
+    /// Of a table.
+    pub(super) columns: Renamed,
 }
 
 impl Default for FeedSettings {
     fn default() -> Self {
-        FeedSettings { max_unpacked: 16 << 30, columns: Mapping::new() }
+        FeedSettings {
+            max_unpacked: 16 << 30,
+            mapping: Mapping::default(),
+            columns: Renamed::new(),
+        }
     }
 }
 
@@ -91,6 +116,8 @@ pub(super) struct FolderSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum KindSettings {
     Shopify(ShopifySettings),
+    Woocommerce,
+    Magento(MagentoSettings),
     Sitemap(SitemapSettings),
     Feed(FeedSettings),
     Folder(FolderSettings),
@@ -111,18 +138,21 @@ impl std::fmt::Display for Refused {
     }
 }
 
-const FEEDS: &[Kind] = &[Kind::Merchant, Kind::Csv, Kind::Tsv, Kind::Jsonl];
+const FEEDS: &[Kind] = &[Kind::Merchant, Kind::Xml, Kind::Csv, Kind::Tsv, Kind::Jsonl];
 
 impl Options {
     /// The settings that are made, each with the kinds it has an effect on.
     fn made(&self) -> impl Iterator<Item = (&'static str, &'static [Kind])> {
-        let Options { include, currency, follow_symlinks, max_unpacked_gib, columns } = self;
+        let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
+            self;
         let all: [(_, _, &'static [Kind]); _] = [
             ("include", include.is_some(), &[Kind::Sitemap]),
             ("currency", currency.is_some(), &[Kind::Shopify]),
             ("follow_symlinks", follow_symlinks.is_some(), &[Kind::Folder]),
             ("max_unpacked_gib", max_unpacked_gib.is_some(), FEEDS),
-            ("columns", columns.is_some(), &[Kind::Csv, Kind::Tsv]),
+            ("store", store.is_some(), &[Kind::Magento]),
+            ("item", item.is_some(), &[Kind::Xml]),
+            ("columns", columns.is_some(), &[Kind::Xml, Kind::Csv, Kind::Tsv]),
         ];
         all.into_iter().filter(|(_, made, _)| *made).map(|(name, _, kinds)| (name, kinds))
     }
@@ -158,21 +188,22 @@ impl Options {
     /// Those of [`Options::check`].
     pub(super) fn of(&self, kind: Kind) -> Result<KindSettings, Refused> {
         self.check(kind)?;
-        let Options { include, currency, follow_symlinks, max_unpacked_gib, columns } =
+        let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
             self.clone();
         Ok(match kind {
             Kind::Shopify => KindSettings::Shopify(ShopifySettings { currency }),
+            Kind::Woocommerce => KindSettings::Woocommerce,
+            Kind::Magento => KindSettings::Magento(MagentoSettings { store }),
             Kind::Sitemap => {
                 KindSettings::Sitemap(SitemapSettings { include: include.unwrap_or_default() })
             }
-            Kind::Merchant | Kind::Csv | Kind::Tsv | Kind::Jsonl => {
+            Kind::Merchant | Kind::Xml | Kind::Csv | Kind::Tsv | Kind::Jsonl => {
                 let usual = FeedSettings::default();
                 let max_unpacked =
                     max_unpacked_gib.map_or(usual.max_unpacked, |gib| gib.saturating_mul(1 << 30));
-                KindSettings::Feed(FeedSettings {
-                    max_unpacked,
-                    columns: columns.unwrap_or_default(),
-                })
+                let columns = columns.unwrap_or_default();
+                let mapping = Mapping::new(item.as_deref(), &columns);
+                KindSettings::Feed(FeedSettings { max_unpacked, mapping, columns })
             }
             Kind::Folder => KindSettings::Folder(FolderSettings {
                 follow_symlinks: follow_symlinks.unwrap_or(false),
@@ -204,7 +235,7 @@ mod tests {
         let size = Options { max_unpacked_gib: Some(2), ..Options::default() };
         assert!(FEEDS.iter().all(|&kind| size.check(kind).is_ok()));
         let settings =
-            KindSettings::Feed(FeedSettings { max_unpacked: 2 << 30, ..Default::default() });
+            KindSettings::Feed(FeedSettings { max_unpacked: 2 << 30, ..FeedSettings::default() });
         assert_eq!(size.of(Kind::Csv), Ok(settings));
         assert!(size.check(Kind::Folder).is_err());
         assert!(Options::default().check(Kind::List).is_ok());

@@ -1,8 +1,9 @@
 //! Sitemaps (<https://www.sitemaps.org/protocol.html>), and the products on the pages they list.
 //!
 //! Which pages count: those of the site, which are the shop's host, the sitemap's own, and names
-//! below or above these ("www."); others only where `include` names their address. One product is
-//! read of
+//! below or above these ("www."). A sitemap that lists none of them lies elsewhere, and is that of
+//! its first page's site. Others count only where `include` names their address. One product is read
+//! of
 //!
 //! - pages that name each other as the same in another language (`xhtml:link rel="alternate"
 //!   hreflang`): the first that is listed;
@@ -16,7 +17,10 @@ mod entries;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use reqwest::Url;
@@ -27,7 +31,6 @@ use tokio::{
 
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem,
-    page::{self, PageReader},
     web::{self, PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
@@ -234,6 +237,15 @@ impl Sitemap {
         good
     }
 
+    /// `None` for a page that is not to be read; else whether its site was named.
+    fn included(&self, url: &Url) -> Option<bool> {
+        let mut texts = self.include.iter().filter(|text| url.as_str().contains(text.as_str()));
+        match self.include.is_empty() {
+            true => Some(false),
+            false => texts.clone().next().map(|_| texts.any(|text| text.contains("://"))),
+        }
+    }
+
     /// The pages of one sitemap that are to be read. `twins` are the sets of languages that were
     /// met so far.
     fn listed(
@@ -243,19 +255,21 @@ impl Sitemap {
         twins: &mut HashSet<String>,
         problems: &mut Vec<SourceError>,
     ) -> Vec<Listed> {
+        let addresses = self.addresses(entries, at, problems).into_iter();
+        let all = addresses.map(|(url, entry)| (address::without_tracking(url), entry));
+        let all: Vec<_> =
+            all.filter_map(|(url, entry)| Some((self.included(&url)?, url, entry))).collect();
+        let mut sites = vec![self.start.clone(), at.clone()];
+        let is_of = |sites: &[Url], url: &Url| sites.iter().any(|s| address::same_site(s, url));
+        if let Some((_, first, _)) = all.first()
+            && !all.iter().any(|(_, url, _)| is_of(&sites, url))
+        {
+            sites.push(first.clone());
+        }
         let mut pages = Vec::new();
         let (mut foreign, mut example) = (0_usize, None);
-        for (url, entry) in self.addresses(entries, at, problems) {
-            let url = address::without_tracking(url);
-            let named = self.include.iter().filter(|text| url.as_str().contains(text.as_str()));
-            let (mut included, mut with_host) = (self.include.is_empty(), false);
-            for text in named {
-                (included, with_host) = (true, with_host || text.contains("://"));
-            }
-            if !included {
-                continue;
-            }
-            if !with_host && ![&self.start, at].iter().any(|site| address::same_site(site, &url)) {
+        for (asked_for, url, entry) in all {
+            if !asked_for && !is_of(&sites, &url) {
                 foreign += 1;
                 example.get_or_insert(url);
                 continue;
@@ -407,6 +421,16 @@ pub(super) async fn read_pages(
     while reading.join_next().await.is_some() {}
 }
 
+/// Pages that are taken apart at once: hostile ones take up to 90 MB each.
+static TURNS: [Mutex<()>; 4] = [const { Mutex::new(()) }; 4];
+
+/// Waits for one of [`TURNS`], on a thread that may wait.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURNS.get(NEXT.fetch_add(1, Ordering::Relaxed) % TURNS.len())?;
+    Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The product of one page and its variants, and why it is missing or not whole.
 async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let mut items = read_one(web, listed).await;
@@ -443,8 +467,10 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
 async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Listed { url, lastmod, images, .. } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
-    let read = web.distilled(&wanted, page::VERSION, |body| {
-        let reader = PageReader::default();
+    let reader = web.reader();
+    let version = reader.version();
+    let read = web.distilled(&wanted, &version, move |body| {
+        let _turn = turn();
         Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
@@ -455,7 +481,10 @@ async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Some(mut product) = found.product else {
         // A note may be the reason that the product is missing.
         let (kind, reason) = match found.notes.is_empty() {
-            true => (SourceError::NO_PRODUCT, "the page shows no product".to_owned()),
+            true => (
+                SourceError::NO_PRODUCT,
+                "the page shows no product; `scraper probe` tells what it has".to_owned(),
+            ),
             false => (SourceError::UNREADABLE, found.notes.join("; ")),
         };
         return vec![Err(SourceError::Page { page: place, kind, reason })];

@@ -24,8 +24,83 @@ pub(super) fn availability(text: &str) -> Option<Availability> {
         "preorder" | "presale" => Availability::Preorder,
         "backorder" | "madetoorder" | "availablefororder" => Availability::Backorder,
         "discontinued" => Availability::Discontinued,
-        _ => return None,
+        _ => return shown_availability(text),
     })
+}
+
+/// What shops print beside an article.
+fn shown_availability(text: &str) -> Option<Availability> {
+    const IN: &[&str] = &[
+        "auf lager",
+        "sofort lieferbar",
+        "lieferbar",
+        "verfügbar",
+        "vorrätig",
+        "en stock",
+        "disponible",
+        "disponibile",
+        "disponível",
+        "em estoque",
+        "op voorraad",
+        "i lager",
+        "på lager",
+        "varastossa",
+        "dostępny",
+        "na stanie",
+        "skladem",
+        "в наличии",
+        "stokta var",
+        "raktáron",
+        "in stoc",
+        "在庫あり",
+        "有货",
+        "available now",
+        "in stock and ready to ship",
+        "ready to ship",
+    ];
+    const OUT: &[&str] = &[
+        "ausverkauft",
+        "nicht verfügbar",
+        "nicht lieferbar",
+        "nicht auf lager",
+        "épuisé",
+        "rupture de stock",
+        "en rupture de stock",
+        "agotado",
+        "sin stock",
+        "no disponible",
+        "esaurito",
+        "non disponibile",
+        "esgotado",
+        "indisponível",
+        "uitverkocht",
+        "niet op voorraad",
+        "slutsåld",
+        "slut i lager",
+        "udsolgt",
+        "utsolgt",
+        "loppu",
+        "niedostępny",
+        "wyprzedane",
+        "vyprodáno",
+        "нет в наличии",
+        "tükendi",
+        "elfogyott",
+        "stoc epuizat",
+        "在庫なし",
+        "品切れ",
+        "缺货",
+        "currently unavailable",
+        "temporarily out of stock",
+        "not available",
+        "no longer available",
+    ];
+    let text = some(&text.to_lowercase())?;
+    let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+    if OUT.contains(&text) {
+        return Some(Availability::OutOfStock);
+    }
+    IN.contains(&text).then_some(Availability::InStock)
 }
 
 /// Elements whose contents are no text of the page.

@@ -3,7 +3,7 @@
 use std::{io::Read, sync::Arc};
 
 use flate2::read::MultiGzDecoder;
-use reqwest::Url;
+use reqwest::{Url, header::HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     embed::blocking,
-    fetch::{Document, FetchError, Fetcher, Robots},
+    fetch::{Document, FetchError, Fetcher, Refusal, Robots, Sent},
 };
 
 /// Largest page of a product or of a catalogue, in bytes.
@@ -27,6 +27,7 @@ pub(super) const FEED_LIMIT: u64 = 512 << 20;
 pub struct Web {
     fetcher: Fetcher,
     pages: Option<Arc<Pages>>,
+    reader: Arc<PageReader>,
 }
 
 /// A document as it came.
@@ -36,6 +37,7 @@ pub(super) struct Body {
     pub(super) content_type: Option<String>,
     /// Where it was, after redirects.
     pub(super) url: Url,
+    pub(super) headers: Box<HeaderMap>,
 }
 
 /// One document to get.
@@ -51,7 +53,17 @@ pub(super) struct Wanted<'a> {
 impl Web {
     /// Without `pages` everything is downloaded each time.
     pub fn new(fetcher: Fetcher, pages: Option<Arc<Pages>>) -> Self {
-        Web { fetcher, pages }
+        Web { fetcher, pages, reader: Arc::default() }
+    }
+
+    /// Pages are read with these selectors and budgets.
+    pub fn reading(self, reader: PageReader) -> Self {
+        Web { reader: Arc::new(reader), ..self }
+    }
+
+    /// How pages are read.
+    pub(super) fn reader(&self) -> Arc<PageReader> {
+        self.reader.clone()
     }
 
     /// See [`Fetcher::authorize`].
@@ -79,6 +91,14 @@ impl Web {
 
     pub(super) async fn robots(&self, url: &Url) -> Result<Arc<Robots>, FetchError> {
         self.fetcher.robots(url).await
+    }
+
+    /// What a programming interface answers; nothing is kept of it.
+    pub(super) async fn api(&self, url: &Url, sent: &Sent) -> Result<Vec<u8>, Refusal> {
+        match self.fetcher.api(url, sent, PAGE_LIMIT).await? {
+            Document::Body { bytes, .. } => Ok(bytes),
+            Document::NotModified => Ok(Vec::new()), // nobody asked whether it is
+        }
     }
 
     /// The bytes of a document, unpacked where they are gzip.
@@ -133,9 +153,9 @@ impl Web {
         let asked = validators.filter(|v| !v.is_empty());
         let Wanted { url, accept, limit, .. } = *wanted;
         let document = self.fetcher.document(url, asked.as_ref(), accept, limit).await?;
-        let (bytes, validators, content_type, url) = match (document, known) {
-            (Document::Body { bytes, validators, content_type, url }, _) => {
-                (bytes, validators, content_type, url)
+        let (body, validators) = match (document, known) {
+            (Document::Body { bytes, validators, content_type, url, headers }, _) => {
+                (Body { bytes, content_type, url, headers }, validators)
             }
             (Document::NotModified, Some(value)) => return Ok(value),
             // Only a server that ignores the protocol gets here.
@@ -143,7 +163,6 @@ impl Web {
                 return Err(FetchError::Status { url: url.to_string(), status: 304 });
             }
         };
-        let body = Body { bytes, content_type, url };
         let pages = self.pages.clone();
         let work = move || {
             let value = read(body)?;

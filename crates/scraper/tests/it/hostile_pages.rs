@@ -57,7 +57,7 @@ fn pages() -> Vec<(&'static str, String, &'static str)> {
         ("names", names, "neither a name nor a picture"),
         ("nested", nested, "budget `bytes`"),
         ("images", linked(&product(json!(images))), "budget `images`"),
-        ("variants", linked(&variants), "budget `values`"),
+        ("variants", linked(&variants), "page budget"),
         ("deep", "<html><body>".to_owned() + &"<div></x>".repeat(100_000), "budget `depth`"),
         ("attributes", format!("<div {}>", attributes.join(" ")), "budget `time`"),
         ("meta", format!("<meta property='og:type' content='product'>{tags}"), "budget `images`"),

@@ -21,6 +21,8 @@ mod model;
 mod nightly;
 mod outputs;
 mod pack;
+mod pages;
+mod platforms;
 mod postgres;
 mod python;
 mod read_only;

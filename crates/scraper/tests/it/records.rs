@@ -143,6 +143,9 @@ fn an_older_database_is_migrated_and_nothing_is_embedded_again() {
             ADD FOREIGN KEY (source, product, position) REFERENCES images ON DELETE CASCADE;
         ALTER TABLE queue ADD PRIMARY KEY (source, product, position);
         CREATE INDEX queue_open ON queue (lease, source, product, position) WHERE NOT done;
+        ALTER TABLE products DROP COLUMN page, DROP COLUMN born, DROP COLUMN unread;
+        DROP TABLE source_failures;
+        ALTER TABLE sources DROP COLUMN zone;
         UPDATE version SET number = 1;
     "#,
     );

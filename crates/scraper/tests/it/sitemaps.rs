@@ -213,6 +213,12 @@ async fn pages_of_other_sites_are_read_where_they_are_asked_for() {
     assert_eq!(other.requests().len(), 0);
     let (ids, ..) = found_with(&server, "/sitemap.xml", &[&there, "/near"]).await;
     assert_eq!(ids, ["p/far", "p/near"]);
+    // One that lies elsewhere altogether.
+    let elsewhere = Server::start(move |_| {
+        Reply::ok(format!("<urlset><url><loc>{there}/p/far</loc></url></urlset>"))
+    });
+    let (ids, notes, end) = found(&elsewhere, "/sitemap.xml").await;
+    assert_eq!((ids, notes, end), (vec!["p/far".to_owned()], vec![], Ok(())));
 }
 
 #[tokio::test]

@@ -128,7 +128,11 @@ fn seen(
             continue;
         }
         let named = ["aria-label", "class", "id"].iter().filter_map(|name| node.attribute(name));
-        if !named.map(str::to_ascii_lowercase).any(|name| name.contains("breadcrumb")) {
+        if !named.map(str::to_ascii_lowercase).any(|name| {
+            ["breadcrumb", "bread-crumb", "bread_crumb", "crumbs", "crumbtrail"]
+                .iter()
+                .any(|word| name.contains(word))
+        }) {
             continue;
         }
         let mut names = Vec::new();

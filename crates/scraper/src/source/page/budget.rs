@@ -72,6 +72,11 @@ impl Meter {
         Meter { budget, started: Instant::now(), bytes: Cell::new(0), values: Cell::new(0) }
     }
 
+    /// Another account with the same clock, for what may be left out.
+    pub(super) fn aside(&self) -> Self {
+        Meter { started: self.started, ..Meter::new(self.budget) }
+    }
+
     /// Counts bytes that are copied.
     pub(in crate::source) fn bytes(&self, more: usize) -> Result<(), Blown> {
         self.bytes.set(self.bytes.get().saturating_add(more));

@@ -81,7 +81,8 @@ impl Dom {
         let input = BufferQueue::default();
         let mut rest = html;
         while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(rest.floor_char_boundary(CHUNK.min(rest.len())));
+            let end = (CHUNK..CHUNK + 4).find(|at| rest.is_char_boundary(*at));
+            let (chunk, after) = rest.split_at(end.unwrap_or(rest.len()).min(rest.len()));
             rest = after;
             input.push_back(StrTendril::from(chunk));
             // It stops after each script, which does not run.

@@ -177,13 +177,12 @@ pub(super) fn key(address: &str) -> String {
     format!("{}?{}", segments.join("/"), kept.join("&"))
 }
 
-/// A file's name without its size: "a_400x400.jpg", "a-300x300.jpg", "a_1200.jpg", "a@2x.jpg",
-/// "a_grande.jpg".
+/// A file's name without its size: "a_400x400.jpg", "a-300x300.jpg", "a_1200w.jpg",
+/// "a@2x.jpg", "a_grande.jpg"; "a_1.jpg" is another picture than "a_2.jpg".
 fn bare(name: &str) -> String {
-    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
-    let mut stem = stem;
-    loop {
-        let Some(at) = stem.rfind(['_', '-', '@', '.']) else { break };
+    // Whatever its ending: jpg and webp are the same picture.
+    let mut stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    while let Some(at) = stem.rfind(['_', '-', '@', '.']) {
         let (before, word) =
             (stem.get(..at).unwrap_or_default(), stem.get(at + 1..).unwrap_or_default());
         let known = matches!(
@@ -210,7 +209,6 @@ fn bare(name: &str) -> String {
         }
         stem = before;
     }
-    let _ = ending; // jpg and webp are the same picture
     stem.to_owned()
 }
 

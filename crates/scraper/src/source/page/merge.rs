@@ -104,11 +104,13 @@ impl Merged {
                 ours.unit_price = ours.unit_price.or(theirs.unit_price);
             }
             // The currency of the same price, or of the whole page.
-            (ours_price, theirs_price) if ours.currency.is_none() && theirs.currency.is_some() => {
-                if theirs_price.is_none() || ours_price == theirs_price {
-                    ours.currency = theirs.currency;
-                    from.insert("currency", origin);
-                }
+            (ours_price, theirs_price)
+                if ours.currency.is_none()
+                    && theirs.currency.is_some()
+                    && (theirs_price.is_none() || ours_price == theirs_price) =>
+            {
+                ours.currency = theirs.currency;
+                from.insert("currency", origin);
             }
             _ => {}
         }

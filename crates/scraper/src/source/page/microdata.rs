@@ -91,6 +91,7 @@ fn walk(graph: &mut Graph<'_>, dom: &Dom, spelling: &Spelling) -> Result<(), Blo
             (Some(names), _) if !owners.is_empty() => {
                 let value = match own {
                     Some(at) => Some(Datum::Item(at)),
+                    None if is_name(names) => name(graph, node)?,
                     None => value(graph, node)?,
                 };
                 let names = names.split_whitespace().filter(|name| known(name));
@@ -119,6 +120,32 @@ fn walk(graph: &mut Graph<'_>, dom: &Dom, spelling: &Spelling) -> Result<(), Blo
 /// Properties that are read; all others may be as many as they like.
 fn known(name: &str) -> bool {
     super::product::KNOWN.contains(&local(name).as_str())
+}
+
+/// Whether it is meant for people: `<a itemprop="brand" href="/b">Brand</a>` is no address.
+fn is_name(names: &str) -> bool {
+    let is =
+        |name: &str| matches!(local(name).as_str(), "brand" | "name" | "manufacturer" | "category");
+    names.split_whitespace().any(is)
+}
+
+fn name(graph: &Graph<'_>, node: Node<'_>) -> Result<Option<Datum>, Blown> {
+    let shown = |node: Node<'_>| {
+        let text = ["alt", "title"].iter().find_map(|name| node.attribute(name));
+        text.map(str::trim).filter(|text| !text.is_empty()).map(|text| Datum::Text(text.to_owned()))
+    };
+    match node.name() {
+        "a" | "span" | "div" | "h1" | "h2" | "p" if !node.has("content") => {
+            let text = node.text(graph.meter)?;
+            if !text.trim().is_empty() {
+                return Ok(Some(Datum::Text(text.trim().to_owned())));
+            }
+            let inner = node.descendants().find(|node| node.name() == "img");
+            Ok(inner.and_then(shown).or_else(|| shown(node)))
+        }
+        "img" => Ok(shown(node)),
+        _ => value(graph, node),
+    }
 }
 
 fn value(graph: &Graph<'_>, node: Node<'_>) -> Result<Option<Datum>, Blown> {

@@ -44,12 +44,12 @@ use super::Product;
 
 pub use self::{
     budget::PageBudget,
-    report::{Origin, Report},
+    report::{Origin, Refusal, Report},
     select::Select,
 };
 
 /// Names what this reading makes of a page; changed whenever it makes something else.
-pub(super) const VERSION: &str = "page-3";
+const VERSION: &str = "page-3";
 
 /// What a page told.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -66,13 +66,21 @@ pub struct Found {
 }
 
 /// How pages are read.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PageReader {
     pub budget: PageBudget,
     pub select: Select,
 }
 
 impl PageReader {
+    /// Names this reading; what other selectors or budgets made of a page is not used again.
+    pub(super) fn version(&self) -> String {
+        match *self == PageReader::default() {
+            true => VERSION.to_owned(),
+            false => format!("{VERSION} {self:?}"),
+        }
+    }
+
     /// Reads a page that was at `page`.
     pub fn read(&self, bytes: &[u8], content_type: Option<&str>, page: &Url) -> Found {
         let html = decode::text(bytes, content_type);
@@ -138,21 +146,31 @@ impl PageReader {
         }
         merged.fill(open_graph, Origin::OpenGraph);
         merged.fill(twitter, Origin::Twitter);
-        let seen = match !is_product && open || merged.told.offered.price.is_none() {
-            true => visible::read(&survey, &graph, report)?,
-            false => visible::Seen::default(),
+        let told = &merged.told;
+        let holes = told.offered.price.is_none()
+            || told.offered.availability.is_none()
+            || told.brand.is_none();
+        let seen = match is_product && !holes || !open && !is_product {
+            true => visible::Seen::default(),
+            // What it cannot find within a budget of its own is not to be seen.
+            false => visible::read(&survey, &meter.aside(), report).unwrap_or_default(),
         };
         // A page that shows one price beside its heading and a button to buy.
-        is_product |= open && has_picture && seen.can_be_bought && seen.price.is_some();
-        merged.fill(
-            Told { title: survey.headings.first().cloned(), ..Told::default() },
-            Origin::Html,
-        );
-        if let Some(money) = seen.price {
-            let mut told = Told::default();
-            (told.offered.price, told.offered.currency) = (Some(money.amount), money.currency);
-            merged.fill(told, Origin::Html);
+        if !is_product && open && seen.can_be_bought && seen.price.is_some() {
+            let mut images = Images::default();
+            if !has_picture {
+                let title = survey.headings.first().map(String::as_str);
+                gallery::main_picture(&mut images, &survey, &graph, title)?;
+            }
+            is_product = has_picture || !images.list.is_empty();
         }
+        let mut told =
+            Told { title: survey.headings.first().cloned(), brand: seen.brand, ..Told::default() };
+        told.offered.availability = seen.availability;
+        if let Some(money) = seen.price {
+            (told.offered.price, told.offered.currency) = (Some(money.amount), money.currency);
+        }
+        merged.fill(told, Origin::Html);
         if !self.select.is_empty() {
             let told = select::read(&self.select, html, &graph)?;
             is_product |= told.title.is_some() && !told.images.is_empty();

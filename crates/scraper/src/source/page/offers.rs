@@ -46,6 +46,8 @@ enum Sort {
     Sale,
     List,
     Unit,
+    /// Not of today.
+    Expired,
     /// Of members, delivery, instalments.
     Other,
 }
@@ -135,6 +137,14 @@ impl<'a, 'g> Reader<'a, 'g> {
             .iter()
             .filter(|(sort, _)| *sort == if sale { Sort::Sale } else { Sort::Price })
             .collect();
+        // Dates decide between prices; the only one counts though its date was forgotten.
+        let lists = specified.iter().filter(|(sort, _)| *sort == Sort::List);
+        let expired = specified.iter().filter(|(sort, _)| *sort == Sort::Expired);
+        let chosen: Vec<_> = match (current.is_empty(), lists.clone().next()) {
+            (false, _) => current,
+            (true, Some(_)) => lists.collect(),
+            (true, None) => expired.collect(),
+        };
         for (sort, (amount, _)) in &specified {
             match sort {
                 Sort::Unit => self.found.unit_price = self.found.unit_price.or(Some(*amount)),
@@ -149,9 +159,6 @@ impl<'a, 'g> Reader<'a, 'g> {
             return Ok(());
         }
         let own = self.is_own(at);
-        let lists = specified.iter().filter(|(sort, _)| *sort == Sort::List);
-        // Of a list price alone, it is the price.
-        let chosen: Vec<_> = if current.is_empty() { lists.collect() } else { current };
         for (_, (amount, currency)) in chosen {
             let currency = currency.clone();
             self.asked.push(Asked { amount: *amount, currency, availability, own });
@@ -203,7 +210,9 @@ impl<'a, 'g> Reader<'a, 'g> {
                 },
             };
             let bounded = read.and_then(|money| match money.amount {
-                amount if !amount.is_finite() || amount > 1e10 => Err("larger than any price"),
+                amount if !amount.is_finite() || amount >= price::MOST => {
+                    Err("larger than any price")
+                }
                 amount if amount <= 0.0 => Err("nothing is sold for it"),
                 _ => Ok(money),
             });
@@ -251,8 +260,8 @@ impl<'a, 'g> Reader<'a, 'g> {
         };
         match self.is_current(at) {
             true => sort,
-            false if sort == Sort::List => sort,
-            false => Sort::Other,
+            false if matches!(sort, Sort::Price | Sort::Sale) => Sort::Expired,
+            false => sort,
         }
     }
 
@@ -312,6 +321,10 @@ impl<'a, 'g> Reader<'a, 'g> {
             true => self.offer(offer),
             false => Ok(()),
         }
+    }
+
+    pub(super) fn has_price(&self) -> bool {
+        !self.asked.is_empty()
     }
 
     /// The currency, where there is no price to go with it.

@@ -75,7 +75,7 @@ const TRACKING: &[&str] = &[
 ];
 
 /// An address without its fragment and what only tracks visitors.
-pub(in crate::source) fn without_tracking(url: &Url) -> Url {
+pub(super) fn without_tracking(url: &Url) -> Url {
     let mut url = url.clone();
     url.set_fragment(None);
     let Some(query) = url.query() else { return url };
@@ -98,6 +98,9 @@ fn host(url: &Url) -> &str {
 
 /// Whether two hosts are of one site: the same, or one below the other.
 pub(in crate::source) fn same_site(a: &Url, b: &Url) -> bool {
+    if a.port() != b.port() {
+        return false;
+    }
     let (a, b) = (host(a), host(b));
     a == b
         || a.strip_suffix(b).is_some_and(|rest| rest.ends_with('.'))

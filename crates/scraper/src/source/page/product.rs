@@ -180,6 +180,23 @@ pub(super) fn read(
     {
         offers.around(parent)?;
     }
+    let is_outermost = |at| graph.path(at).all(|(parent, _)| parent.types.is_empty());
+    // Offers that stand beside the product: they name it, or there is no other on the page.
+    let mut beside = Vec::new();
+    for (offer, item) in graph.items() {
+        let is_offer = item.is("offer") || item.is("aggregateoffer");
+        if is_offer && item.origin == Some(origin) && is_outermost(offer) {
+            let names = graph.nested(offer, "itemoffered")?;
+            if names.contains(&at) {
+                offers.around(offer)?;
+            } else if names.is_empty() {
+                beside.push(offer);
+            }
+        }
+    }
+    if let ([offer], false) = (beside.as_slice(), offers.has_price()) {
+        offers.around(*offer)?;
+    }
     let mut offered = offers.finish();
     let first = |names: &[&str]| {
         let mut items = std::iter::once(&at).chain(&groups).chain(variants.first());
@@ -213,14 +230,25 @@ pub(super) fn read(
             .and_then(|t| text::meaningful(&t)),
         description: first(&["description"]).as_deref().and_then(text::plain),
         url: graph.text(at, "url"),
-        brand: first(&["brand"])
-            .or_else(|| first(&["manufacturer"]))
-            .as_deref()
-            .and_then(text::plain),
+        brand: brand(graph, at, &groups, &variants),
         category: category(graph, at).or_else(|| groups.iter().find_map(|at| category(graph, *at))),
         offered,
         images: images.list,
         attributes,
+    })
+}
+
+/// A name, not the address of one.
+fn brand(graph: &Graph<'_>, at: usize, groups: &[usize], variants: &[usize]) -> Option<String> {
+    let items: Vec<usize> = std::iter::once(at)
+        .chain(groups.iter().copied())
+        .chain(variants.first().copied())
+        .collect();
+    ["brand", "manufacturer"].iter().find_map(|name| {
+        let mut texts = items.iter().flat_map(|at| graph.texts(*at, name));
+        texts.find_map(|text| {
+            text::plain(&text).filter(|text| !text.contains("://") && text.len() <= 100)
+        })
     })
 }
 

@@ -42,7 +42,7 @@ impl Origin {
 
 /// Something the page says that was not taken.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Refused {
+pub struct Refusal {
     pub field: String,
     pub origin: Origin,
     /// What was written, shortened.
@@ -55,7 +55,7 @@ pub struct Refused {
 pub struct Report {
     /// The field and where it came from, in the order of a product's fields.
     pub fields: Vec<(String, Origin)>,
-    pub refused: Vec<Refused>,
+    pub refused: Vec<Refusal>,
 }
 
 /// Refusals that are kept; a page may have any number.
@@ -66,7 +66,7 @@ impl Report {
         if self.refused.len() < MOST {
             let text = text.chars().take(80).collect();
             let (field, reason) = (field.to_owned(), reason.to_owned());
-            let refused = Refused { field, origin, text, reason };
+            let refused = Refusal { field, origin, text, reason };
             if !self.refused.contains(&refused) {
                 self.refused.push(refused);
             }

@@ -31,7 +31,6 @@ pub(super) fn read(
     for script in &survey.scripts {
         let kind = script.attribute("type").unwrap_or_default().to_ascii_lowercase();
         let json = kind.contains("json");
-        let id = script.attribute("id").unwrap_or_default();
         // A script with an address has no text of its own.
         if !json && (script.has("src") || !(kind.is_empty() || kind.contains("javascript"))) {
             continue;
@@ -40,26 +39,68 @@ pub(super) fn read(
         if text.len() > LONGEST || !MARKS.iter().any(|mark| text.contains(mark)) && !json {
             continue;
         }
-        let value = match json || id == "__NEXT_DATA__" {
-            true => lenient::parse(&text).ok(),
+        let values = match json {
+            true => lenient::parse(&text).ok().into_iter().collect(),
             false => assigned(&text),
         };
-        if let Some(value) = value
-            && let Some(object) = find(&value, graph, place)?
-        {
-            return told(object, graph).map(Some);
+        for value in &values {
+            if let Some(found) = find(value, graph, place)? {
+                return told(&found, graph).map(Some);
+            }
         }
     }
     Ok(None)
 }
 
-/// The object of `window.__INITIAL_STATE__ = {…}`, `var meta = {…};`.
-fn assigned(text: &str) -> Option<Value> {
-    let at = text.find("= {").or_else(|| text.find("={"))?;
-    let start = at + text.get(at..)?.find('{')?;
-    let rest = text.get(start..)?;
-    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-    values.next()?.ok()
+/// Objects of one script that are looked at.
+const OBJECTS: usize = 20;
+
+/// The objects of `window.__INITIAL_STATE__ = {…}`, `var meta = {…};`, `dataLayer.push({…})`.
+fn assigned(text: &str) -> Vec<Value> {
+    let (mut values, mut from) = (Vec::new(), 0);
+    while values.len() < OBJECTS {
+        let rest = text.get(from..).unwrap_or_default();
+        let starts = ["= {", "={", "push({", "push( {", "= [{", "=[{"];
+        let next =
+            starts.iter().filter_map(|start| Some(rest.find(start)? + start.find(['{', '['])?));
+        let Some(start) = next.min().map(|at| from + at) else { break };
+        let Some(object) = text.get(start..).and_then(balanced) else { break };
+        from = start + object.len();
+        if MARKS.iter().any(|mark| object.contains(mark)) || object.contains("item_name") {
+            values.extend(lenient::parse(object).ok());
+        }
+    }
+    values
+}
+
+/// An object or list up to the bracket that closes it.
+fn balanced(text: &str) -> Option<&str> {
+    let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), b'\\') => escaped = true,
+            (Some(open), byte) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'' | b'`') => quote = Some(byte),
+            (None, b'{' | b'[') => depth += 1,
+            (None, b'}' | b']') => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return text.get(..=at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A product in a state.
+struct Object<'a> {
+    fields: &'a Map<String, Value>,
+    /// Of a data layer of Google's e-commerce: prices are in whole units, and this is the currency.
+    layer: Option<Option<&'a str>>,
 }
 
 /// The object under a name like `product` that has the page's name.
@@ -67,26 +108,36 @@ fn find<'a>(
     value: &'a Value,
     graph: &Graph<'_>,
     place: &Place,
-) -> Result<Option<&'a Map<String, Value>>, Blown> {
+) -> Result<Option<Object<'a>>, Blown> {
     // With the name it lies under; objects of the outside first.
-    let mut waiting = std::collections::VecDeque::from([("", value)]);
-    while let Some((name, value)) = waiting.pop_front() {
+    let mut waiting = std::collections::VecDeque::from([("", value, None)]);
+    while let Some((name, value, layer)) = waiting.pop_front() {
         graph.meter.value()?;
         match value {
             Value::Object(object) => {
                 let lower = name.to_ascii_lowercase();
                 let called = lower.contains("product")
-                    || lower.is_empty()
-                    || lower == "item"
-                    || lower == "data";
+                    || matches!(lower.as_str(), "" | "item" | "items" | "data" | "variables");
                 let title = title(object).map_or(Match::No, |title| place.name(&title));
                 if called && title >= Match::Good && has_pictures_or_price(object) {
-                    return Ok(Some(object));
+                    return Ok(Some(Object { fields: object, layer }));
                 }
-                waiting.extend(object.iter().map(|(name, value)| (name.as_str(), value)));
+                let currency = ["currencyCode", "currency"];
+                let currency = currency.iter().find_map(|key| object.get(*key)?.as_str());
+                for (name, value) in object {
+                    let layer = match name.as_str() {
+                        "ecommerce" => Some(None),
+                        // Lists, and what else is offered.
+                        "impressions" | "related" | "recommendations" | "promoView" => continue,
+                        _ => layer.map(|known: Option<&str>| known.or(currency)),
+                    };
+                    waiting.push_back((name.as_str(), value, layer));
+                }
             }
             // Of lists, as many as a page has products at most.
-            Value::Array(items) => waiting.extend(items.iter().take(100).map(|item| (name, item))),
+            Value::Array(items) => {
+                waiting.extend(items.iter().take(100).map(|item| (name, item, layer)));
+            }
             _ => {}
         }
     }
@@ -94,7 +145,7 @@ fn find<'a>(
 }
 
 fn title(object: &Map<String, Value>) -> Option<String> {
-    ["name", "title", "productName", "product_name", "displayName"]
+    ["name", "title", "productName", "product_name", "displayName", "item_name"]
         .iter()
         .find_map(|key| text::meaningful(object.get(*key)?.as_str()?))
 }
@@ -114,7 +165,8 @@ fn has_pictures_or_price(object: &Map<String, Value>) -> bool {
     keys.iter().any(|key| object.get(*key).is_some_and(|value| !value.is_null()))
 }
 
-fn told(object: &Map<String, Value>, graph: &Graph<'_>) -> Result<Told, Blown> {
+fn told(found: &Object<'_>, graph: &Graph<'_>) -> Result<Told, Blown> {
+    let object = found.fields;
     let mut images = Images::default();
     for key in ["images", "gallery", "media", "image", "featured_image", "imageUrl", "mainImage"] {
         if let Some(value) = object.get(key) {
@@ -131,11 +183,27 @@ fn told(object: &Map<String, Value>, graph: &Graph<'_>) -> Result<Told, Blown> {
     let mut told = Told {
         title: title(object),
         description: string(&["description", "body_html"]).as_deref().and_then(text::plain),
-        brand: string(&["brand", "brandName", "vendor", "manufacturer"]),
+        brand: string(&[
+            "brand",
+            "brandName",
+            "item_brand",
+            "productBrand",
+            "vendor",
+            "manufacturer",
+        ]),
         images: images.list,
         ..Told::default()
     };
-    if let Some((amount, currency)) = amount(object) {
+    let layer = found.layer.and_then(|currency| {
+        let currency = currency.and_then(price::currency);
+        let amount = match object.get("price")? {
+            Value::Number(number) => number.as_f64()?,
+            Value::String(text) => price::read(text, currency.as_deref()).ok()?.amount,
+            _ => return None,
+        };
+        (amount > 0.0 && amount < price::MOST).then_some((amount, currency))
+    });
+    if let Some((amount, currency)) = layer.or_else(|| amount(object)) {
         told.offered.price = Some(amount);
         told.offered.currency = currency;
     }
@@ -168,7 +236,7 @@ fn pictures(value: &Value, graph: &Graph<'_>, images: &mut Images) -> Result<(),
 /// A price that says its unit: with a fraction, with a currency beside it, or of Shopify, whose
 /// product JSON counts hundredths.
 fn amount(object: &Map<String, Value>) -> Option<(f64, Option<String>)> {
-    let sold = |amount: f64| (amount > 0.0 && amount < 1e10).then_some(amount);
+    let sold = |amount: f64| (amount > 0.0 && amount < price::MOST).then_some(amount);
     let shopify = ["handle", "variants", "price_min"].iter().all(|key| object.contains_key(*key));
     let value = object.get("price")?;
     match value {

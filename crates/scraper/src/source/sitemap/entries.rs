@@ -14,14 +14,12 @@ use crate::source::xml::{self, Node};
 
 /// Names this reading, for what is kept of it; changed whenever it makes something else.
 pub(super) const VERSION: &str = "sitemap-2";
-/// Pages of one sitemap, at most: ten times what the protocol allows.
-const MOST_ENTRIES: usize = 500_000;
+/// Pages of one sitemap, at most: five times what the protocol allows.
+const MOST_ENTRIES: usize = 250_000;
 /// Images of one page, at most (the extension's own limit).
 const MOST_IMAGES: usize = 1000;
 /// Languages of one page, at most.
 const MOST_ALTERNATES: usize = 500;
-/// No element lies deeper; Atom's entries may hold XHTML.
-const DEPTH: usize = 256;
 
 /// A page or a sitemap that is listed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -164,11 +162,6 @@ impl Reading<'_> {
                         return Ok(());
                     }
                     self.attributes(open.last().map(String::as_str), &name, &attributes);
-                    if open.len() == DEPTH {
-                        return Err(format!(
-                            "its elements lie more than {DEPTH} deep in each other"
-                        ));
-                    }
                     open.push(name);
                 }
                 Node::Text(more) => text.push_str(&more),

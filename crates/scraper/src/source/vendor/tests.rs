@@ -1,5 +1,5 @@
 use super::*;
-use crate::source::{Availability, FeedFormat, SourceItem, columns::Mapping, feed};
+use crate::source::{Availability, FeedFormat, SourceItem, feed, settings::FeedSettings};
 
 /// Products of a table, and what was told besides.
 fn read(text: impl AsRef<[u8]>) -> (Vec<Product>, Vec<String>) {
@@ -11,7 +11,8 @@ fn read(text: impl AsRef<[u8]>) -> (Vec<Product>, Vec<String>) {
         }
         true
     };
-    feed::read("x.csv", FeedFormat::Csv, &Mapping::new(), text.as_ref(), &mut send).unwrap();
+    feed::read("x.csv", FeedFormat::Csv, &FeedSettings::default(), text.as_ref(), &mut send)
+        .unwrap();
     (products, told)
 }
 

@@ -237,3 +237,9 @@ fn addresses_as_people_write_them() {
         assert!(read(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn more_than_any_shop_lists_is_not_read() {
+    let found = read(&"https://shop.example/1\n".repeat(MOST_ENTRIES + 1)).unwrap();
+    assert!(found.pages.len() == MOST_ENTRIES && found.broken.unwrap().contains("more than"));
+}
