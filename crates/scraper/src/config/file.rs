@@ -144,7 +144,6 @@ impl SourceSettings {
             include: self.include.clone().map(Spanned::into_inner),
             currency: self.currency.clone().map(Spanned::into_inner),
             follow_symlinks: self.follow_symlinks.clone().map(Spanned::into_inner),
-            columns: self.columns.clone().map(Spanned::into_inner),
             max_unpacked_gib: self
                 .max_unpacked_gib
                 .clone()

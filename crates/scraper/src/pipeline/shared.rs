@@ -21,7 +21,7 @@ use crate::{
     Error,
     embed::blocking,
     model::LoadedModel,
-    report::{Progress, Summary},
+    report::{FailureNote, Progress, Summary},
     source::Source,
     store::{
         Filler, PostgresStore, PostgresUrl, Queue, Store, StoreError, Swept, Vanishing, Write,
@@ -88,10 +88,15 @@ pub async fn share(
     let options = RunOptions { pending, ..setup.options };
     let own = Setup { options, ..setup.clone() };
     let (mut summary, _) = process(inputs, Box::new(store), &own).await?;
-    let Done { mut queue, swept, unsettled, filled } = join(claiming).await??;
+    let Done { mut queue, swept, unsettled, given_up, filled } = join(claiming).await??;
     blocking(move || queue.release()).await??;
     swept.tell(&mut summary);
     sources::settled(unsettled, &summary)?;
+    for note in given_up {
+        summary.images += 1;
+        summary.failed += 1;
+        summary.note(note);
+    }
     if let Some(filled) = filled {
         summary.absorb(filled.summary);
         sources::conclude(filled.reads, &mut summary, &setup.progress)?;
@@ -118,6 +123,7 @@ struct Done {
     queue: Queue,
     swept: Swept,
     unsettled: u64,
+    given_up: Vec<FailureNote>,
     filled: Option<Filled>,
 }
 
@@ -177,6 +183,7 @@ impl Worker {
         let mut claimed = VecDeque::new();
         let mut reading: Option<JoinHandle<Result<Filled, Error>>> = None;
         let (mut swept, mut unsettled, mut filled) = (Swept::default(), 0, None);
+        let mut given_up = Vec::new();
         while !*self.cancel.borrow() && !out.is_closed() {
             if beaten.elapsed() >= beat {
                 queue.heartbeat()?;
@@ -221,6 +228,7 @@ impl Worker {
                         } else if !queue.is_open()? {
                             swept = queue.finish(&self.vanishing)?;
                             unsettled = queue.unsettled()?;
+                            given_up = queue.given_up()?;
                             break;
                         }
                     }
@@ -229,7 +237,7 @@ impl Worker {
             }
             sleep(POLL);
         }
-        Ok(Done { queue, swept, unsettled, filled })
+        Ok(Done { queue, swept, unsettled, given_up, filled })
     }
 
     /// The process that read the sources ended before it was through.

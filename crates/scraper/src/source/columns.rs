@@ -10,7 +10,7 @@ use super::{
 };
 
 /// `columns = { price = "Regular price" }`: a field, and the column that it is in.
-pub(super) type Mapping = BTreeMap<String, String>;
+pub(super) type Renamed = BTreeMap<String, String>;
 
 /// A table's columns, understood.
 pub(super) enum Columns {
@@ -24,15 +24,15 @@ impl Columns {
     ///
     /// # Errors
     /// Which column is missing.
-    pub(super) fn of(names: &[String], mapping: &Mapping) -> Result<(Self, [usize; 2]), String> {
-        if let Some(known) = mapping.is_empty().then(|| vendor::recognise(names)).flatten() {
+    pub(super) fn of(names: &[String], renamed: &Renamed) -> Result<(Self, [usize; 2]), String> {
+        if let Some(known) = renamed.is_empty().then(|| vendor::recognise(names)).flatten() {
             let key = [known.id, known.image];
             return Ok((Columns::Known(known), key));
         }
         let fields: Vec<String> = names.iter().map(|name| record::field(name)).collect();
         let all = || fields.join(", ");
         let mut plain = Vec::new();
-        for (field, column) in mapping {
+        for (field, column) in renamed {
             let column = record::field(column);
             let at = fields.iter().position(|name| *name == column).ok_or_else(|| {
                 format!("there is no column {column:?} for {field}; the columns are {}", all())
@@ -92,7 +92,7 @@ impl Columns {
 mod tests {
     use super::*;
 
-    fn mapping(pairs: &[(&str, &str)]) -> Mapping {
+    fn mapping(pairs: &[(&str, &str)]) -> Renamed {
         pairs.iter().map(|(field, column)| ((*field).into(), (*column).into())).collect()
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem,
-    columns::{Columns, Mapping},
+    columns::Columns,
     json,
     lines::{Ends, Line, Lines, TOO_LONG},
     record::Record,
@@ -161,12 +161,8 @@ pub(super) fn read(
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     match format {
-        FeedFormat::Csv => {
-            read_table(place, Dialect::CSV, &settings.columns, wide(place, reader)?, send)
-        }
-        FeedFormat::Tsv => {
-            read_table(place, Dialect::TSV, &settings.columns, wide(place, reader)?, send)
-        }
+        FeedFormat::Csv => read_table(place, Dialect::CSV, settings, wide(place, reader)?, send),
+        FeedFormat::Tsv => read_table(place, Dialect::TSV, settings, wide(place, reader)?, send),
         FeedFormat::Jsonl => read_jsonl(place, wide(place, reader)?, send),
         FeedFormat::Merchant => xml_list::read(place, reader, &settings.mapping, send),
     }
@@ -201,15 +197,16 @@ fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {
 fn read_table(
     place: &str,
     dialect: Dialect,
-    mapping: &Mapping,
+    settings: &FeedSettings,
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
     let format = |reason: String| SourceError::Format { place: place.to_owned(), reason };
     let broken = |source| SourceError::Read { place: place.to_owned(), source };
-    let fits = |names: &[String]| Columns::of(names, mapping).is_ok();
+    let fits = |names: &[String]| Columns::of(names, &settings.columns).is_ok();
     let mut table = Table::open(reader, dialect, &fits).map_err(broken)?.map_err(format)?;
-    let (mut columns, [id, image]) = Columns::of(table.names(), mapping).map_err(format)?;
+    let (mut columns, [id, image]) =
+        Columns::of(table.names(), &settings.columns).map_err(format)?;
     if let Columns::Known(known) = &columns {
         tracing::info!("{place} is a table of {}", known.name);
     }

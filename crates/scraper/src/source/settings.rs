@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{columns, text, xml_list};
+use super::{Mapping, columns::Renamed, text};
 
 /// A kind of source, as `scraper.toml` and `--kind` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -68,8 +68,7 @@ pub struct Options {
     pub store: Option<String>,
     /// Which element of an XML list is a product.
     pub item: Option<String>,
-    /// In which columns of a table, or parts of an XML list's item, the fields are, where their names
-    /// do not tell.
+    /// Which column of a table, or which part of such an element, is which field.
     pub columns: Option<BTreeMap<String, String>>,
 }
 
@@ -93,17 +92,17 @@ pub(super) struct FeedSettings {
     /// In bytes.
     pub(super) max_unpacked: u64,
     /// Of an XML list.
-    pub(super) mapping: xml_list::Mapping,
+    pub(super) mapping: Mapping,
     /// Of a table.
-    pub(super) columns: columns::Mapping,
+    pub(super) columns: Renamed,
 }
 
 impl Default for FeedSettings {
     fn default() -> Self {
         FeedSettings {
             max_unpacked: 16 << 30,
-            mapping: xml_list::Mapping::default(),
-            columns: columns::Mapping::new(),
+            mapping: Mapping::default(),
+            columns: Renamed::new(),
         }
     }
 }
@@ -153,7 +152,7 @@ impl Options {
             ("max_unpacked_gib", max_unpacked_gib.is_some(), FEEDS),
             ("store", store.is_some(), &[Kind::Magento]),
             ("item", item.is_some(), &[Kind::Xml]),
-            ("columns", columns.is_some(), &[Kind::Csv, Kind::Tsv, Kind::Xml]),
+            ("columns", columns.is_some(), &[Kind::Xml, Kind::Csv, Kind::Tsv]),
         ];
         all.into_iter().filter(|(_, made, _)| *made).map(|(name, _, kinds)| (name, kinds))
     }
@@ -203,7 +202,7 @@ impl Options {
                 let max_unpacked =
                     max_unpacked_gib.map_or(usual.max_unpacked, |gib| gib.saturating_mul(1 << 30));
                 let columns = columns.unwrap_or_default();
-                let mapping = xml_list::Mapping::new(item.as_deref(), &columns);
+                let mapping = Mapping::new(item.as_deref(), &columns);
                 KindSettings::Feed(FeedSettings { max_unpacked, mapping, columns })
             }
             Kind::Folder => KindSettings::Folder(FolderSettings {

@@ -176,4 +176,8 @@ fn a_product_without_an_image_is_kept_and_told_of() {
     shop.run("feed.csv", 0);
     let list = ran(&mut shop.command(&["retry", "--list", "--store", "s.db"])).expect(0).lines();
     assert!(list.is_empty(), "{list:?}");
+    // A column that is empty for a night costs no vector.
+    shop.write("feed.csv", "id,image\n1,\n2,\n");
+    assert_eq!(shop.run("feed.csv", 2)["without_image"], 2);
+    assert_eq!(shop.export("s.db").lines().count(), 2);
 }

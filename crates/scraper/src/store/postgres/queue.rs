@@ -22,6 +22,9 @@ const READER_LOCK: i64 = 0x434c_4950_0001;
 /// An image that so many workers took and none returned is given up.
 const TRIES: i32 = 5;
 
+/// Kind of the failure of such an image.
+const LOST: &str = "worker.lost";
+
 /// One process's end of the queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -224,6 +227,29 @@ impl Queue {
         })
     }
 
+    /// Images of the run that were given up because worker after worker came to its end over them:
+    /// nobody else counts them.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn given_up(&mut self) -> Result<Vec<FailureNote>, StoreError> {
+        self.connection.with(|client| {
+            let rows = client.query(
+                "SELECT i.product, i.address, q.kind, q.message
+                 FROM quarantine q JOIN images i USING (key, position)
+                 JOIN products p ON p.key = i.key
+                 WHERE q.kind = $1 AND p.seen = (SELECT run FROM current)",
+                &[&LOST],
+            )?;
+            let text = |row: &postgres::Row, i| Ok::<_, StoreError>(decode(row.try_get(i)?));
+            let note = |row: &postgres::Row| {
+                let (product, image) = (text(row, 0)?, text(row, 1)?);
+                Ok(FailureNote { product, image, kind: text(row, 2)?, message: text(row, 3)? })
+            };
+            rows.iter().map(note).collect()
+        })
+    }
+
     /// See [`super::Store::unsettled`].
     ///
     /// # Errors
@@ -287,11 +313,11 @@ fn give_up(client: &mut postgres::Client) -> Result<(), StoreError> {
              RETURNING key, position, address
          )
          INSERT INTO quarantine (source, product, position, kind, message)
-         SELECT source, product, position, 'worker.lost', $2
+         SELECT source, product, position, $3, $2
          FROM lost JOIN images USING (key, position, address)
          ON CONFLICT (key, position) DO UPDATE
          SET kind = excluded.kind, message = excluded.message",
-        &[&TRIES, &message],
+        &[&TRIES, &message, &LOST],
     )?;
     Ok(())
 }

@@ -215,9 +215,12 @@ fn products(
              missed = 0;
          DELETE FROM source_failures f USING staged_products p
          WHERE f.source = p.source AND md5(f.place) IN (md5(p.id), md5(p.page));
-         -- Another address is another image: nothing that was known holds for it.
+         -- Another address is another image: nothing that was known holds for it. But a source that
+         -- tells of no image one night may just have lost a column: what is known is kept.
          DELETE FROM images i USING staged_products p
-         WHERE i.key = key(p.source, p.id) AND NOT EXISTS (
+         WHERE i.key = key(p.source, p.id)
+         AND EXISTS (SELECT 1 FROM staged_images s WHERE s.source = p.source AND s.product = p.id)
+         AND NOT EXISTS (
              SELECT 1 FROM staged_images s WHERE s.source = i.source
              AND s.product = i.product AND s.position = i.position AND s.address = i.address);
          INSERT INTO images (source, product, position, address)

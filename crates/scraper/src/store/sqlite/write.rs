@@ -161,6 +161,10 @@ fn put_product(connection: &Connection, product: &Product, run: i64) -> Result<(
             run,
             page
         ])?;
+    // A source that tells of no image one night may just have lost a column: what is known is kept.
+    if images.is_empty() {
+        return Ok(());
+    }
     connection
         .prepare_cached("DELETE FROM images WHERE source = ?1 AND product = ?2 AND position >= ?3")?
         .execute(params![source, id, i64::try_from(images.len()).unwrap_or(i64::MAX)])?;
