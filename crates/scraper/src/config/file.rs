@@ -150,6 +150,7 @@ impl SourceSettings {
                 .map(|gib| gib.into_inner().get().into()),
             store: self.store.clone().map(Spanned::into_inner),
             item: self.item.clone().map(Spanned::into_inner),
+            columns: self.columns.clone().map(Spanned::into_inner),
         }
     }
 
