@@ -12,9 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use encoding_rs::{UTF_16BE, UTF_16LE};
 use flate2::bufread::MultiGzDecoder;
-use quick_xml::encoding::DecodingReader;
 use reqwest::Url;
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
@@ -28,7 +26,7 @@ use super::{
     settings::FeedSettings,
     table::{Dialect, Row, Table},
     web::{FEED_LIMIT, Wanted, Web},
-    xml_list,
+    wide, xml_list,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,34 +158,16 @@ pub(super) fn read(
     reader: impl BufRead,
     send: &mut dyn FnMut(SourceItem) -> bool,
 ) -> Result<(), SourceError> {
-    match format {
-        FeedFormat::Csv => read_table(place, Dialect::CSV, settings, wide(place, reader)?, send),
-        FeedFormat::Tsv => read_table(place, Dialect::TSV, settings, wide(place, reader)?, send),
-        FeedFormat::Jsonl => read_jsonl(place, wide(place, reader)?, send),
-        FeedFormat::Merchant => xml_list::read(place, reader, &settings.mapping, send),
+    if format == FeedFormat::Merchant {
+        return xml_list::read(place, reader, &settings.mapping, send); // which says what it is in
     }
-}
-
-/// UTF-16 as UTF-8, told by its mark or by the zeros of its first letters; else as it is.
-fn wide<'a>(
-    place: &str,
-    mut reader: impl BufRead + 'a,
-) -> Result<Box<dyn BufRead + 'a>, SourceError> {
-    let start = reader
-        .fill_buf()
+    let reader = wide::decoded(reader)
         .map_err(|source| SourceError::Read { place: place.to_owned(), source })?;
-    let encoding = match start {
-        [0xff, 0xfe, ..] => None,
-        [0xfe, 0xff, ..] => None,
-        [1..=255, 0, 1..=255, 0, ..] => Some(UTF_16LE),
-        [0, 1..=255, 0, 1..=255, ..] => Some(UTF_16BE),
-        _ => return Ok(Box::new(reader)),
-    };
-    let mut decoding = DecodingReader::new(reader);
-    if let Some(encoding) = encoding {
-        decoding.set_encoding(encoding);
+    match format {
+        FeedFormat::Csv => read_table(place, Dialect::CSV, settings, reader, send),
+        FeedFormat::Tsv => read_table(place, Dialect::TSV, settings, reader, send),
+        FeedFormat::Jsonl | FeedFormat::Merchant => read_jsonl(place, reader, send),
     }
-    Ok(Box::new(BufReader::new(decoding)))
 }
 
 fn bad_record(place: &str, record: u64, reason: impl ToString) -> SourceError {

@@ -26,6 +26,7 @@ mod table;
 mod text;
 mod vendor;
 mod web;
+mod wide;
 mod woocommerce;
 mod xml;
 mod xml_list;
