@@ -68,7 +68,6 @@ class Model {
         config: manifest.config,
         towers,
         weights: manifest.weights,
-      ...(manifest.tokenizer === undefined ? {} : { tokenizer: manifest.tokenizer }),
         token_rows: towers === "vision" ? null : tokens.rows,
         precision: options.precision,
       }));
@@ -93,6 +92,7 @@ class Model {
       model: manifest.model,
       revision: manifest.revision,
       weights: manifest.weights,
+      ...(manifest.tokenizer === undefined ? {} : { tokenizer: manifest.tokenizer }),
       numerics: manifest.numerics,
       preprocessing: this.options.profile,
       dimensions: manifest.config.projection_dim,
