@@ -126,11 +126,12 @@ unsafe fn slowly<I: Pairs, const C: usize, const FROM: u8>(
     }
 }
 
-/// Some steps of a tile. False if a sum may be a midpoint: nothing has been written then.
+/// Some steps of a tile. False if a sum may be a midpoint: nothing has been written then. Not inlined,
+/// so that a browser's module has each shape once, whether the weights were f32 or are now.
 ///
 /// # Safety
 /// As for `tile::fixed`; FROM is not `WIDEN`.
-#[inline(always)]
+#[inline(never)]
 unsafe fn chunk<I: Pairs, const R: usize, const C: usize, const FROM: u8>(
     steps: usize,
     mut a: *const f32,
