@@ -29,6 +29,10 @@ export async function launchChromium(args = []) {
   });
 }
 
+/** Ends a browser, by force when it does not answer: it would hold a whole run up. */
+export const endChromium = (browser, pid) =>
+  within(30, "Chromium is to end", browser.close()).catch(() => process.kill(pid, "SIGKILL"));
+
 const launchFirefox = () =>
   puppeteer.launch({
     browser: "firefox", executablePath: which("firefox-esr", "firefox"), headless: true,

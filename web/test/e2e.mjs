@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { cp, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 
-import { launchChromium } from "./browsers.mjs";
+import { endChromium, launchChromium } from "./browsers.mjs";
 import { expectations, root, web } from "./compare.mjs";
-import { lastBrowser, memory } from "./memory.mjs";
-import { report } from "./report.mjs";
+import { memory, processOf } from "./memory.mjs";
+import { NoAnswer, report, within } from "./report.mjs";
 import { serve } from "./server.mjs";
 
 const [folderArgument, ...only] = process.argv.slice(2);
@@ -56,8 +56,19 @@ async function visit(server, work) {
 }
 
 /** Loads in the page, embeds, and gives what a user would see. */
-const query = (page, options = {}) => page.evaluate(async ({ text, picture, keep, ...load }) => {
+const query = async (page, options = {}) => {
+  try {
+    return await within(120, "the page", load(page, options));
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    const told = await within(5, "and", page.evaluate(() => JSON.stringify(window.seen))).catch((e) => e.message);
+    throw new Error(`${error.message}; it had told ${told}`);
+  }
+};
+
+const load = (page, options) => page.evaluate(async ({ text, picture, keep, ...load }) => {
   const seen = { progress: [], warnings: [] };
+  window.seen = seen;
   try {
     const clip = await Clip.load({
       model: "/models/second_shape/", towers: "text", tokens: "blocks", ...load,
@@ -100,7 +111,7 @@ const tests = {
     const { parts } = JSON.parse(await readFile(path.join(folder, "packed/vit_b_32/manifest.json"), "utf8"));
     for (const tower of ["text", "vision"]) {
       const own = await launchChromium();
-      const pid = lastBrowser();
+      const pid = await processOf(own);
       try {
         const page = await own.newPage();
         await page.goto(`${plain.origin}/test/page.html`);
@@ -114,7 +125,7 @@ const tests = {
         assert.ok(peak - before <= limit, `${tower}: ${peak - before} MB more, and not ${limit}`);
         assert.ok(now - before > parts[tower].size / 1e6, "what was measured is not the page with the model");
       } finally {
-        await own.close();
+        await endChromium(own, pid);
       }
     }
   },

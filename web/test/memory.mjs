@@ -1,11 +1,14 @@
 // Memory of Chromium's pages, from Linux's /proc.
 
-import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 
-/** Process of the browser that this program launched last. */
-export const lastBrowser = () =>
-  Number(execFileSync("pgrep", ["-n", "-P", String(process.pid), "-f", "chrom"], { encoding: "utf8" }));
+/** Process of a browser that Playwright drives: it names it itself. */
+export async function processOf(browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  await session.detach();
+  return processInfo.find(({ type }) => type === "browser").id;
+}
 
 const status = (pid) => readFileSync(`/proc/${pid}/status`, "utf8");
 /** A field of it, MB. */
