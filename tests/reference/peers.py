@@ -1,6 +1,6 @@
 """A Python peer of the benchmark: `peers.py onnxruntime|openvino|torch MODEL_DIR THREADS`.
 
-Speaks the protocol of tests/peers/src/protocol.rs on stdin and stdout. The ONNX files are exported
+Speaks the protocol of crates/peers/src/protocol.rs on stdin and stdout. The ONNX files are exported
 once from `transformers` into MODEL_DIR. Versions: requirements-peers.txt.
 """
 

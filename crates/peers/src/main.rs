@@ -92,7 +92,10 @@ fn compare(args: &[String]) -> Result<(), String> {
             let mut command = match &python {
                 Some(python) if PYTHON_PEERS.contains(&name) => {
                     let mut command = Command::new(python);
-                    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../reference/peers.py"));
+                    command.arg(concat!(
+                        env!("CARGO_MANIFEST_DIR"),
+                        "/../../tests/reference/peers.py"
+                    ));
                     command.arg(name);
                     command
                 }
