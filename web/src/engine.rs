@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use clip_core::{
-    Clip, Embedding, Error, Incoming, KernelPath, Options, Towers,
+    Clip, Embedding, Error, KernelPath, Options, StreamingLoader, Towers,
     config::ClipConfig,
     image::PixelValues,
     packed_bytes,
@@ -19,7 +19,7 @@ static MODEL: Mutex<Model> = Mutex::new(Model::None);
 #[derive(Debug)]
 enum Model {
     None,
-    Loading(Box<Incoming>),
+    Loading(Box<StreamingLoader>),
     Ready(Box<Clip>),
 }
 
@@ -84,7 +84,7 @@ pub extern "C" fn begin() -> i32 {
             // Unpacks the vocabulary: now the first bytes are still on their way.
             options.tokenizer.encode("", 0);
         }
-        let mut incoming = Incoming::new(config, options, begin.weights)?;
+        let mut incoming = StreamingLoader::new(config, options, begin.weights)?;
         if let Some(rows) = begin.token_rows {
             incoming.token_blocks(rows);
         }
@@ -116,7 +116,7 @@ fn reserve(bytes: u64) -> Result<(), Failure> {
 #[unsafe(no_mangle)]
 pub extern "C" fn room() -> *mut u8 {
     match &mut *lock(&MODEL) {
-        Model::Loading(incoming) => incoming.room().as_mut_ptr(),
+        Model::Loading(incoming) => incoming.spare_capacity().as_mut_ptr(),
         _ => std::ptr::null_mut(),
     }
 }
@@ -125,7 +125,7 @@ pub extern "C" fn room() -> *mut u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn room_size() -> usize {
     match &mut *lock(&MODEL) {
-        Model::Loading(incoming) => incoming.room().len(),
+        Model::Loading(incoming) => incoming.spare_capacity().len(),
         _ => 0,
     }
 }
@@ -134,7 +134,7 @@ pub extern "C" fn room_size() -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn filled(count: usize) -> i32 {
     answer(|_| match &mut *lock(&MODEL) {
-        Model::Loading(incoming) => Ok(incoming.filled(count).map(|()| Vec::new())?),
+        Model::Loading(incoming) => Ok(incoming.advance(count).map(|()| Vec::new())?),
         _ => Err(Failure::new("internal", "no model is being loaded")),
     })
 }
