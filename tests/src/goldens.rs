@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use clip_core::{
-    Clip, Options, Path,
+    Clip, KernelPath, Options,
     config::ClipConfig,
     image::PixelValues,
     synthetic::{self, Dtype},
@@ -107,7 +107,7 @@ impl Golden {
     }
 
     /// The model on a kernel path (`None`: the fastest).
-    pub fn load(&self, path: Option<Path>) -> Clip {
+    pub fn load(&self, path: Option<KernelPath>) -> Clip {
         let options = Options { path, ..Options::new(&self.config) };
         Clip::load(self.config.clone(), &self.checkpoint(Dtype::F16), options)
             .expect("the checkpoint loads")

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use clip_core::{
-    Clip, Embedding, Error, Incoming, Options, Path, Towers,
+    Clip, Embedding, Error, Incoming, KernelPath, Options, Towers,
     config::ClipConfig,
     image::PixelValues,
     packed_bytes,
@@ -53,9 +53,9 @@ fn model<T>(work: impl FnOnce(&mut Clip) -> Result<T, Failure>) -> Result<T, Fai
 
 /// The kernel path for a precision: `exact` bits, or (`auto`) those of another order of rounding where
 /// this module would emulate the exact ones.
-fn path_for(precision: &str) -> Result<Path, Failure> {
-    let unfused = if precision == "auto" { Path::unfused() } else { None };
-    unfused.map_or_else(|| Ok(Path::detect().map_err(Error::from)?), Ok)
+fn path_for(precision: &str) -> Result<KernelPath, Failure> {
+    let unfused = if precision == "auto" { KernelPath::unfused() } else { None };
+    unfused.map_or_else(|| Ok(KernelPath::detect().map_err(Error::from)?), Ok)
 }
 
 /// Name of the kernel path that will be used for a precision.

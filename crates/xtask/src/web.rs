@@ -57,9 +57,6 @@ const MODULES: [Module; 7] = [
         threads: true,
     },
 ];
-/// Without LLVM's loop strength reduction, which takes the constant offsets from the loads of the
-/// micro-kernel: the vision tower would take twice as long.
-const POINTERS: &str = "-C llvm-args=-disable-lsr";
 /// Memory comes from outside, at most as much as its importer says; what a worker's start needs is
 /// exported.
 const THREADS: &str = "+simd128,+atomics,+bulk-memory,+mutable-globals \
@@ -196,10 +193,17 @@ fn compile(arguments: &str, threads: bool) -> Result<PathBuf> {
     let kind = if threads { "threads" } else { "plain" };
     let target_dir = cross::target_dir().join("wasm").join(kind);
     let features = if threads { THREADS } else { "+simd128" };
+    let flags: Vec<String> = format!("-C target-feature={features}")
+        .split_whitespace()
+        .map(|flag| format!("{flag:?}"))
+        .collect();
+    // Not RUSTFLAGS, which would take the place of the flags in .cargo/config.toml.
+    let flags = format!("--config=target.{WASM}.rustflags=[{}]", flags.join(","));
     std.cargo("build", WASM)
         .args("--profile web")
         .args(arguments)
-        .env("RUSTFLAGS", format!("-C target-feature={features} {POINTERS}"))
+        .arg(flags)
+        .without_env("RUSTFLAGS")
         .env("CARGO_TARGET_DIR", &target_dir)
         .run()?;
     Ok(target_dir.join(WASM).join("web"))

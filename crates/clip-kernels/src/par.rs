@@ -10,21 +10,45 @@ const WORTH_SHARING: usize = 1 << 18;
 /// Runs `task(0..count)`, in any order, on the current rayon pool. `cost` is roughly the number
 /// of operations of one task.
 #[cfg(feature = "rayon")]
-pub(crate) fn for_each(count: usize, cost: usize, task: impl Fn(usize) + Sync + Send) {
+pub fn for_each(count: usize, cost: usize, task: impl Fn(usize) + Sync + Send) {
     use rayon::prelude::*;
-    let small = count.saturating_mul(cost) < WORTH_SHARING;
-    if count <= 1 || small || rayon::current_num_threads() == 1 {
-        (0..count).for_each(task);
-    } else {
+    if shared(count, cost) {
         (0..count).into_par_iter().for_each(task);
+    } else {
+        (0..count).for_each(task);
     }
+}
+
+/// Runs `task(index, chunk)` for each `size` elements of `values` (the last chunk may be shorter), in
+/// any order, on the current rayon pool. `cost` as for [`for_each`].
+#[cfg(feature = "rayon")]
+pub fn for_each_chunk<T: Send>(
+    values: &mut [T],
+    size: usize,
+    cost: usize,
+    task: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    use rayon::prelude::*;
+    let count = values.len().div_ceil(size);
+    if shared(count, cost) {
+        values.par_chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
+    } else {
+        values.chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
+    }
+}
+
+/// Whether it is worth waking other threads.
+#[cfg(feature = "rayon")]
+fn shared(count: usize, cost: usize) -> bool {
+    let small = count.saturating_mul(cost) < WORTH_SHARING;
+    count > 1 && !small && rayon::current_num_threads() > 1
 }
 
 /// Runs `work` on a thread of the current pool, whose others stay awake until it ends: a tower hands
 /// out hundreds of small tasks, and a thread that went to sleep between two of them would often come
 /// too late for the next.
 #[cfg(feature = "rayon")]
-pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     if rayon::current_num_threads() == 1 {
         return work();
     }
@@ -68,14 +92,25 @@ impl Drop for Pass<'_> {
 
 /// Runs `work`.
 #[cfg(not(feature = "rayon"))]
-pub(crate) fn in_pool<R>(work: impl FnOnce() -> R) -> R {
+pub fn in_pool<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
 /// Runs `task(0..count)`.
 #[cfg(not(feature = "rayon"))]
-pub(crate) fn for_each(count: usize, _cost: usize, task: impl Fn(usize)) {
+pub fn for_each(count: usize, _cost: usize, task: impl Fn(usize)) {
     (0..count).for_each(task);
+}
+
+/// Runs `task(index, chunk)` for each `size` elements of `values`.
+#[cfg(not(feature = "rayon"))]
+pub fn for_each_chunk<T>(
+    values: &mut [T],
+    size: usize,
+    _cost: usize,
+    task: impl Fn(usize, &mut [T]),
+) {
+    values.chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
 }
 
 #[cfg(all(test, feature = "rayon"))]

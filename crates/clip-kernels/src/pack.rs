@@ -4,20 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
-use super::{
-    Kernels,
-    buffer::{Aligned, Plain},
+use crate::{
+    buffer::{Aligned, Plain, Shared},
+    kernels::Kernels,
     par,
 };
 
 /// As f32; `row(i, out)` writes row i.
-pub(super) fn f32(
+pub(crate) fn f32(
     kernels: &Kernels,
     n: usize,
     k: usize,
     row: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Aligned<f32> {
-    let nr = kernels.columns;
+    let nr = kernels.layout.columns;
     pack(n, k, nr, |first, rows, panel| {
         rows.chunks_exact_mut(k).zip(first..).for_each(|(out, i)| row(i, out));
         kernels.transpose(rows, k, rows.len() / k, panel, nr);
@@ -25,28 +25,28 @@ pub(super) fn f32(
 }
 
 /// Weights that are f16, as such.
-pub(super) fn f16(
+pub(crate) fn f16(
     kernels: &Kernels,
     n: usize,
     k: usize,
     row: impl Fn(usize, &mut [u16]) + Sync,
 ) -> Aligned<u16> {
-    let nr = kernels.columns;
+    let nr = kernels.layout.columns;
     pack(n, k, nr, |first, rows, panel| {
         rows.chunks_exact_mut(k).zip(first..).for_each(|(out, i)| row(i, out));
-        kernels.transpose_halves(rows, k, rows.len() / k, panel, nr);
+        kernels.transpose(rows, k, rows.len() / k, panel, nr);
     })
 }
 
 /// As f16, if no weight loses a bit by it.
-pub(super) fn lossless_f16(
+pub(crate) fn lossless_f16(
     kernels: &Kernels,
     n: usize,
     k: usize,
     row: &(impl Fn(usize, &mut [f32]) + Sync),
 ) -> Option<Aligned<u16>> {
     let lossless = AtomicBool::new(true);
-    let nr = kernels.columns;
+    let nr = kernels.layout.columns;
     let packed = pack(n, k, nr, |first, rows, panel| {
         let mut wide = vec![0.0; k];
         for (out, i) in rows.chunks_exact_mut(k).zip(first..) {
@@ -58,20 +58,20 @@ pub(super) fn lossless_f16(
                 lossless.store(false, Ordering::Relaxed);
             }
         }
-        kernels.transpose_halves(rows, k, rows.len() / k, panel, nr);
+        kernels.transpose(rows, k, rows.len() / k, panel, nr);
     });
     lossless.into_inner().then_some(packed)
 }
 
-/// Rounds to f16; says whether every value survived.
-pub(crate) fn to_f16(wide: &[f32], out: &mut [u16]) -> bool {
+/// Rounds `wide` to the bits of f16; says whether every value survived.
+pub fn to_f16(wide: &[f32], out: &mut [u16]) -> bool {
     let mut back = [0.0f32; 256];
     let mut same = true;
     for (wide, out) in wide.chunks(256).zip(out.chunks_mut(256)) {
-        let halves: &mut [half::f16] = out.reinterpret_cast_mut();
-        halves.convert_from_f32_slice(wide);
+        let narrow: &mut [half::f16] = out.reinterpret_cast_mut();
+        narrow.convert_from_f32_slice(wide);
         let back = &mut back[..wide.len()];
-        halves.convert_to_f32_slice(back);
+        narrow.convert_to_f32_slice(back);
         // Without early exit: compares whole vectors.
         same &= wide.iter().zip(&*back).fold(true, |s, (a, b)| s & (a.to_bits() == b.to_bits()));
     }
@@ -87,7 +87,7 @@ fn pack<T: Plain>(
     fill: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) -> Aligned<T> {
     let panels = n.div_ceil(nr);
-    let write = |packed: super::Shared<T>| {
+    let write = |packed: Shared<T>| {
         par::for_each(panels, 4 * k * nr, |index| {
             let first = index * nr;
             let mut rows = vec![T::default(); nr.min(n - first) * k];

@@ -7,57 +7,65 @@
 //! all of them. Two things are therefore watched:
 //!
 //! - **Midpoints** of normal f32 are the `s` whose low 29 bits are `1 << 28`. All steps of a chunk are
-//!   looked at together, and a chunk with one is computed again, step by step ([`Isa::fma`]). (With
+//!   looked at together, and a chunk with one is computed again, step by step ([`Isa::fma`](crate::isa::Isa::fma)). (With
 //!   weights of 11 bits about one in a hundred is, nearly always for nothing: the sum was exact.)
 //! - **Range.** The second rounding is Veltkamp's splitting, `t - (t - s)` with `t = (2^29 + 1) s`: three
 //!   operations, the nearest value of 24 bits wherever there is one nearest (Boldo, "Pitfalls of a full
-//!   floating-point proof", 2006), with no regard to the exponents of f32. [`range`](super::range)
+//!   floating-point proof", 2006), with no regard to the exponents of f32. [`range`](crate::range)
 //!   rules out, from the operands of whole chains, sums that are denormal or too large for f32. Where it
 //!   cannot, they go step by step: infinities, NaN and all.
 
-use super::{
-    isa::Isa,
-    tile::{F16, F32, Init, WIDEN},
-};
+use crate::tile::{F16, F32, Init, Tile, WIDEN};
 
 /// What the chunks are computed with: pairs of f64.
-pub(super) trait Pairs: Isa {
+pub(crate) trait Pairs: Tile {
     type Pair: Copy;
     /// What is known about the midpoints among the sums so far.
     type Doubt: Copy;
     /// Constants, in registers.
     type Held: Copy;
 
-    unsafe fn held() -> Self::Held;
+    fn held(self) -> Self::Held;
 
     /// Widens two floats.
-    unsafe fn load_pair(p: *const f32) -> Self::Pair;
-    /// Widens two halves.
-    unsafe fn load_pair_f16(p: *const u16, widen: Self::Widen) -> Self::Pair;
+    ///
+    /// # Safety
+    /// `p` is valid for reads of both.
+    unsafe fn load_pair(self, p: *const f32) -> Self::Pair;
+    /// Widens two f16 values.
+    ///
+    /// # Safety
+    /// `p` is valid for reads of both.
+    unsafe fn load_pair_f16(self, p: *const u16, widen: Self::Widen) -> Self::Pair;
     /// Writes two floats.
-    unsafe fn store_pair(p: *mut f32, pair: Self::Pair);
-    unsafe fn splat_pair(x: f32) -> Self::Pair;
+    ///
+    /// # Safety
+    /// `p` is valid for writes of both.
+    unsafe fn store_pair(self, p: *mut f32, pair: Self::Pair);
+    fn splat_pair(self, x: f32) -> Self::Pair;
     /// `x * w + acc`, rounded to f64.
-    unsafe fn step(x: Self::Pair, w: Self::Pair, acc: Self::Pair) -> Self::Pair;
+    fn step(self, x: Self::Pair, w: Self::Pair, acc: Self::Pair) -> Self::Pair;
     /// Rounds to 24 bits.
-    unsafe fn round(sum: Self::Pair, held: Self::Held) -> Self::Pair;
-    unsafe fn no_doubt() -> Self::Doubt;
+    fn round(self, sum: Self::Pair, held: Self::Held) -> Self::Pair;
+    fn no_doubt(self) -> Self::Doubt;
     /// Takes note of sums whose low 29 bits are those of a midpoint.
-    unsafe fn note(doubt: Self::Doubt, sum: Self::Pair, held: Self::Held) -> Self::Doubt;
-    unsafe fn doubtful(doubt: Self::Doubt) -> bool;
+    fn note(self, doubt: Self::Doubt, sum: Self::Pair, held: Self::Held) -> Self::Doubt;
+    fn doubtful(self, doubt: Self::Doubt) -> bool;
 }
 
 /// `2^29 + 1`: splits the 24 bits of an f32 from the 53 of an f64.
-pub(super) const SPLIT: f64 = 536_870_913.0;
+pub(crate) const SPLIT: f64 = 536_870_913.0;
 /// Steps between two looks at the doubts. Starting anew costs four instructions per pair, repeating
 /// more, the longer a chunk is.
 const CHUNK: usize = 16;
+
 /// As `tile::fixed`; `normal` is `range::normal` of the chains.
 ///
 /// # Safety
 /// As for `tile::fixed`.
 #[inline(always)]
-pub(super) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM: u8>(
+pub(crate) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM: u8>(
+    isa: I,
     depth: usize,
     mut a: *const f32,
     mut b: *const u8,
@@ -73,16 +81,16 @@ pub(super) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM:
         for start in (0..depth).step_by(CHUNK) {
             let steps = CHUNK.min(depth - start);
             if FROM == WIDEN {
-                let widen = I::widen();
+                let widen = isa.widen();
                 for i in (0..steps * nr).step_by(I::LANES) {
-                    I::store(wide.add(i), I::load_f16(b.cast::<u16>().add(i), widen));
+                    isa.store_ptr(wide.add(i), isa.load_f16(b.cast::<u16>().add(i), widen));
                 }
-                if !(normal && chunk::<I, R, C, F32>(steps, a, wide.cast(), init, dst)) {
-                    slowly::<I, C, F32>(R, steps, a, wide.cast(), init, dst);
+                if !(normal && chunk::<I, R, C, F32>(isa, steps, a, wide.cast(), init, dst)) {
+                    slowly::<I, C, F32>(isa, R, steps, a, wide.cast(), init, dst);
                 }
                 wide = wide.add(steps * nr);
-            } else if !(normal && chunk::<I, R, C, FROM>(steps, a, b, init, dst)) {
-                slowly::<I, C, FROM>(R, steps, a, b, init, dst);
+            } else if !(normal && chunk::<I, R, C, FROM>(isa, steps, a, b, init, dst)) {
+                slowly::<I, C, FROM>(isa, R, steps, a, b, init, dst);
             }
             (a, b) = (a.add(steps * R), b.add(steps * step));
             init = Init::Parked;
@@ -97,6 +105,7 @@ pub(super) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM:
 #[cold]
 #[inline(never)]
 unsafe fn slowly<I: Pairs, const C: usize, const FROM: u8>(
+    isa: I,
     rows: usize,
     steps: usize,
     a: *const f32,
@@ -107,21 +116,21 @@ unsafe fn slowly<I: Pairs, const C: usize, const FROM: u8>(
     let nr = C * I::LANES;
     // SAFETY: all accesses stay inside the extents the caller guarantees.
     unsafe {
-        let widen = I::widen();
+        let widen = isa.widen();
         for (row, c) in (0..rows).flat_map(|row| (0..C).map(move |c| (row, c * I::LANES))) {
             let to = dst.add(row * nr + c);
             let mut acc = match init {
-                Init::Bias(bias) => I::load(bias.add(c)),
-                Init::Parked => I::load(to),
+                Init::Bias(bias) => isa.load_ptr(bias.add(c)),
+                Init::Parked => isa.load_ptr(to),
             };
             for k in 0..steps {
                 let w = match FROM {
-                    F16 => I::load_f16(b.cast::<u16>().add(k * nr + c), widen),
-                    _ => I::load(b.cast::<f32>().add(k * nr + c)),
+                    F16 => isa.load_f16(b.cast::<u16>().add(k * nr + c), widen),
+                    _ => isa.load_ptr(b.cast::<f32>().add(k * nr + c)),
                 };
-                acc = I::fma(I::splat(*a.add(k * rows + row)), w, acc);
+                acc = isa.fma(isa.splat(*a.add(k * rows + row)), w, acc);
             }
-            I::store(to, acc);
+            isa.store_ptr(to, acc);
         }
     }
 }
@@ -133,6 +142,7 @@ unsafe fn slowly<I: Pairs, const C: usize, const FROM: u8>(
 /// As for `tile::fixed`; FROM is not `WIDEN`.
 #[inline(never)]
 unsafe fn chunk<I: Pairs, const R: usize, const C: usize, const FROM: u8>(
+    isa: I,
     steps: usize,
     mut a: *const f32,
     mut b: *const u8,
@@ -142,43 +152,43 @@ unsafe fn chunk<I: Pairs, const R: usize, const C: usize, const FROM: u8>(
     let nr = C * I::LANES;
     // SAFETY: all accesses stay inside the extents the caller guarantees; LANES is 4.
     unsafe {
-        let zero = I::splat_pair(0.0);
+        let zero = isa.splat_pair(0.0);
         let mut acc = [[[zero; 2]; C]; R];
         for (r, acc) in acc.iter_mut().enumerate() {
             for (c, acc) in acc.as_flattened_mut().iter_mut().enumerate() {
                 *acc = match init {
-                    Init::Bias(bias) => I::load_pair(bias.add(2 * c)),
-                    Init::Parked => I::load_pair(dst.add(r * nr + 2 * c)),
+                    Init::Bias(bias) => isa.load_pair(bias.add(2 * c)),
+                    Init::Parked => isa.load_pair(dst.add(r * nr + 2 * c)),
                 };
             }
         }
-        let (widen, held) = (I::widen(), I::held());
-        let mut doubt = I::no_doubt();
+        let (widen, held) = (isa.widen(), isa.held());
+        let mut doubt = isa.no_doubt();
         for _ in 0..steps {
             let mut w = [[zero; 2]; C];
             for (c, w) in w.as_flattened_mut().iter_mut().enumerate() {
                 *w = match FROM {
-                    F16 => I::load_pair_f16(b.cast::<u16>().add(2 * c), widen),
-                    _ => I::load_pair(b.cast::<f32>().add(2 * c)),
+                    F16 => isa.load_pair_f16(b.cast::<u16>().add(2 * c), widen),
+                    _ => isa.load_pair(b.cast::<f32>().add(2 * c)),
                 };
             }
             for (r, acc) in acc.iter_mut().enumerate() {
-                let x = I::splat_pair(*a.add(r));
+                let x = isa.splat_pair(*a.add(r));
                 for (acc, w) in acc.as_flattened_mut().iter_mut().zip(w.as_flattened()) {
-                    let sum = I::step(x, *w, *acc);
-                    doubt = I::note(doubt, sum, held);
-                    *acc = I::round(sum, held);
+                    let sum = isa.step(x, *w, *acc);
+                    doubt = isa.note(doubt, sum, held);
+                    *acc = isa.round(sum, held);
                 }
             }
             a = a.add(R);
             b = b.add(nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() });
         }
-        if I::doubtful(doubt) {
+        if isa.doubtful(doubt) {
             return false;
         }
         for (r, acc) in acc.iter().enumerate() {
             for (c, acc) in acc.as_flattened().iter().enumerate() {
-                I::store_pair(dst.add(r * nr + 2 * c), *acc);
+                isa.store_pair(dst.add(r * nr + 2 * c), *acc);
             }
         }
     }

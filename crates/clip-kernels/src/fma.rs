@@ -1,13 +1,21 @@
-//! The fused multiply-add for machines that have none, exact to the last bit.
+//! One fused multiply-add: the standard library's, and for machines that have none an exact one.
 //!
 //! The product of two f32 is exact in f64. The sum with the addend is not, and rounding it to
 //! f64 and then to f32 rounds twice. Rounding the f64 sum *to odd* instead makes the second
 //! rounding correct (Boldo, Melquiond: "Emulation of FMA and correctly rounded sums", 2008), since
 //! 53 >= 2 * 24 + 2. All f64 intermediate values are normal, so denormal results are right too.
 
-/// `a * b + c`, rounded once.
+/// `a * b + c` rounded once, by the standard library.
+#[inline(always)]
+#[allow(clippy::disallowed_methods)] // IEEE fusedMultiplyAdd, the operation the contract is made of
+pub(crate) fn fused(a: f32, b: f32, c: f32) -> f32 {
+    a.mul_add(b, c)
+}
+
+/// The same in f64 arithmetic.
 #[inline]
-pub(crate) fn fma(a: f32, b: f32, c: f32) -> f32 {
+#[cfg_attr(not(test), allow(dead_code))] // only for machines without a fused instruction
+pub(crate) fn soft(a: f32, b: f32, c: f32) -> f32 {
     let product = f64::from(a) * f64::from(b);
     let c = f64::from(c);
     let sum = product + c;
@@ -28,14 +36,13 @@ pub(crate) fn fma(a: f32, b: f32, c: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::fma;
+    use super::{fused, soft};
     use proptest::prelude::*;
 
     /// `f32::mul_add` is IEEE fusedMultiplyAdd: the oracle.
     fn check(a: f32, b: f32, c: f32) {
-        #[allow(clippy::disallowed_methods)]
-        let expected = a.mul_add(b, c);
-        let got = fma(a, b, c);
+        let expected = fused(a, b, c);
+        let got = soft(a, b, c);
         assert!(
             got.to_bits() == expected.to_bits() || (got.is_nan() && expected.is_nan()),
             "fma({a:e}, {b:e}, {c:e}) = {got:e}, expected {expected:e}"

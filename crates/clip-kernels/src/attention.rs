@@ -1,36 +1,47 @@
 //! Scaled dot-product attention.
 
-use super::{
-    Kernels,
+use crate::{
     buffer::Shared,
-    isa::Isa,
-    linear::{Scratch, scratch},
+    dispatch::Operation,
+    kernels::Kernels,
     norm, par,
     range::{self, Magnitudes},
-    rows::{tile_of, transpose},
-    tile::{Init, Weights, tile},
+    rows::tile_of,
+    scratch::{Scratch, scratch},
+    tile::{Init, Tile, Weights, tile},
+    transpose::transpose,
 };
 
 /// The heads of one layer.
-pub(crate) struct Heads {
-    pub(crate) count: usize,
+#[derive(Debug, Clone, Copy)]
+pub struct Heads {
+    /// How many.
+    pub count: usize,
     /// Width of a row: all heads side by side.
-    pub(crate) width: usize,
+    pub width: usize,
     /// The last query of a span sees all its keys, the one before all but the last, and so on.
-    pub(crate) causal: bool,
+    pub causal: bool,
 }
 
 /// Rows of one sequence in the batch.
-pub(crate) struct Span {
-    pub(crate) query_row: usize,
-    pub(crate) queries: usize,
-    pub(crate) key_row: usize,
-    pub(crate) keys: usize,
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// First row of queries, and of the output.
+    pub query_row: usize,
+    /// Number of queries, at most `keys`.
+    pub queries: usize,
+    /// First row of keys and values.
+    pub key_row: usize,
+    /// Number of keys.
+    pub keys: usize,
 }
 
-/// Attention of every head of every span; `qkv` and `out` are rows of `heads.width`, the output
-/// rows are the query rows.
-pub(crate) fn attention(
+/// Attention of every head of every span; queries, keys, values and `out` are rows of `heads.width`,
+/// the output rows are the query rows.
+///
+/// # Panics
+/// Spans overlap, are not in the order of their rows, or lie outside the rows.
+pub fn attention(
     kernels: &Kernels,
     heads: &Heads,
     [q, k, v]: [&[f32]; 3],
@@ -61,16 +72,14 @@ pub(crate) fn attention(
             // SAFETY: the query rows were asserted to lie inside `out`.
             out: Shared(unsafe { out.ptr().add(span.query_row * d + column) }),
         };
-        // SAFETY: spans do not overlap (asserted), so each (span, head) has its own elements of
-        // `out`, which is borrowed until for_each returns; `kernels` exists only where the CPU
-        // has the instruction set.
-        scratch(|buffers| unsafe { (kernels.head)(&task, buffers) });
+        scratch(|buffers| kernels.run(Head { task: &task, scratch: buffers }));
     });
 }
 
 /// One head of one sequence. Queries `[queries][head_dim]`, keys and values `[keys][head_dim]`,
-/// each row `stride` apart.
-pub(crate) struct HeadTask<'a> {
+/// each row `stride` apart. Made by [`attention`] alone, which has checked that all rows exist and
+/// that the output rows belong to this task alone.
+struct HeadTask<'a> {
     q: &'a [f32],
     k: &'a [f32],
     v: &'a [f32],
@@ -84,15 +93,30 @@ pub(crate) struct HeadTask<'a> {
     out: Shared<f32>,
 }
 
+struct Head<'a> {
+    task: &'a HeadTask<'a>,
+    scratch: &'a mut Scratch,
+}
+
+impl Operation for Head<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Tile, const MR: usize, const C: usize>(self, isa: I) {
+        // SAFETY: what a `HeadTask` is known to be.
+        unsafe { head::<I, MR, C>(isa, self.task, self.scratch) }
+    }
+}
+
 /// `softmax(scale * q k^T) v`, scale = 1/sqrt(head_dim). Chains run over ascending head
 /// dimension and ascending keys; masked keys take part with probability +0, and a result of -0
 /// becomes +0, so that keys beyond the mask cannot change a bit.
 ///
 /// # Safety
-/// The CPU has `I`; all rows exist; the output rows belong to this task alone; `MR` and
-/// `C * LANES` are the tile of the path.
+/// All rows exist; the output rows belong to this task alone.
 #[inline(always)]
-pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
+unsafe fn head<I: Tile, const MR: usize, const C: usize>(
+    isa: I,
     task: &HeadTask,
     scratch: &mut Scratch,
 ) {
@@ -116,23 +140,21 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
         if count < nr {
             panel.fill(0.0);
         }
-        // SAFETY: the caller guarantees I.
-        unsafe { transpose::<I, f32>(&task.k[j * nr * stride..], stride, count, panel, nr) };
+        transpose(isa, &task.k[j * nr * stride..], stride, count, panel, nr);
     }
     let of_keys = Magnitudes::of(I::WATCHED, &wide[..d * padded_keys]);
     let of_zeros = Magnitudes::of(I::WATCHED, &[]);
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * d..][..r * d];
-        // SAFETY: the caller guarantees I.
-        unsafe { transpose::<I, f32>(&task.q[start * stride..], stride, r, rows, r) };
+        transpose(isa, &task.q[start * stride..], stride, r, rows, r);
         let normal = I::WATCHED && range::normal(d, of_zeros, Magnitudes::of(true, rows), of_keys);
         for p in 0..key_panels {
             // SAFETY: the tile, the panel and MR * nr accumulators exist (grown above).
             unsafe {
                 let a = packed.as_ptr().add(start * d);
                 let b = Weights::F32(wide.as_ptr().add(p * d * nr));
-                tile::<I, MR, C>(r, d, a, b, bias, acc.as_mut_ptr(), normal);
+                tile::<I, MR, C>(isa, r, d, a, b, bias, acc.as_mut_ptr(), normal);
             }
             for row in 0..r {
                 scores[(start + row) * padded_keys + p * nr..][..nr]
@@ -145,8 +167,7 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
     for i in 0..queries {
         let seen = if task.causal { keys - queries + i + 1 } else { keys };
         let row = &mut scores[i * padded_keys..][..keys];
-        // SAFETY: the caller guarantees I.
-        unsafe { norm::softmax::<I>(&mut row[..seen], scale) };
+        norm::softmax(isa, &mut row[..seen], scale);
         row[seen..].fill(0.0);
     }
     // Values as panels [keys][nr].
@@ -161,8 +182,7 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
     for t in 0..tiles {
         let (start, r) = tile_of(queries, tiles, t);
         let rows = &mut packed[start * keys..][..r * keys];
-        // SAFETY: the caller guarantees I.
-        unsafe { transpose::<I, f32>(&scores[start * padded_keys..], padded_keys, r, rows, r) };
+        transpose(isa, &scores[start * padded_keys..], padded_keys, r, rows, r);
         let normal =
             I::WATCHED && range::normal(keys, of_zeros, Magnitudes::of(true, rows), of_values);
         for p in 0..out_panels {
@@ -172,12 +192,12 @@ pub(super) unsafe fn head<I: Isa, const MR: usize, const C: usize>(
             unsafe {
                 let a = packed.as_ptr().add(start * keys);
                 let b = Weights::F32(wide.as_ptr().add(p * keys * nr));
-                tile::<I, MR, C>(r, keys, a, b, bias, acc.as_mut_ptr(), normal);
+                tile::<I, MR, C>(isa, r, keys, a, b, bias, acc.as_mut_ptr(), normal);
                 for row in 0..r {
                     let values = acc.as_mut_ptr().add(row * nr);
                     for c in (0..nr).step_by(I::LANES) {
-                        let v = I::add(I::load(values.add(c)), I::splat(0.0));
-                        I::store(values.add(c), v);
+                        let v = isa.add(isa.load_ptr(values.add(c)), isa.splat(0.0));
+                        isa.store_ptr(values.add(c), v);
                     }
                     let out = task.out.ptr().add((start + row) * stride + p * nr);
                     std::ptr::copy_nonoverlapping(values, out, valid);

@@ -5,20 +5,26 @@
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// Plain numbers that may live in an [`Aligned`] buffer: any bit pattern is valid.
-pub(crate) trait Plain: Copy + Default + Send + Sync + 'static {}
-impl Plain for f32 {}
-impl Plain for u16 {}
+/// Plain numbers that may live in an [`Aligned`] buffer.
+///
+/// # Safety
+/// Any bit pattern is a value, and the alignment is at most that of a cache line.
+pub unsafe trait Plain: Copy + Default + Send + Sync + 'static {}
+// SAFETY: any bits are a float.
+unsafe impl Plain for f32 {}
+// SAFETY: any bits are an integer.
+unsafe impl Plain for u16 {}
 
-/// A fixed-size, zero-initialised, 64-byte aligned buffer.
-pub(crate) struct Aligned<T> {
+/// A zero-initialised, 64-byte aligned buffer.
+pub struct Aligned<T> {
     lines: Vec<Line>,
     len: usize,
     kind: std::marker::PhantomData<T>,
 }
 
 impl<T: Plain> Aligned<T> {
-    pub(crate) fn zeroed(len: usize) -> Self {
+    /// `len` zeros.
+    pub fn zeroed(len: usize) -> Self {
         let lines = vec![Line([0; 64]); (len * size_of::<T>()).div_ceil(64)];
         Aligned { lines, len, kind: std::marker::PhantomData }
     }
@@ -41,7 +47,7 @@ impl<T: Plain> Aligned<T> {
     }
 
     /// At least `len` elements; contents are kept or zero.
-    pub(crate) fn grow(&mut self, len: usize) {
+    pub fn grow(&mut self, len: usize) {
         if self.len < len {
             self.lines.resize((len * size_of::<T>()).div_ceil(64), Line([0; 64]));
             self.len = len;

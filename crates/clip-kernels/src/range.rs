@@ -3,7 +3,7 @@
 
 /// Magnitudes of some floats.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Magnitudes {
+pub(crate) struct Magnitudes {
     /// All are multiples of a power of two that is not below this.
     unit: f64,
     /// Infinity and NaN count as such.
@@ -12,12 +12,12 @@ pub(super) struct Magnitudes {
 
 impl Magnitudes {
     /// Of any floats.
-    pub(super) const UNKNOWN: Self = Magnitudes { unit: 0.0, most: f64::INFINITY };
+    pub(crate) const UNKNOWN: Self = Magnitudes { unit: 0.0, most: f64::INFINITY };
     /// Of f16, which are finite here: multiples of their least, `2^-24`.
-    pub(super) const HALVES: Self = Magnitudes { unit: 1.0 / 16_777_216.0, most: 65504.0 };
+    pub(crate) const F16: Self = Magnitudes { unit: 1.0 / 16_777_216.0, most: 65504.0 };
 
     /// Of these, where a path asks for it.
-    pub(super) fn of(watched: bool, values: &[f32]) -> Self {
+    pub(crate) fn of(watched: bool, values: &[f32]) -> Self {
         if !watched {
             return Self::UNKNOWN;
         }
@@ -35,7 +35,7 @@ impl Magnitudes {
 
 /// Whether all sums of chains from `starts` over `depth` products of `a` and `b` are known to be 0 or
 /// normal f32: multiples, rounded or not, of the least normal one, and far from the end.
-pub(super) fn normal(depth: usize, starts: Magnitudes, a: Magnitudes, b: Magnitudes) -> bool {
+pub(crate) fn normal(depth: usize, starts: Magnitudes, a: Magnitudes, b: Magnitudes) -> bool {
     const LEAST: f64 = f32::MIN_POSITIVE as f64;
     /// Half of f32's end: rounding adds at most a part in 2^23 per step.
     const MOST: f64 = f32::MAX as f64 / 2.0;
@@ -54,7 +54,7 @@ mod tests {
         let one = of(&[1.0, 0.0, -1.0]);
         let none = of(&[0.0, -0.0]);
         assert!(normal(768, one, one, one) && normal(768, none, none, one));
-        assert!(normal(768, none, of(&[1e-12, 1e12]), Magnitudes::HALVES));
+        assert!(normal(768, none, of(&[1e-12, 1e12]), Magnitudes::F16));
         for (starts, a, b) in [
             (f32::NAN, 1.0, 1.0),
             (0.0, f32::NAN, 1.0),

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::{kernels::Function, *};
 
 /// NaN stays NaN, everything else is equal to the bit.
 #[track_caller]
-fn same(path: Path, got: &[f32], expected: &[f32]) {
+fn same(path: KernelPath, got: &[f32], expected: &[f32]) {
     assert_eq!(got.len(), expected.len());
     for (i, (g, e)) in got.iter().zip(expected).enumerate() {
         assert!(
@@ -85,9 +85,9 @@ mod reference {
     }
 }
 
-fn bits_equal_over_paths(test: impl Fn(&'static Kernels)) {
-    for path in Path::available() {
-        test(path.kernels().expect("listed as available"));
+fn bits_equal_over_paths(test: impl Fn(&Kernels)) {
+    for path in KernelPath::available() {
+        test(&Kernels::new(path).expect("listed as available"));
     }
 }
 
@@ -158,20 +158,21 @@ proptest! {
         let n = bias.len();
         let plain = reference::linear(&x, &w, &bias, k);
         bits_equal_over_paths(|kernels| {
-            let layer = Linear::pack(kernels, kernels.keeps_halves("visual_"), n, k, Some(&bias), |i, out| {
+            let layer = Linear::pack(kernels, UsualRows::Many, n, k, |i, out| {
                 out.copy_from_slice(&w[i * k..][..k]);
             });
+            let layer = layer.with_bias(&bias);
             let mut rows = Rows::empty();
             rows.pack(kernels, &x, m, k, k);
             let mut out = vec![f32::NAN; m * n];
             layer.forward(kernels, &rows, Epilogue::Store, &mut out);
-            same(kernels.path, &out, &plain);
+            same(kernels.path(), &out, &plain);
             layer.forward(kernels, &rows, Epilogue::QuickGelu, &mut out);
             let expected: Vec<_> = plain.iter().map(|x| reference::quick_gelu(*x)).collect();
-            same(kernels.path, &out, &expected);
+            same(kernels.path(), &out, &expected);
             layer.forward(kernels, &rows, Epilogue::Add(&residual), &mut out);
             let expected: Vec<_> = plain.iter().zip(&residual).map(|(x, r)| r + x).collect();
-            same(kernels.path, &out, &expected);
+            same(kernels.path(), &out, &expected);
         });
     }
 
@@ -186,7 +187,7 @@ proptest! {
         bits_equal_over_paths(|kernels| {
             let mut got = x.clone();
             norm.forward(kernels, &mut got);
-            same(kernels.path, &got, &expected);
+            same(kernels.path(), &got, &expected);
         });
     }
 
@@ -198,8 +199,8 @@ proptest! {
         bits_equal_over_paths(|kernels| {
             let mut got = x.clone();
             kernels.apply(&mut got, Function::Softmax);
-            same(kernels.path, &got, &expected);
-            same(kernels.path, &[kernels.dot(&x, &x)], &[squares]);
+            same(kernels.path(), &got, &expected);
+            same(kernels.path(), &[kernels.dot(&x, &x)], &[squares]);
         });
     }
 
@@ -207,7 +208,7 @@ proptest! {
     fn functions(x in prop::collection::vec(prop_oneof![wild(), -100.0f32..100.0], 1..40)) {
         let exp: Vec<_> = x.iter().map(|x| reference::exp(*x)).collect();
         let quick: Vec<_> = x.iter().map(|x| reference::quick_gelu(*x)).collect();
-        let scalar = Path::Scalar.kernels().expect("scalar runs everywhere");
+        let scalar = Kernels::scalar();
         let mut gelu = x.clone();
         scalar.apply(&mut gelu, Function::Gelu);
         bits_equal_over_paths(|kernels| {
@@ -216,7 +217,7 @@ proptest! {
             {
                 let mut got = x.clone();
                 kernels.apply(&mut got, function);
-                same(kernels.path, &got, expected);
+                same(kernels.path(), &got, expected);
             }
         });
     }
@@ -227,7 +228,7 @@ proptest! {
         bits_equal_over_paths(|kernels| {
             let mut got = x.clone();
             kernels.apply(&mut got, Function::Fma(b, c));
-            same(kernels.path, &got, &expected);
+            same(kernels.path(), &got, &expected);
         });
     }
 
@@ -272,7 +273,7 @@ proptest! {
             let mut out = vec![f32::NAN; rows * d];
             let heads = Heads { count: heads, width: d, causal };
             attention(kernels, &heads, [&q, &k, &v], &spans, &mut out);
-            same(kernels.path, &out, &expected);
+            same(kernels.path(), &out, &expected);
         });
     }
 }
@@ -304,14 +305,15 @@ fn midpoints_in_chains() {
                 let twice = f64::from(xs[at]) * f64::from(ws[at]) + f64::from(bias[0]);
                 doubled += usize::from(twice as f32 != expected[0]);
                 bits_equal_over_paths(|kernels| {
-                    let layer = Linear::pack(kernels, false, n, k, Some(&bias), |i, out| {
+                    let layer = Linear::pack(kernels, UsualRows::Few, n, k, |i, out| {
                         out.copy_from_slice(&ws[i * k..][..k]);
                     });
+                    let layer = layer.with_bias(&bias);
                     let mut rows = Rows::empty();
                     rows.pack(kernels, &xs, m, k, k);
                     let mut out = vec![f32::NAN; m * n];
                     layer.forward(kernels, &rows, Epilogue::Store, &mut out);
-                    same(kernels.path, &out, &expected);
+                    same(kernels.path(), &out, &expected);
                 });
             }
         }
@@ -323,7 +325,7 @@ fn midpoints_in_chains() {
 #[test]
 #[allow(clippy::disallowed_methods)] // libm in f64 as the yardstick
 fn exp_and_gelu_are_accurate() {
-    let scalar = Path::Scalar.kernels().expect("scalar runs everywhere");
+    let scalar = Kernels::scalar();
     let grid: Vec<f32> = (-8600..=8800).map(|i| i as f32 * 0.01).collect();
     let mut exp = grid.clone();
     scalar.apply(&mut exp, Function::Exp);
@@ -345,7 +347,7 @@ fn exp_and_gelu_are_accurate() {
 #[test]
 fn unavailable_paths_say_what_is_available() {
     if cfg!(target_arch = "x86_64") {
-        let message = Path::Neon.kernels().unwrap_err().to_string();
+        let message = Kernels::new(KernelPath::Neon).unwrap_err().to_string();
         assert!(message.contains("neon") && message.contains("scalar"), "{message}");
     }
 }
