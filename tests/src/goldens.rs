@@ -75,11 +75,11 @@ impl Golden {
 
     /// The small real model that comes with the scraper.
     pub fn tiny() -> Self {
-        let config = include_bytes!("../../crates/scraper/models/tiny/config.json");
+        let config = include_bytes!("../../crates/scraper-lib/models/tiny/config.json");
         let config = ClipConfig::from_json(config).expect("the model's configuration");
         let json = include_str!("../goldens/model-tiny.json");
         let vectors = include_bytes!("../goldens/model-tiny.f32");
-        let file = include_bytes!("../../crates/scraper/models/tiny/model.safetensors");
+        let file = include_bytes!("../../crates/scraper-lib/models/tiny/model.safetensors");
         Golden { file: Some(file), ..Golden::new("tiny", config, json, vectors) }
     }
 

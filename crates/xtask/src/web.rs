@@ -166,7 +166,7 @@ pub(crate) fn bench_search() -> Result<()> {
     for products in ["5000", "50000"] {
         let folder = root().join(format!("target/web/bench-{products}"));
         let _ = fs::remove_dir_all(&folder);
-        let example = cargo().args("run --release --quiet -p scraper --example catalogue --");
+        let example = cargo().args("run --release --quiet -p scraper-lib --example catalogue --");
         let example = example.arg("target/web/packed/vit_b_32").arg(&folder);
         example.arg(products).arg("picture.jpg").run()?;
         fs::copy(root().join("tests/corpus/jpeg/photo-420-q75.jpg"), folder.join("picture.jpg"))?;

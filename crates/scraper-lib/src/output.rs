@@ -14,7 +14,7 @@ const PART: &str = ".part";
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub struct Part {
     file: File,
     path: PathBuf,
     placed: bool,
@@ -26,7 +26,7 @@ impl Part {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub(crate) fn new(folder: &Path, name: &str) -> io::Result<Self> {
+    pub fn new(folder: &Path, name: &str) -> io::Result<Self> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let prefix = format!(".{}.", shortened(name));
         sweep(folder, &prefix);
@@ -52,7 +52,7 @@ impl Part {
     ///
     /// # Errors
     /// The file system knows no permissions.
-    pub(crate) fn let_all_read(&self) -> io::Result<()> {
+    pub fn let_all_read(&self) -> io::Result<()> {
         #[cfg(unix)]
         self.file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         Ok(())
@@ -62,7 +62,7 @@ impl Part {
     ///
     /// # Errors
     /// The disk is full, or the target cannot be replaced.
-    pub(crate) fn place(self, target: &Path) -> io::Result<()> {
+    pub fn place(self, target: &Path) -> io::Result<()> {
         self.file.sync_all()?;
         self.rename(target)?;
         sync_folder(target);
@@ -128,7 +128,7 @@ fn sweep(folder: &Path, prefix: &str) {
 }
 
 /// So that the new name survives a loss of power; not every system can.
-pub(crate) fn sync_folder(file: &Path) {
+pub fn sync_folder(file: &Path) {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
         let _ = folder.sync_all();
@@ -137,7 +137,7 @@ pub(crate) fn sync_folder(file: &Path) {
 
 /// Where a command writes. Dropped without [`Output::finish`], a file is as it was.
 #[derive(Debug)]
-pub(crate) enum Output {
+pub enum Output {
     Stdout(BufWriter<io::Stdout>),
     /// A pipe or a device.
     Stream(BufWriter<File>),
@@ -148,7 +148,7 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    pub(crate) fn stdout() -> Self {
+    pub fn stdout() -> Self {
         Output::Stdout(BufWriter::new(io::stdout()))
     }
 
@@ -157,7 +157,7 @@ impl Output {
     ///
     /// # Errors
     /// The file may not be written, or its folder.
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+    pub fn create(path: &Path) -> io::Result<Self> {
         let target = followed(path)?;
         let before = match fs::metadata(&target) {
             Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
@@ -185,7 +185,7 @@ impl Output {
     ///
     /// # Errors
     /// The disk is full, the reader of a pipe is gone …
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub fn finish(self) -> io::Result<()> {
         match self {
             Output::Stdout(mut out) => out.flush(),
             Output::Stream(mut out) => out.flush(),
@@ -220,7 +220,7 @@ impl Write for Output {
 ///
 /// # Errors
 /// Those of [`Output::finish`].
-pub(crate) fn finish_both(one: Output, other: Output) -> io::Result<()> {
+pub fn finish_both(one: Output, other: Output) -> io::Result<()> {
     match (one, other) {
         (Output::File { part: one, target: to }, Output::File { part: other, target: and }) => {
             let one = one.into_inner().map_err(|e| e.into_error())?;
@@ -243,7 +243,7 @@ pub(crate) fn finish_both(one: Output, other: Output) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of [`Output::create`] and [`Output::finish`].
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut out = Output::create(path)?;
     out.write_all(bytes)?;
     out.finish()
@@ -271,7 +271,7 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Whether both are one file, under whatever names.
-pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
+pub fn same_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
         (Ok(a), Ok(b)) => same(&a, &b) || canonical(one) == canonical(other),
         // One that is not there yet has a name only.
@@ -280,7 +280,7 @@ pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// Whether standard output goes to the file.
-pub(crate) fn is_stdout(path: &Path) -> bool {
+pub fn is_stdout(path: &Path) -> bool {
     let stdout = Path::new("/dev/stdout");
     matches!(fs::metadata(stdout), Ok(found) if found.is_file()) && same_file(stdout, path)
 }

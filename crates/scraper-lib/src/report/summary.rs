@@ -101,14 +101,14 @@ pub struct Summary {
     pub interrupted: bool,
     /// Images whose result the store could not hold; they are counted with both.
     #[serde(skip)]
-    pub(crate) refused: u64,
+    pub refused: u64,
     #[serde(skip)]
     announced: usize,
 }
 
 impl Summary {
     /// Counts a failure, and keeps the first ones: no longer than people read, without secrets.
-    pub(crate) fn note(&mut self, mut failure: FailureNote) {
+    pub fn note(&mut self, mut failure: FailureNote) {
         for (text, limit) in [
             (&mut failure.product, SHORT),
             (&mut failure.image, SHORT),
@@ -123,7 +123,7 @@ impl Summary {
     }
 
     /// Adds what another part of the same run did with products, records and pages.
-    pub(crate) fn absorb(&mut self, other: Summary) {
+    pub fn absorb(&mut self, other: Summary) {
         self.products += other.products;
         self.bad_records += other.bad_records;
         self.without_image += other.without_image;
@@ -138,7 +138,7 @@ impl Summary {
     }
 
     /// Counts what the store could not hold: an image, or a whole record.
-    pub(crate) fn refuse(&mut self, refused: Vec<FailureNote>) {
+    pub fn refuse(&mut self, refused: Vec<FailureNote>) {
         for note in refused {
             match note.image.is_empty() {
                 true => self.bad_records += 1,
@@ -152,7 +152,7 @@ impl Summary {
     }
 
     /// The failures noted since the last call.
-    pub(crate) fn new_failures(&mut self) -> &[FailureNote] {
+    pub fn new_failures(&mut self) -> &[FailureNote] {
         let from = std::mem::replace(&mut self.announced, self.first_failures.len());
         self.first_failures.get(from..).unwrap_or_default()
     }

@@ -7,7 +7,7 @@ use std::{error::Error, path::Path, time::Instant};
 
 use clip_core::Towers;
 use rayon::prelude::*;
-use scraper::{
+use scraper_lib::{
     config::Environment,
     model::{self, LoadOptions, ModelSpec},
     report::Progress,

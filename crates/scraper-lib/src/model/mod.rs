@@ -27,7 +27,7 @@ mod verify;
 
 pub use builtin::BUILTIN;
 pub use cache::{CachedModel, list};
-pub(crate) use download::hex;
+pub use download::hex;
 pub use error::ModelError;
 pub use file::ModelFile;
 pub use folder::{ModelFiles, Origin, Weights};

@@ -2,11 +2,11 @@
 
 /// GitHub shows no step summary larger than this
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>).
-pub(crate) const STEP_LIMIT: usize = 1 << 20;
+pub const STEP_LIMIT: usize = 1 << 20;
 
 /// `markdown`, or as many of its lines as fit into `room` bytes, with a word about the rest. `None`
 /// where not even its beginning fits.
-pub(crate) fn fit(markdown: String, room: usize) -> Option<String> {
+pub fn fit(markdown: String, room: usize) -> Option<String> {
     if markdown.len() <= room {
         return Some(markdown);
     }

@@ -47,7 +47,7 @@ static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// `text` for people, without the user names, passwords, tokens and signatures of the addresses
 /// in it. The rest stays as it is.
-pub(crate) fn redact(text: &str) -> Cow<'_, str> {
+pub fn redact(text: &str) -> Cow<'_, str> {
     let text = Cow::Borrowed(text);
     // Most texts hold none.
     let text = match text.contains('@') {
@@ -72,7 +72,7 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
 
 /// An address as it may be published: without user name and password. A signature stays, because
 /// the picture cannot be had without it.
-pub(crate) fn public(address: &str) -> Cow<'_, str> {
+pub fn public(address: &str) -> Cow<'_, str> {
     let bare = address.contains('@').then(|| without_user(address)).flatten();
     let address = bare.map_or(Cow::Borrowed(address), Cow::Owned);
     if address.contains('=') { passwords(address) } else { address }

@@ -15,7 +15,7 @@ use crate::Error;
 ///
 /// # Errors
 /// [`Error::Output`]; of kind [`ErrorKind::BrokenPipe`] where nobody reads any more.
-pub(crate) fn say_line(text: Arguments<'_>) -> Result<(), Error> {
+pub fn say_line(text: Arguments<'_>) -> Result<(), Error> {
     print(&format!("{}\n", shown::lines(&text.to_string(), usize::MAX)))
 }
 
@@ -23,33 +23,35 @@ pub(crate) fn say_line(text: Arguments<'_>) -> Result<(), Error> {
 ///
 /// # Errors
 /// Those of [`say_line`].
-pub(crate) fn print(text: &str) -> Result<(), Error> {
+pub fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|source| Error::Output { what: "standard output".into(), source })
 }
 
 /// Writes a line for people to standard error, if somebody reads it.
-pub(crate) fn tell_line(text: Arguments<'_>) {
+pub fn tell_line(text: Arguments<'_>) {
     let text = text.to_string();
     let _ = writeln!(io::stderr().lock(), "{}", shown::lines(&text, 4 * shown::LONG));
 }
 
 /// [`say_line`] with a format.
+#[macro_export]
 macro_rules! say {
     ($($format:tt)*) => { $crate::report::console::say_line(format_args!($($format)*)) };
 }
 
 /// [`tell_line`] with a format.
+#[macro_export]
 macro_rules! tell {
     ($($format:tt)*) => { $crate::report::console::tell_line(format_args!($($format)*)) };
 }
 
-pub(crate) use {say, tell};
+pub use crate::{say, tell};
 
 /// A text for people is done without when nobody reads it, or when it cannot be written: what the
 /// command did counts. That it could not be written is told.
-pub(crate) fn done_without(said: Result<(), Error>) {
+pub fn done_without(said: Result<(), Error>) {
     match said {
         Err(Error::Output { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {}
         Err(e) => tell!("error: {e}"),
@@ -58,7 +60,7 @@ pub(crate) fn done_without(said: Result<(), Error>) {
 }
 
 /// Whether standard error shows colours.
-pub(crate) fn colours() -> bool {
+pub fn colours() -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stderr().is_terminal() && !no_color
 }
@@ -66,8 +68,8 @@ pub(crate) fn colours() -> bool {
 /// Where log messages go: standard error, one write a message, without secrets, and never a
 /// failure.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Log {
-    pub(crate) colours: bool,
+pub struct Log {
+    pub colours: bool,
 }
 
 impl<'a> MakeWriter<'a> for Log {
@@ -79,7 +81,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 #[derive(Debug)]
-pub(crate) struct LogWriter {
+pub struct LogWriter {
     colours: bool,
     text: Vec<u8>,
 }

@@ -6,51 +6,44 @@ use serde::Deserialize;
 
 use super::{Mapping, columns::Renamed, text};
 
-/// A kind of source, as `scraper.toml` and `--kind` name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A Shopify shop, by its address.
-    Shopify,
-    /// A WooCommerce shop, by its address.
-    Woocommerce,
-    /// A Magento 2 shop, by its address.
-    Magento,
-    /// A sitemap or a shop that has one; products are read from the pages it lists.
-    Sitemap,
-    /// A Google Merchant feed in XML (its tab-separated form is `tsv`).
-    Merchant,
-    /// A list of products in XML of any shape.
-    Xml,
-    /// A table with a line of column names.
-    Csv,
-    /// The same with tabs.
-    Tsv,
-    /// One JSON object per line.
-    Jsonl,
-    /// A folder of images.
-    Folder,
-    /// A text file with an address of an image or a product page per line.
-    List,
+/// The kinds of sources: variant, name in `scraper.toml`, and what it is.
+macro_rules! kinds {
+    ($($kind:ident $name:literal $about:literal,)*) => {
+        /// A kind of source.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+        pub enum Kind {
+            $(#[doc = $about] #[serde(rename = $name)] $kind,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Kind] = &[$(Kind::$kind),*];
+
+            /// As it is written in `scraper.toml`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Kind::$kind => $name),* }
+            }
+
+            /// What it is, in a line.
+            pub fn about(self) -> &'static str {
+                match self { $(Kind::$kind => $about),* }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// As it is written in `scraper.toml`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Shopify => "shopify",
-            Kind::Woocommerce => "woocommerce",
-            Kind::Magento => "magento",
-            Kind::Sitemap => "sitemap",
-            Kind::Merchant => "merchant",
-            Kind::Xml => "xml",
-            Kind::Csv => "csv",
-            Kind::Tsv => "tsv",
-            Kind::Jsonl => "jsonl",
-            Kind::Folder => "folder",
-            Kind::List => "list",
-        }
-    }
+kinds! {
+    Shopify "shopify" "A Shopify shop, by its address",
+    Woocommerce "woocommerce" "A WooCommerce shop, by its address",
+    Magento "magento" "A Magento 2 shop, by its address",
+    Sitemap "sitemap" "A sitemap or a shop that has one; products are read from the pages it lists",
+    Merchant "merchant" "A Google Merchant feed in XML (its tab-separated form is `tsv`)",
+    Xml "xml" "A list of products in XML of any shape",
+    Csv "csv" "A table with a line of column names",
+    Tsv "tsv" "The same with tabs",
+    Jsonl "jsonl" "One JSON object per line",
+    Folder "folder" "A folder of images",
+    List "list" "A text file with an address of an image or a product page per line",
 }
 
 /// All that can be said of a source besides its place, whatever its kind; `None` is unsaid.

@@ -1,10 +1,10 @@
 //! What people see of a run: progress bars (plain lines when not a terminal), summary, exit codes.
 
-pub(crate) mod console;
+pub mod console;
 mod failures;
-pub(crate) mod secrets;
-pub(crate) mod shown;
-pub(crate) mod step;
+pub mod secrets;
+pub mod shown;
+pub mod step;
 mod summary;
 
 use std::{

@@ -16,7 +16,7 @@ static SPARE: OnceLock<Option<usize>> = OnceLock::new();
 const KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Threads that this process may have besides the main one, where [`runtime`] found them to be few.
-pub(crate) fn spare() -> Option<usize> {
+pub fn spare() -> Option<usize> {
     SPARE.get().copied().flatten()
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn spare() -> Option<usize> {
 ///
 /// # Errors
 /// There is no thread to be had at all.
-pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     let cores = thread::available_parallelism().map_or(2, |n| n.get());
     // The runtime's, the engine's, the decoders', and some for files and databases.
     let found = probe(3 * cores + 16);
@@ -48,13 +48,13 @@ pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 /// Where to look.
-pub(crate) const HINT: &str = "; `ulimit -u` or the container's limit of processes is too low";
+pub const HINT: &str = "; `ulimit -u` or the container's limit of processes is too low";
 
 /// How many decoders a run can have, of those it wants, with `readers` threads for its sources.
 ///
 /// # Errors
 /// There are not even threads for one of each.
-pub(crate) fn decoders(wanted: usize, readers: usize) -> Result<usize, Error> {
+pub fn decoders(wanted: usize, readers: usize) -> Result<usize, Error> {
     let Some(spare) = spare() else { return Ok(wanted) };
     share(spare, wanted, readers).ok_or_else(|| {
         let needed = OTHERS + readers + 1;

@@ -9,7 +9,7 @@
 use std::{error::Error, fs, path::Path};
 
 use clip_core::Provenance;
-use scraper::{
+use scraper_lib::{
     export,
     fetch::Validators,
     source::{Base, Product},

@@ -13,7 +13,7 @@ use crate::fetch::{client_builder, describe, retry_after};
 const ANSWER_LIMIT: usize = 16 << 20;
 
 /// How an image is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RequestForm {
     /// The first of the others that the endpoint does not refuse.
     #[default]
@@ -32,8 +32,27 @@ pub enum RequestForm {
 }
 
 impl RequestForm {
+    /// All of them, and what each is.
+    pub const ALL: &[(RequestForm, &str)] = &[
+        (RequestForm::Auto, "The first of the others that the endpoint does not refuse"),
+        (RequestForm::Raw, "The bytes of the file as the body"),
+        (RequestForm::Json, "`{\"inputs\": \"<base64>\"}`"),
+        (
+            RequestForm::Image,
+            "`{\"inputs\": {\"image\": \"<base64>\"}}`, as many handlers of Inference Endpoints want it",
+        ),
+        (
+            RequestForm::ImageText,
+            "`{\"inputs\": {\"image\": \"<base64>\", \"text\": \"\"}}`, for those that want both",
+        ),
+        (
+            RequestForm::Embeddings,
+            "`{\"model\": …, \"input\": [\"data:image/jpeg;base64,…\"], \"modality\": \"image\"}`, what Infinity's `/embeddings` takes",
+        ),
+    ];
+
     /// In the order in which `Auto` tries them.
-    const ALL: [RequestForm; 5] = [
+    const TRIED: [RequestForm; 5] = [
         RequestForm::Raw,
         RequestForm::Json,
         RequestForm::Image,
@@ -41,7 +60,7 @@ impl RequestForm {
         RequestForm::Embeddings,
     ];
 
-    /// What `--request` calls it.
+    /// Its name on the command line and in settings.
     pub fn name(self) -> &'static str {
         match self {
             RequestForm::Auto => "auto",
@@ -185,7 +204,7 @@ impl Endpoint {
 
     /// Finds the form that the endpoint takes, and keeps to it.
     async fn negotiate(&mut self, bytes: &[u8]) -> Result<Vec<f32>, EndpointError> {
-        let mut forms = RequestForm::ALL;
+        let mut forms = RequestForm::TRIED;
         if self.url.path().trim_end_matches('/').ends_with("/embeddings") {
             forms.rotate_right(1);
         }

@@ -30,7 +30,7 @@ fn facts<S: serde::Serializer>(product: &Product, to: S) -> Result<S::Ok, S::Err
 
 impl Hit {
     /// Addresses as they may be shown: without passwords.
-    pub(crate) fn publish(&mut self) {
+    pub fn publish(&mut self) {
         publish(&mut self.image, &mut self.product);
     }
 

@@ -122,7 +122,7 @@ impl Embedder {
 }
 
 /// Runs `work` on a thread for blocking work; a panic in it becomes an error.
-pub(crate) async fn blocking<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(|e| Error::Internal(e.to_string()))

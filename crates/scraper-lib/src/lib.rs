@@ -1,23 +1,22 @@
 //! Embeds every product image of a shop, night after night, and loses nothing.
 //!
 //! Data flows one way: [`source`] → [`fetch`] → `clip_core` → [`store`] → [`export`]; the
-//! [`pipeline`] joins them. [`model`] finds, downloads and verifies weights. The binary in
-//! `main.rs` is a thin shell around [`cli`].
+//! [`pipeline`] joins them. [`model`] finds, downloads and verifies weights. The program `scraper` is a command
+//! line around this library.
 
-pub mod cli;
 pub mod config;
 pub mod embed;
 mod error;
 pub mod export;
 pub mod fetch;
 pub mod model;
-mod output;
+pub mod output;
 pub mod pipeline;
 pub mod report;
 pub mod search;
 pub mod source;
 pub mod store;
-mod threads;
+pub mod threads;
 pub mod verify;
 
 pub use embed::get_image_embedding;

@@ -5,23 +5,23 @@ use std::borrow::Cow;
 use super::secrets::redact;
 
 /// Characters of a title, an id or an address in a line for people.
-pub(crate) const SHORT: usize = 300;
+pub const SHORT: usize = 300;
 /// Characters of a message.
-pub(crate) const LONG: usize = 2000;
+pub const LONG: usize = 2000;
 
 /// `text` on one line: without secrets, cut to `limit` characters, and with what would move the
 /// cursor, change colours or turn the direction of writing shown as `\u{…}`.
-pub(crate) fn shown(text: &str, limit: usize) -> Cow<'_, str> {
+pub fn shown(text: &str, limit: usize) -> Cow<'_, str> {
     escape(cut(redact(text), limit), |c| matches!(c, '\n' | '\t'))
 }
 
 /// The same for a text of several lines, which it keeps.
-pub(crate) fn lines(text: &str, limit: usize) -> Cow<'_, str> {
+pub fn lines(text: &str, limit: usize) -> Cow<'_, str> {
     escape(cut(redact(text), limit), |_| false)
 }
 
 /// At most `limit` characters, the last one an ellipsis where something was cut.
-pub(crate) fn cut(text: Cow<'_, str>, limit: usize) -> Cow<'_, str> {
+pub fn cut(text: Cow<'_, str>, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return text;
     }
@@ -54,7 +54,7 @@ fn escape<'a>(text: Cow<'a, str>, also: impl Fn(char) -> bool) -> Cow<'a, str> {
 
 /// JSON that means the same, with nothing in it that a terminal obeys. Where such characters are in
 /// JSON, they are in its strings.
-pub(crate) fn json(text: String) -> String {
+pub fn json(text: String) -> String {
     let bad = |c: char| acts(c) && !matches!(c, '\n' | '\t');
     if !text.contains(bad) {
         return text;
