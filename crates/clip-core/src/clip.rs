@@ -56,7 +56,7 @@ impl Clip {
     }
 
     /// SHA-256 (hex) over the values of all tensors, whatever their storage type; see
-    /// [`Weights::digest`].
+    /// [`Weights::digest`](crate::weights::Weights::digest).
     pub fn weights_digest(&self) -> &str {
         &self.digest
     }

@@ -18,7 +18,7 @@ pub struct Provenance {
     pub model: String,
     /// Commit of the hub repository, where known.
     pub revision: Option<String>,
-    /// SHA-256 over names, shapes and f32 values of all tensors (hex); see `Weights::digest`.
+    /// SHA-256 over names, shapes and f32 values of all tensors (hex); see [`Weights::digest`](crate::weights::Weights::digest).
     pub weights: String,
     /// [`Tokenizer::digest`](crate::text::Tokenizer::digest): it decides what a text is. `None`
     /// where it is not known, as in all that was made before this field was.
