@@ -1,5 +1,6 @@
 //! `scraper verify`: are these the vectors that the endpoint gives?
 
+use clip_core::trace::hex;
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
@@ -18,7 +19,7 @@ use scraper_lib::{
     config::VerifySettings,
     embed::blocking,
     fetch::Fetcher,
-    model::{LoadedModel, ModelFiles, configs, hex},
+    model::{LoadedModel, ModelFiles, configs},
     pipeline::Setup,
     report::{
         EXIT_OK, EXIT_UNVERIFIED, Progress, Unit,
