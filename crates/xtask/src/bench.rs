@@ -37,7 +37,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "scrape",
         about: "a whole run over HTTP against decoding and embedding alone; memory of large shops",
-        run: bench_scrape::run,
+        run: |arguments| bench_scrape::run(&arguments.scrape),
     },
     Bench {
         name: "web",
@@ -70,18 +70,8 @@ pub(crate) struct Arguments {
     /// Counted rounds of the peers, after one to warm up.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Products of the scraped shop.
-    #[arg(long, default_value_t = 2000)]
-    pub(crate) products: usize,
-    /// A smaller shop, for its memory; 0 for none.
-    #[arg(long, default_value_t = 500)]
-    pub(crate) small: usize,
-    /// A larger shop, for its memory; 0 for none.
-    #[arg(long, default_value_t = 5000)]
-    pub(crate) large: usize,
-    /// Threads of the scrape [default: all cores].
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    scrape: bench_scrape::Sizes,
     /// Lists the sets.
     #[arg(long)]
     list: bool,

@@ -14,7 +14,6 @@ use drawn_shop::{Format, Options, Shop, serve::Server};
 use serde_json::Value;
 
 use crate::{
-    bench::Arguments,
     model,
     process::{cargo, root, seconds},
     program::released,
@@ -23,17 +22,34 @@ use crate::{
 /// A run may take so much longer than its decoding and embedding.
 const RATIO: f64 = 1.15;
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+/// How much is scraped.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sizes {
+    /// Products of the scraped shop.
+    #[arg(long, default_value_t = 2000)]
+    products: usize,
+    /// A smaller shop, for its memory; 0 for none.
+    #[arg(long, default_value_t = 500)]
+    small: usize,
+    /// A larger shop, for its memory; 0 for none.
+    #[arg(long, default_value_t = 5000)]
+    large: usize,
+    /// Threads of the scrape [default: all cores].
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+pub(crate) fn run(sizes: &Sizes) -> Result<()> {
     cargo()
-        .args("build --release --quiet --package scraper --bin scraper --example alone")
+        .args("build --release --quiet -p scraper -p scraper-lib --bin scraper --example alone")
         .run()?;
     let dir = root().join("target/bench-scrape");
     fs::create_dir_all(&dir)?;
     let model = dir.join("model");
     model::write(&model).context("could not write the synthetic ViT-B/32")?;
-    let bench = Bench { dir, model, arguments };
+    let bench = Bench { dir, model, threads: sizes.threads };
 
-    let &Arguments { products, small, large, .. } = arguments;
+    let &Sizes { products, small, large, .. } = sizes;
     let alone = bench.alone(products)?;
     let server = bench.serve(products)?;
     let night = bench.night(products, &server)?;
@@ -71,10 +87,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-struct Bench<'a> {
+struct Bench {
     dir: PathBuf,
     model: PathBuf,
-    arguments: &'a Arguments,
+    threads: Option<usize>,
 }
 
 /// What was measured.
@@ -92,7 +108,7 @@ struct Night {
     last: u64,
 }
 
-impl Bench<'_> {
+impl Bench {
     /// The folder of a shop with `n` products, drawn once.
     fn shop(&self, n: usize) -> Result<PathBuf> {
         let folder = self.dir.join(format!("shop-{n}"));
@@ -111,7 +127,7 @@ impl Bench<'_> {
         let images = self.shop(n)?.join("images");
         let mut command = Command::new(released("examples/alone")?);
         command.arg(&self.model).arg(images).arg(n.to_string());
-        if let Some(threads) = self.arguments.threads {
+        if let Some(threads) = self.threads {
             command.env("RAYON_NUM_THREADS", threads.to_string());
         }
         let output =
@@ -160,7 +176,7 @@ impl Bench<'_> {
             .arg("--summary-json")
             .arg(&summary)
             .stdout(Stdio::null());
-        if let Some(threads) = self.arguments.threads {
+        if let Some(threads) = self.threads {
             command.args(["--threads", &threads.to_string()]);
         }
         let mut child = command.spawn().context("could not start the scraper")?;

@@ -1,5 +1,6 @@
 //! One JSON object per vector.
 
+use clip_core::trace::hex;
 use std::io::{self, Write};
 
 use clip_core::Provenance;
@@ -9,7 +10,6 @@ use super::{each, values};
 use crate::source::Facts;
 use crate::{
     Error,
-    model::hex,
     store::{Row, Store, View},
 };
 

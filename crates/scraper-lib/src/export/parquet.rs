@@ -1,5 +1,6 @@
 //! An Apache Parquet table (<https://parquet.apache.org/docs/file-format/>), one row per vector.
 
+use clip_core::trace::hex;
 use std::{io::Write, sync::Arc};
 
 use arrow_array::{
@@ -18,7 +19,6 @@ use parquet::{
 use super::{each, values};
 use crate::{
     Error,
-    model::hex,
     source::Product,
     store::{Row, Store, StoreError, View},
 };

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use clip_core::trace::hex;
 use reqwest::{Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
@@ -293,13 +294,4 @@ pub(super) async fn acquire_lock(
             }
         }
     }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

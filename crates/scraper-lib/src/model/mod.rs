@@ -29,7 +29,6 @@ mod verify;
 pub use builtin::BUILTIN;
 pub use cache::{CachedModel, list};
 pub use client::Hub;
-pub use download::hex;
 pub use error::ModelError;
 pub use file::ModelFile;
 pub use folder::{ModelFiles, Origin, Weights};

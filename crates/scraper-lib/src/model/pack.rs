@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clip_core::trace::hex;
 use clip_core::{
     NUMERICS_VERSION, Tower, Towers,
     tensors::{TensorId, TensorTable},
@@ -20,7 +21,6 @@ use sha2::{Digest, Sha256};
 
 use super::{
     ModelError, ModelFile, ModelFiles,
-    download::hex,
     load::{configs, preprocess_json, safetensors, tokenizer},
     mmap,
 };

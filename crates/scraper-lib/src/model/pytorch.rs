@@ -20,7 +20,8 @@ use safetensors::{Dtype, SafeTensors, View};
 
 use sha2::{Digest, Sha256};
 
-use super::{ModelError, cache::create_parent, download::hex, mmap, pickle};
+use super::{ModelError, cache::create_parent, mmap, pickle};
+use clip_core::trace::hex;
 
 const SOURCE: &str = "converted_from";
 /// Files in the archive. Each tensor is one; the largest CLIPs have 2,000.

@@ -4,10 +4,11 @@ use std::{fs::File, io::Read, path::Path};
 
 use sha2::{Digest, Sha256};
 
+use clip_core::trace::hex;
+
 use super::{
     ModelError, ModelFiles,
     cache::{etag_of, pin_of},
-    download::hex,
 };
 
 /// Hashes every file whose SHA-256 is known (pinned, or large files of the hub, whose blob is

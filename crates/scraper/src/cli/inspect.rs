@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use clip_core::trace::hex;
 use clip_core::{
     config::PreprocessConfig,
     image::{ImageInfo, Processor, RgbImage, Stages},
@@ -19,7 +20,7 @@ use scraper_lib::{
     Error,
     embed::blocking,
     fetch::{Caps, Fetcher},
-    model::{self, hex},
+    model,
     output::Output,
     report::{EXIT_OK, console, secrets::redact, shown},
     source::{Base, Location},

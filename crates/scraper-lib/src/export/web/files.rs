@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Manifest;
-use crate::{Error, model::hex, output::Part};
+use crate::{Error, output::Part};
+use clip_core::trace::hex;
 
 /// A file beside the manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]

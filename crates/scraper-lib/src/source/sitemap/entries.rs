@@ -4,6 +4,7 @@
 //! Prefixes of namespaces and case of names do not matter, nor what a server wrote before the
 //! root, nor the character set. Of a document that breaks in the middle, what came before is kept.
 
+use clip_core::trace::hex;
 use std::collections::HashSet;
 
 use reqwest::Url;
@@ -282,7 +283,7 @@ fn twins(loc: &str, alternates: &[String], place: &Url) -> Option<String> {
         return None;
     }
     let digest = Sha256::digest(set.join("\n").as_bytes());
-    Some(digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&digest[..12]))
 }
 
 /// The address that an entry means, without its fragment.
