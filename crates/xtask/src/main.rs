@@ -1,5 +1,6 @@
 //! The project's chores. `cargo xtask help` lists them; each has a file here.
 
+mod architecture;
 mod bench;
 mod bench_scrape;
 mod cross;
@@ -38,6 +39,7 @@ enum Command {
     Web(web::Arguments),
     Www(www::Arguments),
     Goldens(goldens::Arguments),
+    Architecture(architecture::Arguments),
     DrawShop(draw_shop::Arguments),
     Fuzz(fuzz::Arguments),
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Web(arguments) => web::run(&arguments),
         Command::Www(arguments) => www::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
+        Command::Architecture(arguments) => architecture::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
