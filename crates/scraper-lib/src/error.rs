@@ -1,5 +1,7 @@
 //! One error type for the crate; each part keeps its own detailed one.
 
+use std::time::Duration;
+
 use crate::{
     fetch::FetchError, model::ModelError, source::SourceError, store::StoreError,
     verify::EndpointError,
@@ -22,6 +24,9 @@ pub enum Error {
     Clip(#[from] clip_core::Error),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Nobody began the run that this process was to take part in.
+    #[error("no run began within {} s: start one on this store, or wait longer", .waited.as_secs())]
+    NoRun { waited: Duration },
     /// Writing a result failed (full disk, closed pipe, missing folder …).
     #[error("cannot write {what}: {source}")]
     Output { what: String, source: std::io::Error },
@@ -43,6 +48,7 @@ impl Error {
             Error::Store(e) => e.kind(),
             Error::Clip(e) => e.kind(),
             Error::Endpoint(e) => e.kind(),
+            Error::NoRun { .. } => "run.none",
             Error::Output { .. } => "output",
             Error::Usage(_) => "usage",
             Error::Internal(_) => "internal",

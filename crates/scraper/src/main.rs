@@ -1,6 +1,7 @@
 //! The program: a command line around [`scraper_lib`].
 
 mod cli;
+mod hints;
 
 use std::process::ExitCode;
 

@@ -17,7 +17,7 @@ pub enum FetchError {
     #[error("cannot connect to {url}: {reason}")]
     Connect { url: String, reason: String },
     #[error(
-        "{url} sends too slowly: {bytes} bytes in {} s (--min-speed says how slow is too slow)",
+        "{url} sends too slowly: {bytes} bytes in {} s",
         .elapsed.as_secs()
     )]
     Slow { url: String, bytes: u64, elapsed: Duration },
@@ -34,20 +34,11 @@ pub enum FetchError {
          lets in only browsers; ask the shop for a feed, or to let the User-Agent clip-scraper in"
     )]
     CookieWall { url: String },
-    #[error(
-        "{url} leads to {host}, the metadata service of a cloud, which hands out credentials; only \
-         a network of its own in --allow-private permits it (169.254.169.254/32)"
-    )]
+    #[error("{url} leads to {host}, the metadata service of a cloud, which hands out credentials")]
     Metadata { url: String, host: String },
-    #[error(
-        "{url} leads to {address}, which is not on the public internet; --allow-private permits \
-         such addresses"
-    )]
+    #[error("{url} leads to {address}, which is not on the public internet")]
     Private { url: String, address: IpAddr },
-    #[error(
-        "the robots.txt of {host} does not let programs fetch {url}; where the shop is yours, \
-         --ignore-robots fetches it all the same"
-    )]
+    #[error("the robots.txt of {host} does not let programs fetch {url}")]
     Robots { url: String, host: String },
     #[error(
         "{url} was not fetched, because the robots.txt of {host} cannot be read ({reason}) and \
@@ -56,14 +47,11 @@ pub enum FetchError {
     NoRobots { url: String, host: String, reason: String },
     #[error("{url} was not fetched: {host} has stopped answering; it is asked again in {again:?}")]
     Down { url: String, host: String, again: Duration },
-    #[error(
-        "{url} was not fetched: {host} is set aside for this run, because {reason}; `scraper retry` or \
-         the next run asks it again (--host-patience waits longer)"
-    )]
+    #[error("{url} was not fetched: {host} is set aside for this run, because {reason}")]
     Aside { url: String, host: String, reason: String },
     #[error("the download of {url} was cut: {reason}")]
     Cut { url: String, reason: String },
-    #[error("{what} is larger than the limit of {} MiB (--max-bytes raises it for pictures)", *.limit >> 20)]
+    #[error("{what} is larger than the limit of {} MiB", *.limit >> 20)]
     TooLarge { what: String, limit: u64 },
     #[error("cannot read {}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },

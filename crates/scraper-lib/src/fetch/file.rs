@@ -7,8 +7,7 @@ use tokio::io::AsyncReadExt;
 use super::FetchError;
 
 /// Why a link is not followed.
-pub(crate) const OUTSIDE: &str =
-    "it is a link that leads out of the folder; --follow-symlinks follows it";
+pub const OUTSIDE: &str = "it is a link that leads out of the folder";
 
 /// Reads a regular file of at most `limit` bytes. A pipe, a device or a folder is an error at
 /// once, and what says that it is empty (`/proc`) is not read.

@@ -31,7 +31,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use address::{Base, Location};
 pub use api::{Refusal, Sent};
 pub use error::FetchError;
-pub(crate) use file::OUTSIDE;
+pub use file::OUTSIDE;
 pub use file::read_file;
 pub use guard::{Guard, is_public};
 pub use options::{Caps, FetchOptions};

@@ -26,12 +26,12 @@ pub enum ModelError {
     Sharded { place: String },
     #[error(
         "{model} has neither preprocessor_config.json nor a processor_config.json with \
-         image_processor: one of them says how pictures are prepared. {}", complete(.model, *.hub)
+         image_processor: one of them says how pictures are prepared. {}", complete(*.hub)
     )]
     NoSettings { model: String, hub: bool },
     #[error(
         "{model} has no tokenizer.json (nor vocab.json and merges.txt), and its vocabulary of \
-         {tokens} tokens may not be CLIP's own. {}", complete(.model, *.hub)
+         {tokens} tokens may not be CLIP's own. {}", complete(*.hub)
     )]
     NoTokenizer { model: String, tokens: usize, hub: bool },
     #[error("cannot read {}: {source}", .path.display())]
@@ -39,14 +39,14 @@ pub enum ModelError {
     #[error("cannot write {}: {source}{}", .path.display(), no_space(.source))]
     Write { path: PathBuf, source: io::Error },
     #[error(
-        "{repo} is not in the cache {} and HF_HUB_OFFLINE is set: unset it, or run \
-         `scraper model pull {repo}` where there is a network and copy the cache",
+        "{repo} is not in the cache {} and HF_HUB_OFFLINE is set: unset it, or \
+         download the model where there is a network and copy the cache",
         .cache.display()
     )]
     Offline { repo: String, cache: PathBuf },
     #[error(
         "cannot reach the hub at {endpoint}: {reason}. Check the network (proxies: HTTPS_PROXY; \
-         a mirror: HF_ENDPOINT), or give a local folder with --model"
+         a mirror: HF_ENDPOINT), or give a local folder"
     )]
     Unreachable { endpoint: String, reason: String },
     #[error("{url} answered {status}, {attempts} times; try again later{}", limit(*.status, *.token_sent))]
@@ -82,10 +82,7 @@ pub enum ModelError {
          part at hand is kept: run the command again to resume"
     )]
     Cut { url: String, attempts: u32, reason: String },
-    #[error(
-        "{what} is damaged: its {property} is {found}, expected {expected}. \
-         `scraper model pull {model}` downloads it again"
-    )]
+    #[error("{what} is damaged: its {property} is {found}, expected {expected}")]
     Damaged { what: String, property: &'static str, found: String, expected: String, model: String },
     #[error(
         "{url} is not the expected file: its {property} is {found}, expected {expected}. Nothing \
@@ -171,13 +168,12 @@ fn says(said: &str) -> String {
 }
 
 /// Where the missing file is to be had.
-fn complete(model: &str, hub: bool) -> String {
+fn complete(hub: bool) -> &'static str {
     match hub {
-        true => format!(
-            "`scraper model pull {model}` downloads what the cache lacks, if the hub has it"
-        ),
-        false => "Copy it from where the model is from, or save it there with \
+        true => "Complete the cache, if the hub has it",
+        false => {
+            "Copy it from where the model is from, or save it there with \
                   `AutoProcessor.from_pretrained(…).save_pretrained(…)`"
-            .into(),
+        }
     }
 }

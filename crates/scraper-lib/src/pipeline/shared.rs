@@ -153,11 +153,7 @@ impl Worker {
                 }
             }
             if self.sources.is_none() && started.elapsed() > self.sharing.wait {
-                return Err(Error::Usage(format!(
-                    "no run began within {} s: start `scraper run` on this store, or wait longer \
-                     (--wait)",
-                    self.sharing.wait.as_secs()
-                )));
+                return Err(Error::NoRun { waited: self.sharing.wait });
             }
             sleep(POLL);
         }
@@ -244,7 +240,7 @@ impl Worker {
         if self.sources.is_none() {
             return Err(Error::Usage(
                 "the process that read the sources ended before it was through. What it had \
-                 found is done; start `scraper run` again for the rest"
+                 found is done; start the run again for the rest"
                     .into(),
             ));
         }

@@ -54,8 +54,7 @@ impl std::fmt::Display for KeptSource {
         write!(
             f,
             "{name} no longer lists {missing} of its {of} products; they are kept, because a source \
-             that is broken looks the same. If they are gone, run again with --accept-vanished (or \
-             raise --max-vanished)"
+             that is broken looks the same."
         )
     }
 }

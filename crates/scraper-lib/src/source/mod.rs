@@ -149,6 +149,12 @@ pub enum SourceError {
     Read { place: String, source: io::Error },
     #[error("{place}: {reason}")]
     Format { place: String, reason: String },
+    /// An address tells less than a file's name.
+    #[error(
+        "{place}: its kind cannot be told from the address; say it (kind = … in scraper.toml): {}",
+        Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+    )]
+    Kind { place: String },
     #[error("{place}, record {record}: {reason}")]
     Record { place: String, record: u64, reason: String },
     /// One product cannot be read from an answer or a page.
@@ -237,6 +243,7 @@ impl SourceError {
             SourceError::Record { place, record, .. } => format!("{place}, record {record}"),
             SourceError::Read { place, .. }
             | SourceError::Format { place, .. }
+            | SourceError::Kind { place }
             | SourceError::Product { place, .. }
             | SourceError::Repeated { place, .. } => place.clone(),
             SourceError::Fetch(_) | SourceError::Stopped(_) => String::new(),

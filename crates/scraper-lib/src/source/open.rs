@@ -69,13 +69,8 @@ impl SourceSpec {
     }
 
     fn open_url(&self, url: &Url, web: &Web) -> Result<Box<dyn Source>, SourceError> {
-        let kind = self.named_kind().ok_or_else(|| {
-            self.wrong(
-                "its kind cannot be told from the address; say it with --kind, or with kind = … in \
-                 scraper.toml: shopify, woocommerce, magento, sitemap, merchant, xml, csv, tsv, \
-                 jsonl",
-            )
-        })?;
+        let kind = self.named_kind();
+        let kind = kind.ok_or_else(|| SourceError::Kind { place: self.place.clone() })?;
         Ok(match (self.settings(kind)?, format(kind)) {
             (KindSettings::Shopify(settings), _) => {
                 Box::new(Shopify::new(url, settings.currency, web.clone()))

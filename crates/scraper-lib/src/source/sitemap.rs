@@ -481,10 +481,7 @@ async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
     let Some(mut product) = found.product else {
         // A note may be the reason that the product is missing.
         let (kind, reason) = match found.notes.is_empty() {
-            true => (
-                SourceError::NO_PRODUCT,
-                "the page shows no product; `scraper probe` tells what it has".to_owned(),
-            ),
+            true => (SourceError::NO_PRODUCT, "the page shows no product".to_owned()),
             false => (SourceError::UNREADABLE, found.notes.join("; ")),
         };
         return vec![Err(SourceError::Page { page: place, kind, reason })];

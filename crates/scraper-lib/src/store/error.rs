@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    #[error("there is no store {}: run `scraper run` first, or name it with --store", .0.display())]
+    #[error("there is no store {}", .0.display())]
     Missing(PathBuf),
     #[error("cannot open the store {}: {source}", .path.display())]
     Open { path: PathBuf, source: rusqlite::Error },
@@ -17,24 +17,24 @@ pub enum StoreError {
     #[error(
         "the store {} may not be written here, so a copy of it is read (it was not closed, or is of \
          an older version), and that cannot be made: {source}. Make room in TMPDIR, or let a user who \
-         may write it run `scraper search` on it once",
+         may write it search it once",
         .path.display()
     )]
     Copy { path: PathBuf, source: io::Error },
-    #[error("{} is an SQLite database of another program; choose another file with --store", .0.display())]
+    #[error("{} is an SQLite database of another program", .0.display())]
     Foreign(PathBuf),
     #[error(
         "the store {} has the format {found}, this program knows up to {known}: use a newer version",
         .path.display()
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
-    #[error("another run is using the store {}; wait for it, or choose another with --store", .0.display())]
+    #[error("another run is using the store {}; wait for it, or choose another", .0.display())]
     InUse(PathBuf),
     #[error("cannot lock the store {}: {source}", .path.display())]
     Lock { path: PathBuf, source: io::Error },
     #[error(
         "the store holds vectors of another kind, which cannot be compared with this run's: {}. \
-         Use another store (--store FILE), or embed everything anew with --reembed",
+         Use another store, or embed everything anew",
         differences(.stored, .run)
     )]
     Provenance { stored: Box<Provenance>, run: Box<Provenance> },
@@ -42,7 +42,7 @@ pub enum StoreError {
         "the disk is full; what was committed is safe. Free some space and run the command again"
     )]
     Full,
-    #[error("the store is damaged: {0}. Restore a copy, or start a new one with --store")]
+    #[error("the store is damaged: {0}. Restore a copy, or start a new one")]
     Damaged(String),
     #[error(
         "the store cannot be read or written: {0}. What was committed is safe. Look at the disk \
@@ -53,11 +53,11 @@ pub enum StoreError {
     Exists(PathBuf),
     #[error("{} does not fit the other stores: {reason}", .path.display())]
     Unmergeable { path: PathBuf, reason: String },
-    #[error("the store {0} is empty: run `scraper run` first")]
+    #[error("the store {0} is empty")]
     Empty(String),
     #[error(
         "cannot connect to {url}: {reason}. Look whether the server runs, and at user, password and \
-         database in --store"
+         database"
     )]
     Connect { url: String, reason: String },
     #[error(

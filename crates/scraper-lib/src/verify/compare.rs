@@ -302,7 +302,7 @@ impl fmt::Display for Comparison {
             (false, _) => writeln!(
                 f,
                 "  preprocessing     {profile} fits better (max |difference| {max_delta:.3e}) than \
-                 {}: --profile {profile}",
+                 {}",
                 self.own.profile
             )?,
         }

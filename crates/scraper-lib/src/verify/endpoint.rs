@@ -96,14 +96,14 @@ pub enum EndpointError {
     Client(String),
     #[error("cannot reach {url}: {reason}")]
     Connect { url: String, reason: String },
-    #[error("{url} did not answer within {} s (--timeout)", .timeout.as_secs_f64())]
+    #[error("{url} did not answer within {} s", .timeout.as_secs_f64())]
     Timeout { url: String, timeout: Duration },
     #[error(
         "{url} was still not ready after {} s (it answered {status}): wait for it to start, or \
-         wait longer (--wait)", .waited.as_secs()
+         wait longer", .waited.as_secs()
     )]
     NotReady { url: String, status: u16, waited: Duration },
-    #[error("{url} answered {status}: it wants a token, or another one (--token-env)")]
+    #[error("{url} answered {status}: it wants a token, or another one")]
     Token { url: String, status: u16 },
     #[error("{url} answered {status}: {message}")]
     Status { url: String, status: u16, message: String },

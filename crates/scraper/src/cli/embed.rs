@@ -10,6 +10,7 @@ use clip_core::{Provenance, Towers, trace::Stage};
 use serde::Serialize;
 
 use super::{Context, ModelArgs, OutputArgs, keep};
+use crate::hints;
 use scraper_lib::{
     Error,
     embed::{Embedded, Embedder, blocking},
@@ -254,6 +255,9 @@ impl Printer<'_> {
                     tell!("failed: {message}");
                 } else {
                     tell!("failed: {input}: {message}");
+                }
+                if let Some(hint) = hints::of_error(&e) {
+                    tell!("hint: {hint}");
                 }
                 Ok(())
             }

@@ -40,6 +40,7 @@ use clip_core::{
 };
 use tracing_subscriber::EnvFilter;
 
+use crate::hints;
 use scraper_lib::{
     Error,
     config::Environment,
@@ -178,6 +179,9 @@ pub(crate) fn main() -> ExitCode {
         }
         Err(e) => {
             tell!("error: {e}");
+            if let Some(hint) = hints::of_error(&e) {
+                tell!("hint: {hint}");
+            }
             ExitCode::from(EXIT_ERROR)
         }
     }

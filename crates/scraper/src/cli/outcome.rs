@@ -9,6 +9,7 @@ use std::{
 use clap::Args;
 
 use super::{keep, output_error};
+use crate::hints;
 use scraper_lib::{
     Error, output,
     report::{
@@ -51,6 +52,10 @@ impl OutcomeArgs {
     /// Tells the summary; gives the exit code.
     pub(super) fn tell(&self, title: &str, summary: &Summary) -> Result<u8, Error> {
         done_without(say!("{summary}"));
+        let hints = hints::of_summary(summary);
+        for hint in &hints {
+            done_without(say!("  hint: {hint}"));
+        }
         if summary.interrupted {
             done_without(say!(
                 "Interrupted. What is done is stored; run the same command again to go on."
@@ -64,7 +69,10 @@ impl OutcomeArgs {
             json.push(b'\n');
             output::write(path, &json).map_err(output_error(Some(path)))?;
         }
-        let markdown = summary.markdown(title);
+        let mut markdown = summary.markdown(title);
+        for hint in &hints {
+            markdown += &format!("- hint: {hint}\n");
+        }
         if let Some(path) = &self.summary_markdown {
             output::write(path, markdown.as_bytes()).map_err(output_error(Some(path)))?;
         }

@@ -6,6 +6,7 @@ use clap::Args;
 use reqwest::Url;
 
 use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs};
+use crate::hints;
 use scraper_lib::{
     Error,
     embed::blocking,
@@ -68,6 +69,7 @@ impl RetryArgs {
                     "image": redact(&failure.key.address),
                     "kind": failure.kind,
                     "message": redact(&failure.message),
+                    "hint": hints::of_failure(&failure.kind, &failure.message),
                 });
                 console::print(&format!("{}\n", shown::json(line.to_string())))?;
             }
@@ -77,6 +79,7 @@ impl RetryArgs {
                     "place": redact(&place),
                     "kind": kind,
                     "message": redact(&message),
+                    "hint": hints::of_failure(&kind, &message),
                 });
                 console::print(&format!("{}\n", shown::json(line.to_string())))?;
             }

@@ -198,7 +198,10 @@ fn silence_endless_cold_starts_and_nonsense_are_named() {
     };
     let silent = Server::start(|_| Reply::ok("[1]").delay(Duration::from_secs(5)));
     let text = fails(silent, &["--timeout", "1"]);
-    assert!(text.contains("did not answer within 1 s (--timeout)"), "{text}");
+    assert!(
+        text.contains("did not answer within 1 s") && text.contains("hint: --timeout"),
+        "{text}"
+    );
     let endless = Server::start(|_| Reply::ok(vec![b'['; 40 << 20]));
     let text = fails(endless, &[]);
     assert!(text.contains("larger than 16 MiB"), "{text}");

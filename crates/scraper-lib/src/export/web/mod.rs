@@ -72,7 +72,7 @@ const VERSION: u32 = 1;
 /// The store cannot be read or holds nothing, or the folder cannot be written.
 pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
     let Some(provenance) = store.provenance()? else {
-        return Err(Error::Usage("the store is empty: run `scraper run` first".into()));
+        return Err(Error::Usage("the store is empty: there is nothing to export".into()));
     };
     let folder = Folder::open(out)?;
     // Codes are relative to the mean, so the store is read twice.

@@ -106,8 +106,8 @@ pub(super) fn index(client: &mut Client, id: i32) -> Result<(), StoreError> {
         client.query_one("SELECT dim FROM provenances WHERE id = $1", &[&id])?.try_get(0)?;
     if dim > LONGEST {
         return Err(StoreError::Postgres(format!(
-            "pgvector can index vectors of up to {LONGEST} values, not of {dim}; search without \
-             --approximate works"
+            "pgvector can index vectors of up to {LONGEST} values, not of {dim}; exact search needs no \
+             index"
         )));
     }
     // CONCURRENTLY leaves an invalid index behind when it is stopped: it must go first.

@@ -96,7 +96,7 @@ fn another_provenance_is_refused_and_reembed_changes_over() {
     let error = store.begin(&provenance("new"), 1, false).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("weights old in the store, new now"), "{text}");
-    assert!(text.contains("--store") && text.contains("--reembed"), "{text}");
+    assert!(text.contains("another store") && text.contains("anew"), "{text}");
     assert_eq!(rows(&store).len(), 1);
 
     store.begin(&provenance("new"), 1, true).unwrap();
