@@ -1,4 +1,3 @@
-
 use super::*;
 
 /// Python looks for all files where `refs/main` leads.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::source::page::budget::PageBudget;
 
 fn parse(html: &str) -> Result<Dom, Blown> {
     Dom::parse(html, &Meter::new(PageBudget::default()))
