@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use reqwest::Url;
 use serde::Deserialize;
-use toml::Spanned;
+use toml::de::DeTable;
 
 use crate::{
     fetch::Guard,
@@ -119,13 +119,13 @@ pub struct SourceSettings {
     pub kind: Option<Kind>,
     pub url: Option<String>,
     pub path: Option<String>,
-    include: Option<Spanned<Vec<String>>>,
-    currency: Option<Spanned<String>>,
-    follow_symlinks: Option<Spanned<bool>>,
-    max_unpacked_gib: Option<Spanned<NonZeroU32>>,
-    store: Option<Spanned<String>>,
-    item: Option<Spanned<String>>,
-    columns: Option<Spanned<BTreeMap<String, String>>>,
+    include: Option<Vec<String>>,
+    currency: Option<String>,
+    follow_symlinks: Option<bool>,
+    max_unpacked_gib: Option<NonZeroU32>,
+    store: Option<String>,
+    item: Option<String>,
+    columns: Option<BTreeMap<String, String>>,
 }
 
 impl SourceSettings {
@@ -141,33 +141,25 @@ impl SourceSettings {
 
     fn options(&self) -> Options {
         Options {
-            include: self.include.clone().map(Spanned::into_inner),
-            currency: self.currency.clone().map(Spanned::into_inner),
-            follow_symlinks: self.follow_symlinks.clone().map(Spanned::into_inner),
-            max_unpacked_gib: self
-                .max_unpacked_gib
-                .clone()
-                .map(|gib| gib.into_inner().get().into()),
-            store: self.store.clone().map(Spanned::into_inner),
-            item: self.item.clone().map(Spanned::into_inner),
-            columns: self.columns.clone().map(Spanned::into_inner),
+            include: self.include.clone(),
+            currency: self.currency.clone(),
+            follow_symlinks: self.follow_symlinks,
+            max_unpacked_gib: self.max_unpacked_gib,
+            store: self.store.clone(),
+            item: self.item.clone(),
+            columns: self.columns.clone(),
         }
     }
+}
 
-    /// Where in the file a setting is.
-    fn position(&self, setting: &str) -> Option<usize> {
-        let span = match setting {
-            "include" => self.include.as_ref()?.span(),
-            "currency" => self.currency.as_ref()?.span(),
-            "follow_symlinks" => self.follow_symlinks.as_ref()?.span(),
-            "max_unpacked_gib" => self.max_unpacked_gib.as_ref()?.span(),
-            "store" => self.store.as_ref()?.span(),
-            "item" => self.item.as_ref()?.span(),
-            "columns" => self.columns.as_ref()?.span(),
-            _ => return None,
-        };
-        Some(span.start)
-    }
+/// The line of a setting of the source with this index; 0 where it is not found.
+fn line(text: &str, source: usize, setting: &str) -> usize {
+    let position = || {
+        let file = DeTable::parse(text).ok()?;
+        let source = file.get_ref().get("source")?.get_ref().get(source)?;
+        text.get(..source.get_ref().get(setting)?.span().start)
+    };
+    position().map_or(0, |before| before.matches('\n').count() + 1)
 }
 
 /// Why a settings file cannot be used.
@@ -219,7 +211,7 @@ impl Settings {
             return Err(SettingsError::Format { path: path.to_owned(), reason });
         }
         let mut names = HashSet::new();
-        for source in &settings.sources {
+        for (index, source) in settings.sources.iter().enumerate() {
             let wrong = |reason: &str| {
                 let (path, name) = (path.to_owned(), source.name.clone());
                 SettingsError::Source { path, name, reason: reason.to_owned() }
@@ -234,9 +226,7 @@ impl Settings {
             // A kind that only the place itself tells is checked when it is opened.
             let checked = spec.named_kind().map_or(Ok(()), |kind| spec.options.check(kind));
             checked.map_err(|refused| {
-                let start = source.position(refused.setting).and_then(|at| text.get(..at));
-                let line = start.map_or(0, |before| before.matches('\n').count() + 1);
-                wrong(&format!("(line {line}): {refused}"))
+                wrong(&format!("(line {}): {refused}", line(text, index, refused.setting)))
             })?;
         }
         Ok(settings)
