@@ -9,7 +9,6 @@ use std::{
     collections::HashMap,
     fs,
     io::{self, Read},
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::UNIX_EPOCH,
@@ -21,6 +20,7 @@ use safetensors::{Dtype, SafeTensors, View};
 use sha2::{Digest, Sha256};
 
 use super::{ModelError, cache::create_parent, mmap, pickle};
+use crate::panics::caught;
 use clip_core::trace::hex;
 
 const SOURCE: &str = "converted_from";
@@ -46,9 +46,8 @@ pub(super) fn converted(checkpoint: &Path) -> Result<PathBuf, ModelError> {
     tracing::info!("converting {} to safetensors, once", checkpoint.display());
     let mut failed = None;
     for target in targets {
-        // A damaged file must not end the program, whatever the reader thinks of it.
-        let made = catch_unwind(AssertUnwindSafe(|| convert(checkpoint, files, &target, &stamp)));
-        match made.unwrap_or_else(|_| Err(broken(checkpoint, "the reader gave up on it"))) {
+        let made = caught(|| convert(checkpoint, files, &target, &stamp));
+        match made.unwrap_or_else(|| Err(broken(checkpoint, "the reader gave up on it"))) {
             Ok(()) => return Ok(target),
             // The place of the checkpoint may be read-only, or full: the first reason is told.
             Err(e @ ModelError::Write { .. }) => failed = failed.or(Some(e)),
