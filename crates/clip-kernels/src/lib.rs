@@ -41,7 +41,7 @@
 //! `isa.rs` says what an instruction set must offer, and `arch/` is the instruction sets, one file
 //! each; a value of one exists only where the machine has it. `dispatch.rs` is the table of paths: an
 //! instruction set and the shape of its register tile. `tile.rs` is the micro-kernel, `product.rs`,
-//! `attention.rs`, `norm.rs` and `exp.rs` are the algorithms, written once over the trait. `tests.rs`
+//! `attention.rs`, `norm.rs` and `exp.rs` are the algorithms, written once over the trait. `tests/`
 //! holds every path against plain loops, bit for bit.
 //!
 //! A new path is a file in `arch/`, a name in `path.rs`, and a line in `dispatch.rs`; the tests find it.

@@ -18,14 +18,13 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use safetensors::{Dtype, SafeTensors};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
 pub use build::{Builder, Mean, exact_header};
 pub use search::{Hit, Search};
 
 use clip_kernels::{KernelError, Kernels};
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{EXACT, NormalizedEmbedding, Provenance, UNFUSED};
 
