@@ -51,7 +51,9 @@ use route::Routes;
 /// What a server said about a version of a body (RFC 9110, section 8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Validators {
+    /// `ETag`, as sent.
     pub etag: Option<String>,
+    /// `Last-Modified`, as sent.
     pub last_modified: Option<String>,
 }
 
