@@ -138,16 +138,21 @@ pub fn sync_folder(file: &Path) {
 /// Where a command writes. Dropped without [`Output::finish`], a file is as it was.
 #[derive(Debug)]
 pub enum Output {
+    /// Standard output.
     Stdout(BufWriter<io::Stdout>),
     /// A pipe or a device.
     Stream(BufWriter<File>),
+    /// A file that appears when it is whole.
     File {
+        /// What is written so far, under another name.
         part: BufWriter<Part>,
+        /// The name it gets.
         target: PathBuf,
     },
 }
 
 impl Output {
+    /// Standard output, buffered.
     pub fn stdout() -> Self {
         Output::Stdout(BufWriter::new(io::stdout()))
     }

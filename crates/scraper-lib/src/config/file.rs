@@ -33,8 +33,11 @@ pub struct Settings {
     pub model: Option<String>,
     /// Like `--max-vanished`.
     pub max_vanished: Option<MaxFailures>,
+    /// `[fetch]`.
     pub fetch: FetchSettings,
+    /// `[verify_before_publish]`: what must hold before a run counts.
     pub verify_before_publish: Option<VerifySettings>,
+    /// `[[source]]`, in order.
     #[serde(rename = "source")]
     pub sources: Vec<SourceSettings>,
     /// The file's folder: relative paths start here.
@@ -48,7 +51,9 @@ pub struct Settings {
 pub struct FetchSettings {
     /// A mail address or a page, told to every server.
     pub contact: Option<String>,
+    /// Downloads at once.
     pub connections: Option<usize>,
+    /// Downloads at once from one host.
     pub per_host: Option<usize>,
     /// Requests per second to one host; 0 for no limit.
     pub rate: Option<f64>,
@@ -60,6 +65,7 @@ pub struct FetchSettings {
     pub total_timeout: Option<f64>,
     /// Least bytes per second of a picture or page.
     pub min_speed: Option<u64>,
+    /// Which addresses besides public ones may be connected to.
     pub allow_private: AllowPrivate,
     /// Whether `robots.txt` is obeyed.
     pub robots: Option<bool>,
@@ -69,6 +75,7 @@ pub struct FetchSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifySettings {
+    /// Its address.
     pub endpoint: String,
     /// Name of the environment variable that holds its token.
     pub token_env: Option<String>,
@@ -90,7 +97,9 @@ impl VerifySettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged, expecting = "true, false, or a list of networks such as \"10.1.0.0/16\"")]
 pub enum AllowPrivate {
+    /// Every address, or only public ones.
     All(bool),
+    /// Public ones and those of these networks.
     Networks(Vec<IpNet>),
 }
 
@@ -101,6 +110,7 @@ impl Default for AllowPrivate {
 }
 
 impl AllowPrivate {
+    /// What a fetcher is to be given.
     pub fn guard(&self) -> Guard {
         match self {
             AllowPrivate::All(true) => Guard::any(),
@@ -116,8 +126,11 @@ impl AllowPrivate {
 pub struct SourceSettings {
     /// Part of the key of its products in the store.
     pub name: String,
+    /// Told from the place if `None`.
     pub kind: Option<Kind>,
+    /// `https://…`; either this or `path`.
     pub url: Option<String>,
+    /// A file or folder; a relative one starts at the settings' folder.
     pub path: Option<String>,
     include: Option<Vec<String>>,
     currency: Option<String>,
@@ -166,13 +179,32 @@ fn line(text: &str, source: usize, setting: &str) -> usize {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// The file cannot be read.
     #[error("cannot read the settings {}: {source}", .path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The message shows line and column.
     #[error("the settings {} are not valid:\n{reason}", .path.display())]
-    Format { path: PathBuf, reason: String },
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A source cannot be as it is described.
     #[error("the settings {}: source {name:?} {reason}", .path.display())]
-    Source { path: PathBuf, name: String, reason: String },
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// Its `name`.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Settings {

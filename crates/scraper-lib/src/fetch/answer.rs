@@ -11,7 +11,9 @@ use super::FetchError;
 /// What a server said about a version of a body (RFC 9110, section 8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Validators {
+    /// `ETag`, as sent.
     pub etag: Option<String>,
+    /// `Last-Modified`, as sent.
     pub last_modified: Option<String>,
 }
 

@@ -78,6 +78,7 @@ impl Guard {
         Guard { any: false, allowed: networks }
     }
 
+    /// Whether this address may be connected to.
     pub fn permits(&self, address: IpAddr) -> bool {
         self.check(address).is_ok()
     }

@@ -287,8 +287,11 @@ pub(super) fn pin_of(repo: &str, path: &Path) -> Option<&'static super::PinnedFi
 /// A model of the cache.
 #[derive(Debug)]
 pub struct CachedModel {
+    /// `org/name`.
     pub repo: String,
+    /// The snapshot.
     pub commit: String,
+    /// `model.safetensors`, else `pytorch_model.bin`.
     pub weights: PathBuf,
     /// Bytes of the weights file.
     pub size: u64,

@@ -17,9 +17,13 @@ const TOLD: usize = 20;
 /// One failure, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureNote {
+    /// Its id.
     pub product: String,
+    /// Address of the image, page or record.
     pub image: String,
+    /// A short stable name for programs.
     pub kind: String,
+    /// For people.
     pub message: String,
 }
 
@@ -40,6 +44,7 @@ impl std::fmt::Display for FailureNote {
 /// A source of which too many products would have vanished in one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptSource {
+    /// Its name.
     pub source: String,
     /// Products that it did not list.
     pub missing: u64,
@@ -62,7 +67,9 @@ impl std::fmt::Display for KeptSource {
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
+    /// Products that the sources told of.
     pub products: u64,
+    /// Images of these products.
     pub images: u64,
     /// Vectors computed in this run.
     pub embedded: u64,
@@ -95,6 +102,7 @@ pub struct Summary {
     pub first_failures: Vec<FailureNote>,
     /// Bytes of all images that were read or downloaded.
     pub bytes: u64,
+    /// The whole run, wall clock.
     pub seconds: f64,
     /// Ended early on request.
     pub interrupted: bool,

@@ -29,10 +29,14 @@ use super::{
     wide, xml_list,
 };
 
+/// How a feed writes its products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedFormat {
+    /// A table with commas, or semicolons.
     Csv,
+    /// A table with tabs.
     Tsv,
+    /// One JSON object per line.
     Jsonl,
     /// XML: Google Merchant's (RSS 2.0 or Atom), or a list of another shape.
     Merchant,
@@ -78,11 +82,13 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// A feed on this machine.
     pub fn file(path: &Path, format: FeedFormat) -> Self {
         let settings = FeedSettings::default();
         Feed { place: Place::File(path.to_owned()), format, settings }
     }
 
+    /// A feed on the web.
     pub fn url(url: &Url, format: FeedFormat, web: Web) -> Self {
         let settings = FeedSettings::default();
         Feed { place: Place::Url(url.clone(), web), format, settings }

@@ -15,10 +15,12 @@ pub struct SourceSpec {
     pub kind: Option<Kind>,
     /// A path, or an address of the web.
     pub place: String,
+    /// What else is said of it.
     pub options: Options,
 }
 
 impl SourceSpec {
+    /// Without further settings.
     pub fn of(place: &str, kind: Option<Kind>) -> Self {
         SourceSpec { kind, place: place.to_owned(), ..SourceSpec::default() }
     }

@@ -130,6 +130,7 @@ pub(super) enum KindSettings {
 pub struct Refused {
     /// As it is written in `scraper.toml`.
     pub setting: &'static str,
+    /// Why it cannot be.
     pub reason: String,
 }
 

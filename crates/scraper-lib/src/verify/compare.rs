@@ -20,17 +20,22 @@ const NOISE: f64 = 1e-6;
 /// An image and the vector that someone else computed for it.
 #[derive(Debug, Clone)]
 pub struct Reference {
+    /// Where it is.
     pub image: String,
+    /// The image file.
     pub bytes: Vec<u8>,
+    /// What the other side computed.
     pub values: Vec<f32>,
 }
 
 /// How close one preprocessing comes.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fit {
+    /// The preprocessing.
     pub profile: Profile,
     /// Largest absolute difference of any value.
     pub max_delta: f64,
+    /// Least cosine of any image.
     pub min_cosine: f64,
     /// The image with the largest difference.
     pub worst: String,
@@ -40,6 +45,7 @@ pub struct Fit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    /// Single precision.
     F32,
     /// Every value is one of a half (IEEE 754 binary16).
     F16,
@@ -86,7 +92,9 @@ fn is_half(value: f32) -> bool {
 /// What came of a comparison.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
+    /// Images.
     pub compared: usize,
+    /// Largest difference of a value that passes.
     pub tolerance: f64,
     /// The other side's vectors are of unit length; so ours are compared in that form.
     pub normalized: bool,
@@ -151,6 +159,7 @@ impl Comparison {
         Ok(Comparison { compared, tolerance, normalized, precision, own, best, skipped })
     }
 
+    /// Whether the model's own preprocessing gives the other side's vectors.
     pub fn passed(&self) -> bool {
         self.fits(&self.own)
     }

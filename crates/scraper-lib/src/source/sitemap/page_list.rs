@@ -14,6 +14,7 @@ pub struct PageList {
 }
 
 impl PageList {
+    /// These pages, in order.
     pub fn new(pages: Vec<Url>, web: Web) -> Self {
         PageList { pages, web }
     }
