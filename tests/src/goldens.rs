@@ -16,11 +16,15 @@ use crate::inputs;
 /// One model and what is known about it; see `reference/model.py`.
 #[derive(Debug)]
 pub struct Golden {
+    /// Of [`Golden::NAMES`].
     pub name: &'static str,
+    /// Its shape.
     pub config: ClipConfig,
+    /// The JSON part.
     pub facts: Facts,
     /// Raw vectors (not normalised) of the images, then of the texts.
     pub images: Vec<Vec<f32>>,
+    /// Of the texts.
     pub texts: Vec<Vec<f32>>,
     /// The safetensors file; `None`: made from the seed.
     file: Option<&'static [u8]>,
@@ -32,17 +36,23 @@ pub struct Facts {
     /// Of a synthetic checkpoint.
     #[serde(default)]
     pub seed: u64,
+    /// Seed of the images, which are pixels.
     pub pixel_seed: u64,
     pixels_sha256: Vec<String>,
+    /// Token ids of each text.
     pub texts: Vec<Vec<u32>>,
+    /// Some of them.
     pub logits_per_image: Logits,
 }
 
 /// `logits_per_image` of some images (rows) and texts (columns), by index.
 #[derive(Debug, Deserialize)]
 pub struct Logits {
+    /// Rows.
     pub images: Vec<usize>,
+    /// Columns.
     pub texts: Vec<usize>,
+    /// `values[row][column]`.
     pub values: Vec<Vec<f32>>,
 }
 
@@ -50,6 +60,7 @@ impl Golden {
     /// Names that [`Golden::named`] knows, largest model first.
     pub const NAMES: [&'static str; 3] = ["vit_b_32", "second_shape", "tiny"];
 
+    /// One of [`Golden::NAMES`].
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "vit_b_32" => Some(Golden::vit_b_32()),

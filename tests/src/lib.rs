@@ -1,5 +1,8 @@
 //! Helpers shared by the cross-crate tests: goldens, fixtures, digests.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod fuzz;
 pub mod goldens;
 pub mod inputs;

@@ -17,6 +17,7 @@ use crate::goldens::Golden;
 pub struct Blessed {
     /// [`NUMERICS_VERSION`] whose bits these are.
     pub numerics: u32,
+    /// The digest of each stage, by input.
     pub inputs: Digests,
 }
 

@@ -7,6 +7,7 @@ pub struct Broken {
     pub name: &'static str,
     /// What is wrong with it, for test messages.
     pub what: &'static str,
+    /// What is in it.
     pub bytes: Vec<u8>,
 }
 

@@ -32,20 +32,32 @@ pub struct Shop {
 /// One product. `color`, `pattern` and `attributes` tell what the pictures show.
 #[derive(Debug, Clone, Serialize)]
 pub struct Product {
+    /// Unique in the shop.
     pub id: String,
+    /// As a shop writes it.
     pub title: String,
+    /// A sentence or two, plain text.
     pub description: String,
+    /// An invented one.
     pub brand: String,
+    /// Where the shop lists it.
     pub category: String,
     /// In `currency`, two decimals.
     pub price: String,
+    /// ISO 4217.
     pub currency: String,
+    /// As feeds write it, such as `in_stock`.
     pub availability: String,
+    /// The main colour.
     pub color: Color,
+    /// Of the cloth.
     pub pattern: Pattern,
+    /// Further facts by name, such as `sleeve`.
     pub attributes: BTreeMap<&'static str, &'static str>,
+    /// All that its pictures show.
     #[serde(skip)]
     pub style: Style,
+    /// In the shop's order; at least one.
     pub images: Vec<ImageSpec>,
     #[serde(skip)]
     caption_seed: u64,
@@ -57,10 +69,12 @@ impl Shop {
         Shop::with(seed, n, Options::default())
     }
 
+    /// [`Shop::new`] with pictures of a certain size, format or number.
     pub fn with(seed: u64, n: usize, options: Options) -> Self {
         Shop { products: (0..n).map(|i| product(seed, i, options)).collect() }
     }
 
+    /// All of them, in order.
     pub fn products(&self) -> &[Product] {
         &self.products
     }

@@ -11,6 +11,7 @@ use crate::{Error, picture::Picture};
 pub struct Jpeg {
     /// 1..=100.
     pub quality: u8,
+    /// Coarse first (progressive) instead of top to bottom (baseline).
     pub progressive: bool,
     /// Chroma at half the resolution in both directions (4:2:0) instead of full (4:4:4).
     pub subsampled: bool,
@@ -20,8 +21,11 @@ pub struct Jpeg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Lossy, without transparency.
     Jpeg(Jpeg),
+    /// Lossless, 8 bits per channel.
     Png,
+    /// Lossless WebP.
     Webp,
 }
 
@@ -30,6 +34,7 @@ impl Format {
     pub const JPEG: Format =
         Format::Jpeg(Jpeg { quality: 85, progressive: false, subsampled: true });
 
+    /// Of a file name, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Format::Jpeg(_) => "jpg",

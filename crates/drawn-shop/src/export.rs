@@ -19,6 +19,7 @@ pub struct Written {
     pub images: usize,
     /// Broken files written.
     pub broken: usize,
+    /// Bytes of all files.
     pub bytes: u64,
 }
 

@@ -23,8 +23,11 @@ const MAX_SIDE: u32 = 8192;
 pub struct ImageSpec {
     /// Pixels.
     pub width: u32,
+    /// Pixels.
     pub height: u32,
+    /// Of the file.
     pub format: Format,
+    /// What the garment lies on.
     pub background: Background,
     #[serde(skip)]
     pub(crate) style: Style,

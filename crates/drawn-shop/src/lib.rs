@@ -12,6 +12,9 @@
 //! assert!(!file.is_empty());
 //! ```
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod broken;
 mod catalogue;
 mod encode;
@@ -46,8 +49,24 @@ pub const SAMPLE_QUERIES: [&str; 3] = ["red dress", "white t-shirt", "blue jeans
 /// What can go wrong while pictures are encoded and written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// An encoder refused a picture.
     #[error("could not encode a {width}x{height} picture as {format}: {reason}")]
-    Encode { format: &'static str, width: u32, height: u32, reason: String },
+    Encode {
+        /// Name of the file format.
+        format: &'static str,
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// The encoder's words.
+        reason: String,
+    },
+    /// A file or folder could not be written.
     #[error("could not write {path}: {source}")]
-    Write { path: String, source: std::io::Error },
+    Write {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }

@@ -16,6 +16,7 @@ pub struct Rng {
 }
 
 impl Rng {
+    /// The same seed gives the same numbers everywhere.
     pub fn new(seed: u64) -> Self {
         Rng { key: scramble(seed ^ 0x9e37_79b9_7f4a_7c15), counter: 0 }
     }
@@ -25,6 +26,7 @@ impl Rng {
         Rng::new(self.key ^ scramble(label.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 
+    /// Uniform over all 64-bit numbers.
     pub fn next_u64(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(1);
         scramble(self.key.wrapping_add(self.counter.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
@@ -35,10 +37,12 @@ impl Rng {
         (self.next_u64() >> 40) as f32 / (1u32 << 24) as f32
     }
 
+    /// Uniform in `[low, high)`.
     pub fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
+    /// True with this probability (0..=1).
     pub fn chance(&mut self, probability: f32) -> bool {
         self.unit() < probability
     }

@@ -50,6 +50,7 @@ pub struct Logged {
     pub target: String,
     /// Whether it asked for changes only.
     pub conditional: bool,
+    /// HTTP status of the answer.
     pub status: u16,
 }
 
@@ -99,6 +100,7 @@ impl Server {
         Ok(Server { address, counts, stop: Some(stop), thread: Some(thread) })
     }
 
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -113,6 +115,7 @@ impl Server {
         std::mem::take(&mut *self.counts.log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How many requests were answered how, so far.
     pub fn answered(&self) -> Answered {
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         Answered {

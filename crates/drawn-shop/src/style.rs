@@ -6,9 +6,10 @@ macro_rules! named {
     ($(#[$doc:meta])* $type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub enum $type { $(#[serde(rename = $name)] $variant),+ }
+        pub enum $type { $(#[doc = $name] #[serde(rename = $name)] $variant),+ }
 
         impl $type {
+            /// All of them, in the order of the declaration.
             pub const ALL: &'static [$type] = &[$($type::$variant),+];
 
             /// The word used in captions, titles and attributes.
@@ -30,6 +31,7 @@ named! {
 }
 
 named! {
+    /// How much of the arm is covered.
     Sleeve { None => "sleeveless", Short => "short-sleeved", Long => "long-sleeved" }
 }
 
@@ -39,6 +41,7 @@ named! {
 }
 
 named! {
+    /// Shape of the neckline.
     Neck { Crew => "crew neck", V => "v-neck", Scoop => "scoop neck", Roll => "roll neck" }
 }
 
@@ -55,6 +58,7 @@ named! {
 }
 
 named! {
+    /// What is on the cloth.
     Pattern {
         Plain => "plain", Striped => "striped", Dotted => "polka dot", Checked => "checked",
         Floral => "floral", Ombre => "ombre", Denim => "denim",
@@ -62,11 +66,13 @@ named! {
 }
 
 named! {
+    /// What a picture shows besides the garment.
     Background { White => "white studio", Grey => "grey studio", Lifestyle => "lifestyle",
         Transparent => "transparent" }
 }
 
 named! {
+    /// Colours that cloth has.
     Color {
         Black => "black", White => "white", Grey => "grey", Navy => "navy", Blue => "blue",
         LightBlue => "light blue", Teal => "teal", Green => "green", Olive => "olive",
@@ -111,13 +117,20 @@ impl Color {
 /// One product's looks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Style {
+    /// What it is.
     pub garment: Garment,
+    /// The main colour.
     pub color: Color,
     /// Second colour: of the pattern, of trims.
     pub accent: Color,
+    /// Of the cloth.
     pub pattern: Pattern,
+    /// Where the garment has sleeves, or could.
     pub sleeve: Option<Sleeve>,
+    /// Where it varies.
     pub length: Option<Length>,
+    /// Where it varies.
     pub neck: Option<Neck>,
+    /// How wide it is.
     pub cut: Cut,
 }

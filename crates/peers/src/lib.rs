@@ -3,6 +3,9 @@
 //! candle-transformers has only the `quick_gelu` CLIP, so it can give a second opinion on the
 //! OpenAI shapes.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod protocol;
 
 use candle_core::{DType, Device, Result, Tensor};

@@ -4,6 +4,8 @@
 //! Every peer loads the same synthetic ViT-B/32 in a process of its own; then they take turns, so
 //! that a noisy machine is equally noisy for all. `serve PEER DIR THREADS` is such a process.
 
+#![forbid(unsafe_code)]
+
 mod linear;
 mod table;
 

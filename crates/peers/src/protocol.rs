@@ -13,6 +13,7 @@ use std::{
 /// A peer that takes requests.
 #[derive(Debug)]
 pub struct Peer {
+    /// As in the table.
     pub name: String,
     /// Milliseconds from the start of loading to the first embedding.
     pub load_ms: f64,

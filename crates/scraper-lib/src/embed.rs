@@ -33,7 +33,9 @@ pub async fn get_image_embedding(url: &str) -> Result<Embedding, Error> {
 /// A model with a way to fetch what it embeds. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Embedder {
+    /// Embeds images, texts or both.
     pub model: Arc<LoadedModel>,
+    /// Gets the bytes.
     pub fetcher: Fetcher,
     /// Whether to digest every stage, which is slower.
     pub trace: bool,
@@ -42,8 +44,11 @@ pub struct Embedder {
 /// A vector and how long its steps took.
 #[derive(Debug)]
 pub struct Embedded {
+    /// The vector.
     pub embedding: Embedding,
+    /// Bytes of the image file, or of the text.
     pub bytes: usize,
+    /// Download, or read of the file.
     pub fetch: Duration,
     /// Decoding, preprocessing and the tower.
     pub compute: Duration,

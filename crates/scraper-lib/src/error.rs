@@ -11,25 +11,38 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A model could not be found, downloaded or loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Bytes could not be had.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A list of products could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The store could not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The engine refused an image or a text.
     #[error(transparent)]
     Clip(#[from] clip_core::Error),
+    /// The endpoint to compare with gave no vector.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// Nobody began the run that this process was to take part in.
     #[error("no run began within {} s: start one on this store, or wait longer", .waited.as_secs())]
-    NoRun { waited: Duration },
+    NoRun {
+        /// How long it was waited.
+        waited: Duration,
+    },
     /// Writing a result failed (full disk, closed pipe, missing folder …).
     #[error("cannot write {what}: {source}")]
-    Output { what: String, source: std::io::Error },
+    Output {
+        /// The file, or standard output.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The command line asks for something impossible; the message says what to do.
     #[error("{0}")]
     Usage(String),

@@ -4,6 +4,9 @@
 //! [`pipeline`] joins them. [`model`] finds, downloads and verifies weights. The program `scraper` is a command
 //! line around this library.
 
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
 pub mod config;
 pub mod embed;
 mod error;
@@ -11,6 +14,7 @@ pub mod export;
 pub mod fetch;
 pub mod model;
 pub mod output;
+mod panics;
 pub mod pipeline;
 pub mod report;
 pub mod source;

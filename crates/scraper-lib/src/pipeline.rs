@@ -94,10 +94,15 @@ pub type Cancel = watch::Receiver<bool>;
 /// What a run works with.
 #[derive(Debug, Clone)]
 pub struct Setup {
+    /// Gets the bytes of images.
     pub fetcher: Fetcher,
+    /// Embeds them.
     pub model: Arc<LoadedModel>,
+    /// How much at once, and what is skipped.
     pub options: RunOptions,
+    /// Told to people.
     pub progress: Progress,
+    /// Ends the run early, with what is under way stored.
     pub cancel: Cancel,
 }
 

@@ -1,5 +1,7 @@
 //! The program: a command line around [`scraper_lib`].
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod hints;
 

@@ -1,5 +1,7 @@
 //! The project's chores. `cargo xtask help` lists them; each has a file here.
 
+#![forbid(unsafe_code)]
+
 mod architecture;
 mod bench;
 mod bench_scrape;

@@ -21,10 +21,24 @@ const LIMIT: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvFileError {
+    /// It is there and cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line is no assignment.
     #[error("{}, line {line}: {reason}; write NAME=value, or remove the line", .path.display())]
-    Line { path: PathBuf, line: usize, reason: &'static str },
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 /// Names and values of the file `.env` in `folder`, in order; none where there is no such file.

@@ -35,6 +35,7 @@ pub struct Environment {
     pub model: String,
     /// Whether `EMBEDDINGS_MODEL` is set: else `model` is [`DEFAULT_MODEL`].
     pub model_is_set: bool,
+    /// Where the hub and its cache are.
     pub hub: HubConfig,
 }
 

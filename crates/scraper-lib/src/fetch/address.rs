@@ -70,11 +70,15 @@ impl Base {
 /// Where the bytes of an image are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
+    /// On the web.
     Url(Url),
+    /// On this machine.
     File(PathBuf),
     /// A file that must lie in a folder, wherever symlinks lead.
     Inside {
+        /// The folder.
         tree: PathBuf,
+        /// The file in it.
         file: PathBuf,
     },
 }

@@ -26,20 +26,24 @@ pub struct Sent {
 /// A request that failed, and what the server said to it.
 #[derive(Debug)]
 pub struct Refusal {
+    /// What failed.
     pub error: FetchError,
     /// The body of the answer, or its beginning; empty where none came.
     pub said: Vec<u8>,
 }
 
 impl Sent {
+    /// A `GET` without a body.
     pub fn get() -> Self {
         Sent::default()
     }
 
+    /// A `POST` of this JSON text.
     pub fn json(text: String) -> Self {
         Sent { json: Some(text), headers: Vec::new() }
     }
 
+    /// Adds a header.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

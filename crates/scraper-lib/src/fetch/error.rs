@@ -10,51 +10,163 @@ use super::{Caps, guard::Refused};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
+    /// The HTTP client could not be made; nothing was asked.
     #[error("cannot set up HTTP: {0}")]
     Client(String),
+    /// The text is no address on the web.
     #[error("{text:?} is not a usable address: {reason}")]
-    Address { text: String, reason: String },
+    Address {
+        /// As it was written.
+        text: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// No connection, or it broke before an answer came.
     #[error("cannot connect to {url}: {reason}")]
-    Connect { url: String, reason: String },
+    Connect {
+        /// The address.
+        url: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Fewer bytes per second than [`Caps::min_speed`].
     #[error(
         "{url} sends too slowly: {bytes} bytes in {} s",
         .elapsed.as_secs()
     )]
-    Slow { url: String, bytes: u64, elapsed: Duration },
+    Slow {
+        /// The address.
+        url: String,
+        /// Received so far.
+        bytes: u64,
+        /// Since the body began.
+        elapsed: Duration,
+    },
+    /// Silence longer than `idle`, or no end within `total`.
     #[error("{url} took too long: no byte for {idle:?}, or more than {total:?} in all")]
-    Timeout { url: String, idle: Duration, total: Duration },
+    Timeout {
+        /// The address.
+        url: String,
+        /// Longest silence that is borne.
+        idle: Duration,
+        /// Longest request that is borne.
+        total: Duration,
+    },
+    /// An answer other than the one that was wanted.
     #[error("{url} answered {status}{}", reason(*.status))]
-    Status { url: String, status: u16 },
+    Status {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// Too many redirects, or a circle of them.
     #[error("{url} redirects more than {limit} times or in a circle")]
-    Redirects { url: String, limit: usize },
+    Redirects {
+        /// The address.
+        url: String,
+        /// [`Caps::redirects`].
+        limit: usize,
+    },
+    /// A redirect to something that is no address on the web.
     #[error("{url} redirects to {target:?}, which is not an address on the web")]
-    RedirectTarget { url: String, target: String },
+    RedirectTarget {
+        /// The address.
+        url: String,
+        /// The `Location`, as sent.
+        target: String,
+    },
+    /// A redirect to itself until a cookie comes back.
     #[error(
         "{url} sets a cookie and redirects until the cookie comes back (a cookie or consent wall): it \
          lets in only browsers; ask the shop for a feed, or to let the User-Agent clip-scraper in"
     )]
-    CookieWall { url: String },
+    CookieWall {
+        /// The address.
+        url: String,
+    },
+    /// A cloud's metadata service, which is never asked by accident.
     #[error("{url} leads to {host}, the metadata service of a cloud, which hands out credentials")]
-    Metadata { url: String, host: String },
+    Metadata {
+        /// The address.
+        url: String,
+        /// Name or address of the service.
+        host: String,
+    },
+    /// An address that the [`Guard`](super::Guard) does not permit.
     #[error("{url} leads to {address}, which is not on the public internet")]
-    Private { url: String, address: IpAddr },
+    Private {
+        /// The address.
+        url: String,
+        /// What the name stands for.
+        address: IpAddr,
+    },
+    /// `robots.txt` (RFC 9309) forbids it.
     #[error("the robots.txt of {host} does not let programs fetch {url}")]
-    Robots { url: String, host: String },
+    Robots {
+        /// The address.
+        url: String,
+        /// The host.
+        host: String,
+    },
+    /// Without a readable `robots.txt` nothing may be fetched (RFC 9309, 2.3.1.4).
     #[error(
         "{url} was not fetched, because the robots.txt of {host} cannot be read ({reason}) and \
          may forbid it (RFC 9309); try again later"
     )]
-    NoRobots { url: String, host: String, reason: String },
+    NoRobots {
+        /// The address.
+        url: String,
+        /// The host.
+        host: String,
+        /// Why `robots.txt` cannot be read.
+        reason: String,
+    },
+    /// The host does not answer for now; nothing was asked.
     #[error("{url} was not fetched: {host} has stopped answering; it is asked again in {again:?}")]
-    Down { url: String, host: String, again: Duration },
+    Down {
+        /// The address.
+        url: String,
+        /// The host.
+        host: String,
+        /// Until it is asked again.
+        again: Duration,
+    },
+    /// The host has used up its patience for this run; nothing was asked.
     #[error("{url} was not fetched: {host} is set aside for this run, because {reason}")]
-    Aside { url: String, host: String, reason: String },
+    Aside {
+        /// The address.
+        url: String,
+        /// The host.
+        host: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The body ended too early.
     #[error("the download of {url} was cut: {reason}")]
-    Cut { url: String, reason: String },
+    Cut {
+        /// The address.
+        url: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// More bytes than the limit; none is kept.
     #[error("{what} is larger than the limit of {} MiB", *.limit >> 20)]
-    TooLarge { what: String, limit: u64 },
+    TooLarge {
+        /// Address or path.
+        what: String,
+        /// Bytes.
+        limit: u64,
+    },
+    /// A file of this machine cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
-    File { path: PathBuf, source: io::Error },
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Standard input cannot be read.
     #[error("cannot read standard input: {0}")]
     Stdin(io::Error),
 }

@@ -28,6 +28,7 @@ pub struct Caps {
     /// aside for the run. Also the measure of what it may ask for with `Retry-After` (twice this) and
     /// of what it may cost in all: 20 times this, and 3 s for each good answer.
     pub host_patience: Duration,
+    /// Most redirects that one request follows.
     pub redirects: usize,
     /// Downloads at once.
     pub connections: usize,
@@ -59,11 +60,15 @@ impl Default for Caps {
 /// All of it.
 #[derive(Clone)]
 pub struct FetchOptions {
+    /// What one download may cost.
     pub caps: Caps,
+    /// When and how often a request is made again.
     pub retry: Retry,
+    /// Which addresses may be connected to.
     pub guard: Guard,
     /// Whether `robots.txt` is asked for and obeyed.
     pub robots: bool,
+    /// The header of that name.
     pub user_agent: String,
     /// Turns names into addresses; the system's way if `None`. The guard has the last word.
     pub resolver: Option<Arc<dyn Resolve>>,

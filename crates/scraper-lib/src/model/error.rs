@@ -2,99 +2,278 @@
 
 use std::{io, path::PathBuf};
 
+/// Why a model could not be found, downloaded, loaded or packed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
+    /// The text names no model.
     #[error(
         "{0:?} is neither a folder nor a model id: give a folder with config.json and weights, an \
          id such as openai/clip-vit-base-patch32 or org/name@revision, or tiny, the small model \
          that comes with this program"
     )]
     Spec(String),
+    /// The folder that was named is not there.
     #[error("there is no folder {}", .0.display())]
     NoFolder(PathBuf),
+    /// A model folder lacks a file.
     #[error(
         "{} has no {missing}: a model folder needs config.json and model.safetensors (or \
          pytorch_model.bin)",
         .folder.display()
     )]
-    Incomplete { folder: PathBuf, missing: &'static str },
+    Incomplete {
+        /// The model folder.
+        folder: PathBuf,
+        /// Name of the file.
+        missing: &'static str,
+    },
+    /// Weights in several files.
     #[error(
         "{place} has its weights in several files (model.safetensors.index.json), which is not \
          supported: save them as one model.safetensors"
     )]
-    Sharded { place: String },
+    Sharded {
+        /// Where: a path, or an address.
+        place: String,
+    },
+    /// Neither `preprocessor_config.json` nor its newer form is there: preprocessing is never guessed.
     #[error(
         "{model} has neither preprocessor_config.json nor a processor_config.json with \
          image_processor: one of them says how pictures are prepared. {}", complete(*.hub)
     )]
-    NoSettings { model: String, hub: bool },
+    NoSettings {
+        /// Hub id, or name of the folder.
+        model: String,
+        /// Whether it comes from the hub.
+        hub: bool,
+    },
+    /// No tokenizer is there, and the vocabulary is not of the size of CLIP's own.
     #[error(
         "{model} has no tokenizer.json (nor vocab.json and merges.txt), and its vocabulary of \
          {tokens} tokens may not be CLIP's own. {}", complete(*.hub)
     )]
-    NoTokenizer { model: String, tokens: usize, hub: bool },
+    NoTokenizer {
+        /// Hub id, or name of the folder.
+        model: String,
+        /// Size of the vocabulary.
+        tokens: usize,
+        /// Whether it comes from the hub.
+        hub: bool,
+    },
+    /// A file cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file cannot be written.
     #[error("cannot write {}: {source}{}", .path.display(), no_space(.source))]
-    Write { path: PathBuf, source: io::Error },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not in the cache, and the hub may not be asked.
     #[error(
         "{repo} is not in the cache {} and HF_HUB_OFFLINE is set: unset it, or \
          download the model where there is a network and copy the cache",
         .cache.display()
     )]
-    Offline { repo: String, cache: PathBuf },
+    Offline {
+        /// `org/name`.
+        repo: String,
+        /// The folder of the cache.
+        cache: PathBuf,
+    },
+    /// No connection to the hub.
     #[error(
         "cannot reach the hub at {endpoint}: {reason}. Check the network (proxies: HTTPS_PROXY; \
          a mirror: HF_ENDPOINT), or give a local folder"
     )]
-    Unreachable { endpoint: String, reason: String },
+    Unreachable {
+        /// The hub's address.
+        endpoint: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The hub has too much to do (429, 5xx), again and again.
     #[error("{url} answered {status}, {attempts} times; try again later{}", limit(*.status, *.token_sent))]
-    Busy { url: String, status: u16, attempts: u32, token_sent: bool },
+    Busy {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// How often it was tried.
+        attempts: u32,
+        /// Whether a token was sent with it.
+        token_sent: bool,
+    },
+    /// An answer that the protocol does not provide for.
     #[error("{url} answered {status}, which was not expected{}", says(.said))]
-    Status { url: String, status: u16, said: String },
+    Status {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What the server said; empty where nothing.
+        said: String,
+    },
+    /// The repository is there, and not for this token (401, 403).
     #[error("{repo} may not be read: {}{}", access(*.token_sent), says(.said))]
-    Access { repo: String, token_sent: bool, said: String },
+    Access {
+        /// `org/name`.
+        repo: String,
+        /// Whether a token was sent with it.
+        token_sent: bool,
+        /// What the server said; empty where nothing.
+        said: String,
+    },
+    /// The repository wants its terms accepted first.
     #[error("{repo} is gated: {}{}", gate(.endpoint, .repo, *.token_sent), says(.said))]
-    Gated { repo: String, endpoint: String, token_sent: bool, said: String },
+    Gated {
+        /// `org/name`.
+        repo: String,
+        /// The hub's address.
+        endpoint: String,
+        /// Whether a token was sent with it.
+        token_sent: bool,
+        /// What the server said; empty where nothing.
+        said: String,
+    },
+    /// The hub does not know the token.
     #[error(
         "{endpoint} does not know the token in HF_TOKEN (or in the file that `hf auth login` \
          leaves): make a new one, or unset it for models that need none{}", says(.said)
     )]
-    Token { endpoint: String, said: String },
+    Token {
+        /// The hub's address.
+        endpoint: String,
+        /// What the server said; empty where nothing.
+        said: String,
+    },
+    /// No such repository, or a private one (404 for both).
     #[error("there is no model {repo} on {endpoint} (or it is private, and {})", private(*.token_sent))]
-    NoRepo { repo: String, endpoint: String, token_sent: bool },
+    NoRepo {
+        /// `org/name`.
+        repo: String,
+        /// The hub's address.
+        endpoint: String,
+        /// Whether a token was sent with it.
+        token_sent: bool,
+    },
+    /// A web page came instead of a file.
     #[error(
         "{url} answered with a web page instead of a file: a captive portal or a proxy may want a \
          login. Open it in a browser, or name the right hub with HF_ENDPOINT"
     )]
-    Portal { url: String },
+    Portal {
+        /// The address.
+        url: String,
+    },
+    /// The repository has no such branch, tag or commit.
     #[error("{repo} has no revision {revision:?}")]
-    NoRevision { repo: String, revision: String },
+    NoRevision {
+        /// `org/name`.
+        repo: String,
+        /// Branch, tag or commit.
+        revision: String,
+    },
+    /// The repository has no such file at this revision.
     #[error("{repo} at revision {revision} has no file {file}")]
-    NoFile { repo: String, revision: String, file: String },
+    NoFile {
+        /// `org/name`.
+        repo: String,
+        /// Branch, tag or commit.
+        revision: String,
+        /// Its path in the repository.
+        file: String,
+    },
+    /// The repository has no weights that can be read.
     #[error("{repo} has neither model.safetensors nor pytorch_model.bin at revision {revision}")]
-    NoWeights { repo: String, revision: String },
+    NoWeights {
+        /// `org/name`.
+        repo: String,
+        /// Branch, tag or commit.
+        revision: String,
+    },
+    /// An answer of the hub lacks what it must say.
     #[error("{url} does not speak the hub's protocol: {reason}")]
-    Protocol { url: String, reason: String },
+    Protocol {
+        /// The address.
+        url: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The download broke off and could not be resumed; the part at hand is kept.
     #[error(
         "the download of {url} was cut {attempts} times in a row without progress: {reason}. The \
          part at hand is kept: run the command again to resume"
     )]
-    Cut { url: String, attempts: u32, reason: String },
+    Cut {
+        /// The address.
+        url: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A file on this machine is not what it was when it came.
     #[error("{what} is damaged: its {property} is {found}, expected {expected}")]
-    Damaged { what: String, property: &'static str, found: String, expected: String, model: String },
+    Damaged {
+        /// The file.
+        what: String,
+        /// In which they differ: size or digest.
+        property: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+        /// Hub id; pulling it downloads the file again.
+        model: String,
+    },
+    /// What was downloaded is not what was announced; nothing of it is kept.
     #[error(
         "{url} is not the expected file: its {property} is {found}, expected {expected}. Nothing \
          of it was kept; a proxy or mirror may be altering it (see HF_ENDPOINT)"
     )]
-    Corrupt { url: String, property: &'static str, found: String, expected: String },
+    Corrupt {
+        /// The address.
+        url: String,
+        /// In which they differ: size or digest.
+        property: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// `pytorch_model.bin` is none that can be read.
     #[error("{} is not a PyTorch checkpoint that can be read: {reason}", .path.display())]
-    Pytorch { path: PathBuf, reason: String },
+    Pytorch {
+        /// The file.
+        path: PathBuf,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The model has no form for the browser.
     #[error("{model} cannot be packed for the browser: {reason}")]
-    Unpackable { model: String, reason: String },
+    Unpackable {
+        /// Hub id, or name of the folder.
+        model: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The engine refused the weights, the configuration or the tokenizer.
     #[error("{}: {source}", .path.display())]
-    Load { path: PathBuf, source: Box<clip_core::Error> },
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// What it refused.
+        source: Box<clip_core::Error>,
+    },
 }
 
 impl ModelError {

@@ -16,10 +16,13 @@ const MAX_JSON: u64 = 64 << 20;
 /// Where the bytes of a file are.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ModelFile {
+    /// On disk.
     Path(PathBuf),
     /// Compiled in.
     Builtin {
+        /// File name, for messages.
         name: &'static str,
+        /// All of it.
         bytes: &'static [u8],
     },
 }

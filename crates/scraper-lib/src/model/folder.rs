@@ -7,6 +7,7 @@ use super::{ModelError, ModelFile};
 /// One weights file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weights {
+    /// Mapped into memory, read once.
     Safetensors(ModelFile),
     /// `pytorch_model.bin`; converted once at load.
     Pytorch(PathBuf),
@@ -30,7 +31,10 @@ pub enum Origin {
     /// A commit that is known to the byte: what is missing is CLIP's own.
     Pinned,
     /// A snapshot in the cache; `whole` if nothing is missing that the repository has.
-    Hub { whole: bool },
+    Hub {
+        /// Nothing is missing that the repository has.
+        whole: bool,
+    },
     /// Compiled in.
     Builtin,
 }
@@ -42,7 +46,9 @@ pub struct ModelFiles {
     pub model: String,
     /// Commit that the weights come from, where known.
     pub revision: Option<String>,
+    /// How complete the files can be.
     pub origin: Origin,
+    /// `config.json`.
     pub config: ModelFile,
     /// `preprocessor_config.json`.
     pub preprocessor: Option<ModelFile>,
@@ -52,6 +58,7 @@ pub struct ModelFiles {
     pub tokenizer: Option<PathBuf>,
     /// `vocab.json` and `merges.txt`, used where there is no `tokenizer.json`.
     pub vocab_merges: Option<(PathBuf, PathBuf)>,
+    /// The tensors.
     pub weights: Weights,
 }
 

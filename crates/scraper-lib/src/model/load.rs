@@ -16,8 +16,11 @@ use super::{ModelError, ModelFile, ModelFiles, Origin, Weights, mmap};
 /// What to load, and how pictures are prepared.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOptions {
+    /// Image, text, or both.
     pub towers: Towers,
+    /// How pictures are prepared.
     pub profile: Profile,
+    /// Largest image that is decoded.
     pub limits: Limits,
 }
 
@@ -31,7 +34,9 @@ impl LoadOptions {
 /// A model ready to embed, and what its vectors are to be labelled with.
 #[derive(Debug)]
 pub struct LoadedModel {
+    /// The model.
     pub clip: Clip,
+    /// Labels its vectors.
     pub provenance: Provenance,
 }
 

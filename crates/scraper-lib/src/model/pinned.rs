@@ -8,10 +8,13 @@
 /// One file of a known model.
 #[derive(Debug, Clone, Copy)]
 pub struct PinnedFile {
+    /// In the repository.
     pub name: &'static str,
     /// Commit to take it from.
     pub commit: &'static str,
+    /// Bytes, where known.
     pub size: Option<u64>,
+    /// Hex.
     pub sha256: &'static str,
 }
 

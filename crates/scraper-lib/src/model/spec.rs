@@ -7,9 +7,11 @@ use super::{BUILTIN, ModelError};
 /// A folder on this machine, a repository on the hub, or the model in this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSpec {
+    /// A folder on this machine.
     Folder(PathBuf),
     /// [`ModelFiles::builtin`](super::ModelFiles::builtin), by the name `tiny`.
     Builtin,
+    /// A repository on the hub.
     Hub {
         /// `org/name`.
         repo: String,

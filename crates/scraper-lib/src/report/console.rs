@@ -69,6 +69,7 @@ pub fn colours() -> bool {
 /// failure.
 #[derive(Debug, Clone, Copy)]
 pub struct Log {
+    /// Whether the terminal shows them.
     pub colours: bool,
 }
 
@@ -80,6 +81,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// Gathers one message and writes it when dropped.
 #[derive(Debug)]
 pub struct LogWriter {
     colours: bool,

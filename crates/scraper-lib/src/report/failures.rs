@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 /// A number, or a share of all images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxFailures {
+    /// So many images.
     Count(u64),
     /// 0 to 100.
     Percent(f64),

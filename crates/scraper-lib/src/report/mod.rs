@@ -48,7 +48,9 @@ enum Mode {
 /// What a [`Task`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
+    /// Shown as KiB, MiB, GiB.
     Bytes,
+    /// Shown as they are.
     Items,
 }
 
@@ -64,6 +66,7 @@ impl Progress {
         })
     }
 
+    /// Tells nothing.
     pub fn hidden() -> Self {
         Progress(Mode::Hidden)
     }
@@ -110,23 +113,28 @@ pub struct Task {
 }
 
 impl Task {
+    /// So much is done.
     pub fn set(&self, position: u64) {
         self.bar.set_position(position);
         self.line(false);
     }
 
+    /// So much more is done.
     pub fn inc(&self, by: u64) {
         self.set(self.bar.position().saturating_add(by));
     }
 
+    /// So much is to be done.
     pub fn set_total(&self, total: u64) {
         self.bar.set_length(total);
     }
 
+    /// A word on what is being done.
     pub fn message(&self, text: String) {
         self.bar.set_message(text);
     }
 
+    /// Tells the last state and goes.
     pub fn finish(&self) {
         self.line(true);
         self.bar.finish_and_clear();

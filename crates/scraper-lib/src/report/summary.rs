@@ -17,9 +17,13 @@ const TOLD: usize = 20;
 /// One failure, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureNote {
+    /// Its id.
     pub product: String,
+    /// Address of the image, page or record.
     pub image: String,
+    /// A short stable name for programs.
     pub kind: String,
+    /// For people.
     pub message: String,
 }
 
@@ -40,6 +44,7 @@ impl std::fmt::Display for FailureNote {
 /// A source of which too many products would have vanished in one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptSource {
+    /// Its name.
     pub source: String,
     /// Products that it did not list.
     pub missing: u64,
@@ -62,7 +67,9 @@ impl std::fmt::Display for KeptSource {
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
+    /// Products that the sources told of.
     pub products: u64,
+    /// Images of these products.
     pub images: u64,
     /// Vectors computed in this run.
     pub embedded: u64,
@@ -95,6 +102,7 @@ pub struct Summary {
     pub first_failures: Vec<FailureNote>,
     /// Bytes of all images that were read or downloaded.
     pub bytes: u64,
+    /// The whole run, wall clock.
     pub seconds: f64,
     /// Ended early on request.
     pub interrupted: bool,
@@ -277,56 +285,4 @@ impl std::fmt::Display for Summary {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markdown_holds_what_shops_write() {
-        let mut summary = Summary { images: 3, failed: 1, ..Summary::default() };
-        summary.note(FailureNote {
-            product: "a|b".into(),
-            image: "x.jpg".into(),
-            kind: "fetch.status".into(),
-            message: "<script>\n**404**".into(),
-        });
-        let text = summary.markdown("Run");
-        assert!(text.contains("| a&#124;b | x.jpg | &lt;script&gt; &#42;&#42;404"), "{text}");
-        assert!(text.contains("| 1 | `fetch.status` |"), "{text}");
-        for line in text.lines().filter(|line| line.starts_with("| a")) {
-            assert_eq!(line.matches('|').count(), 4, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_title_acts_on_nothing_and_a_password_is_not_told() {
-        let mut summary = Summary { images: 1, failed: 1, ..Summary::default() };
-        summary.note(FailureNote {
-            product: "\u{1b}]0;pwned\u{7}\u{1b}[2J".into(),
-            image: "http://me:CANARY@h/rtl\u{202e}gnp.exe".into(),
-            kind: "fetch.status".into(),
-            message: "x".repeat(1 << 20),
-        });
-        let note = summary.first_failures[0].clone();
-        assert_eq!(note.image, "http://h/rtl\u{202e}gnp.exe", "data stays data");
-        let json = serde_json::to_string(&summary).unwrap();
-        for text in [note.to_string(), summary.markdown("Run"), json] {
-            assert!(!text.contains(['\u{1b}', '\u{7}']) && !text.contains("CANARY"));
-            assert!(text.len() < 8000);
-        }
-        assert!(!note.to_string().contains('\u{202e}'));
-    }
-
-    #[test]
-    fn exit_codes() {
-        let code = |failed, interrupted, allowed: &str| {
-            let summary = Summary { images: 200, failed, interrupted, ..Summary::default() };
-            summary.exit_code(allowed.parse().unwrap())
-        };
-        assert_eq!(code(0, false, "0"), 0);
-        assert_eq!(code(1, false, "0"), 2);
-        assert_eq!(code(3, false, "3"), 0);
-        assert_eq!(code(4, false, "2%"), 0);
-        assert_eq!(code(5, false, "2%"), 2);
-        assert_eq!(code(0, true, "0"), 130);
-    }
-}
+mod tests;

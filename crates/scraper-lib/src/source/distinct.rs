@@ -17,6 +17,7 @@ pub struct Distinct {
 }
 
 impl Distinct {
+    /// `inner` under a name; empty where it is the only source.
     pub fn new(name: &str, inner: Box<dyn Source>) -> Self {
         Distinct { name: name.to_owned(), inner }
     }

@@ -21,6 +21,7 @@ const EXTENSIONS: [&str; 16] = [
 /// Where symlinks may lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
+    /// Out of the folder, too.
     Anywhere,
     /// A folder that a link leads to must lie in the tree itself.
     Inside,
@@ -92,6 +93,7 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// The images below `root`.
     pub fn new(root: &Path, links: Links) -> Self {
         Folder { root: root.to_owned(), links }
     }

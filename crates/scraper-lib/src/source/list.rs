@@ -28,6 +28,7 @@ enum Entry {
 }
 
 impl List {
+    /// The list at `path`; `web` reads the pages it names.
     pub fn new(path: &Path, web: Web) -> Self {
         List { path: path.to_owned(), web }
     }

@@ -61,17 +61,21 @@ use crate::fetch::FetchError;
 pub struct Product {
     /// The shop's own key; the same id in a later run is the same product.
     pub id: String,
+    /// Plain text.
     pub title: Option<String>,
     /// Plain text: markup is removed by the source that finds it.
     pub description: Option<String>,
     /// The product page.
     pub url: Option<String>,
+    /// Plain text.
     pub brand: Option<String>,
+    /// The shop's own words.
     pub category: Option<String>,
     /// What one costs now, in units of `currency` (19.95, not 1995); the lowest of its variants.
     pub price: Option<f64>,
     /// ISO 4217, upper case: "EUR".
     pub currency: Option<String>,
+    /// Where the shop says it.
     pub availability: Option<Availability>,
     /// Images in the shop's order, each as written in the source. One that cannot be used is
     /// kept, so that it shows up among the failures.
@@ -90,10 +94,15 @@ pub struct Product {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
+    /// Ships now.
     InStock,
+    /// Sold out for now.
     OutOfStock,
+    /// Can be ordered before it is there.
     Preorder,
+    /// Can be ordered though it is sold out.
     Backorder,
+    /// Will not come back.
     Discontinued,
 }
 
@@ -145,31 +154,74 @@ pub trait Source: Send {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
+    /// A file cannot be read.
     #[error("cannot read {place}: {source}")]
-    Read { place: String, source: io::Error },
+    Read {
+        /// Where: a path, or an address.
+        place: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not what its kind of source is.
     #[error("{place}: {reason}")]
-    Format { place: String, reason: String },
+    Format {
+        /// Where: a path, or an address.
+        place: String,
+        /// Why, in words.
+        reason: String,
+    },
     /// An address tells less than a file's name.
     #[error(
         "{place}: its kind cannot be told from the address; say it (kind = … in scraper.toml): {}",
         Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
     )]
-    Kind { place: String },
+    Kind {
+        /// Where: a path, or an address.
+        place: String,
+    },
+    /// One record cannot be used; the others are.
     #[error("{place}, record {record}: {reason}")]
-    Record { place: String, record: u64, reason: String },
+    Record {
+        /// Where: a path, or an address.
+        place: String,
+        /// Its number, from 1.
+        record: u64,
+        /// Why, in words.
+        reason: String,
+    },
     /// One product cannot be read from an answer or a page.
     #[error("{place}: {reason}")]
-    Product { place: String, reason: String },
+    Product {
+        /// Where: a path, or an address.
+        place: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Two different products under one id.
     #[error(
         "product {id} comes a second time, and different, from {place}; the first one counts: ids \
          must be unique within a source"
     )]
-    Repeated { place: String, id: String },
+    Repeated {
+        /// The source.
+        place: String,
+        /// The id.
+        id: String,
+    },
     /// A listed page gave no product.
     #[error("{}", about(.page, .reason))]
-    Page { page: String, kind: &'static str, reason: String },
+    Page {
+        /// Its address.
+        page: String,
+        /// A short stable name for programs.
+        kind: &'static str,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A page, feed or API could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A defect ended the reading.
     #[error("the source stopped unexpectedly: {0}")]
     Stopped(String),
 }
@@ -185,6 +237,7 @@ fn about(page: &str, reason: &str) -> String {
 /// Which products an error may hide that would be there at the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hides<'a> {
+    /// No product.
     Nothing,
     /// That of the page with this address.
     Page(&'a str),

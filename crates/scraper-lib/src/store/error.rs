@@ -5,66 +5,127 @@ use std::{io, path::PathBuf};
 use clip_core::Provenance;
 use rusqlite::ErrorCode;
 
+/// Why a store could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// There is no such file.
     #[error("there is no store {}", .0.display())]
     Missing(PathBuf),
+    /// SQLite cannot open it.
     #[error("cannot open the store {}: {source}", .path.display())]
-    Open { path: PathBuf, source: rusqlite::Error },
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The file cannot be read.
     #[error("cannot read the store {}: {source}", .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It may only be read, and the copy that this needs cannot be made.
     #[error(
         "the store {} may not be written here, so a copy of it is read (it was not closed, or is of \
          an older version), and that cannot be made: {source}. Make room in TMPDIR, or let a user who \
          may write it search it once",
         .path.display()
     )]
-    Copy { path: PathBuf, source: io::Error },
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A database of another program.
     #[error("{} is an SQLite database of another program", .0.display())]
     Foreign(PathBuf),
+    /// Written by a newer version.
     #[error(
         "the store {} has the format {found}, this program knows up to {known}: use a newer version",
         .path.display()
     )]
-    Newer { path: PathBuf, found: i64, known: i64 },
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// Another run holds it.
     #[error("another run is using the store {}; wait for it, or choose another", .0.display())]
     InUse(PathBuf),
+    /// The lock file cannot be made.
     #[error("cannot lock the store {}: {source}", .path.display())]
-    Lock { path: PathBuf, source: io::Error },
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its vectors are of another kind than the run's.
     #[error(
         "the store holds vectors of another kind, which cannot be compared with this run's: {}. \
          Use another store, or embed everything anew",
         differences(.stored, .run)
     )]
-    Provenance { stored: Box<Provenance>, run: Box<Provenance> },
+    Provenance {
+        /// Of the store.
+        stored: Box<Provenance>,
+        /// Of the run.
+        run: Box<Provenance>,
+    },
+    /// The disk is full.
     #[error(
         "the disk is full; what was committed is safe. Free some space and run the command again"
     )]
     Full,
+    /// It holds what no store holds.
     #[error("the store is damaged: {0}. Restore a copy, or start a new one")]
     Damaged(String),
+    /// The system refused to read or write.
     #[error(
         "the store cannot be read or written: {0}. What was committed is safe. Look at the disk \
          (space, quota, largest file), and run the command again"
     )]
     Io(String),
+    /// The file to be made is there already.
     #[error("{} exists already: merge into a new file", .0.display())]
     Exists(PathBuf),
+    /// A part does not fit the others.
     #[error("{} does not fit the other stores: {reason}", .path.display())]
-    Unmergeable { path: PathBuf, reason: String },
+    Unmergeable {
+        /// The file.
+        path: PathBuf,
+        /// Why, in words.
+        reason: String,
+    },
+    /// No run has written to it.
     #[error("the store {0} is empty")]
     Empty(String),
+    /// No connection to the database server.
     #[error(
         "cannot connect to {url}: {reason}. Look whether the server runs, and at user, password and \
          database"
     )]
-    Connect { url: String, reason: String },
+    Connect {
+        /// The address, without its password.
+        url: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The database lacks the extension `vector`.
     #[error(
         "the database lacks pgvector and this user may not add it: {0}. Have an administrator run \
          `CREATE EXTENSION vector` there"
     )]
     NoPgvector(String),
+    /// The database refused something.
     #[error("the database: {0}. What was committed is safe; run the command again to go on")]
     Postgres(String),
     /// A defect of this program, which must not look like success.
@@ -72,10 +133,18 @@ pub enum StoreError {
         "image {position} of product {product} ({address}) has a result, but is not in the store; \
          what was committed is safe. Please report it, and run the command again"
     )]
-    NoRow { product: String, position: u32, address: String },
+    NoRow {
+        /// Its id.
+        product: String,
+        /// Among the product's images, from 0.
+        position: u32,
+        /// Of the image.
+        address: String,
+    },
     /// Only about what was to be stored.
     #[error("{0}")]
     Record(String),
+    /// SQLite refused something.
     #[error("store: {0}")]
     Sqlite(rusqlite::Error),
 }

@@ -60,6 +60,7 @@ impl Filter {
         Ok(filter)
     }
 
+    /// Lets every product through.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -40,6 +40,7 @@ use crate::{
 pub struct ImageKey {
     /// [`Product::source`]; two sources may use the same ids.
     pub source: String,
+    /// Id of the product.
     pub product: String,
     /// Place among the product's images, from 0.
     pub position: u32,
@@ -66,29 +67,75 @@ fn damaged_attributes(id: &str) -> impl Fn(serde_json::Error) -> StoreError + '_
 pub enum Write {
     /// A source that the run reads, and who writes its addresses. Forgets what failed of it besides
     /// images.
-    Source { name: String, base: Base },
+    Source {
+        /// As in the settings; empty for the only source.
+        name: String,
+        /// Who writes its addresses.
+        base: Base,
+    },
     /// The product and the addresses of its images, as the source now tells them. What was known
     /// of an image is kept where its address did not change.
     Product(Product),
     /// The address now holds these bytes. Clears the image from the quarantine.
-    Image { key: ImageKey, hash: ImageHash, bytes: u64, validators: Validators },
+    Image {
+        /// Which image.
+        key: ImageKey,
+        /// SHA-256 of the bytes.
+        hash: ImageHash,
+        /// How many.
+        bytes: u64,
+        /// For asking whether they have changed.
+        validators: Validators,
+    },
     /// The image is still what was stored. Clears it from the quarantine.
-    Unchanged { key: ImageKey },
+    Unchanged {
+        /// Which image.
+        key: ImageKey,
+    },
     /// The vector of these bytes, as projected (not normalised), under the run's provenance.
-    Vector { hash: ImageHash, values: Vec<f32> },
+    Vector {
+        /// SHA-256 of the bytes.
+        hash: ImageHash,
+        /// As projected by the model.
+        values: Vec<f32>,
+    },
     /// The image could not be had or read.
-    Failure { key: ImageKey, kind: String, message: String },
+    Failure {
+        /// Which image.
+        key: ImageKey,
+        /// A short stable name for programs.
+        kind: String,
+        /// For people.
+        message: String,
+    },
     /// A page, record or product of the source that gave no image; told until the source is read
     /// anew, or the product of that page or id comes.
-    SourceFailure { source: String, place: String, kind: String, message: String },
+    SourceFailure {
+        /// Name of the source.
+        source: String,
+        /// Address of the page, place of the record, or id of the product.
+        place: String,
+        /// A short stable name for programs.
+        kind: String,
+        /// For people.
+        message: String,
+    },
     /// The page could not be read: the product that was read from it before counts as seen. `id`
     /// is the one of pages in older stores, which do not know the page.
-    Unread { source: String, page: String, id: String },
+    Unread {
+        /// Name of the source.
+        source: String,
+        /// Its address.
+        page: String,
+        /// Of the product.
+        id: String,
+    },
 }
 
 /// Which vectors to look at.
 #[derive(Debug, Clone, Default)]
 pub struct View {
+    /// Which products.
     pub filter: Filter,
     /// Also products that the last complete read of their source did not tell of.
     pub vanished: bool,
@@ -97,8 +144,11 @@ pub struct View {
 /// An image that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// Which image.
     pub key: ImageKey,
+    /// A short stable name for programs.
     pub kind: String,
+    /// For people.
     pub message: String,
     /// Who wrote the address.
     pub base: Base,
@@ -107,10 +157,13 @@ pub struct Failure {
 /// A page, record or product that gave no image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFailure {
+    /// Name of the source.
     pub source: String,
     /// Address of the page, place of the record, or id of the product.
     pub place: String,
+    /// A short stable name for programs.
     pub kind: String,
+    /// For people.
     pub message: String,
 }
 

@@ -14,7 +14,9 @@ pub struct Row {
     pub missed: u32,
     /// Address of the image.
     pub image: String,
+    /// Among the product's images, from 0.
     pub position: u32,
+    /// SHA-256 of the image file.
     pub hash: ImageHash,
     /// As projected by the model, not normalised.
     pub values: Vec<f32>,

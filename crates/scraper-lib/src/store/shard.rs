@@ -18,6 +18,7 @@ pub struct Shard {
 pub struct ShardError(String);
 
 impl Shard {
+    /// Whether the product belongs to this shard; by a digest, so the same everywhere.
     pub fn holds(&self, source: &str, product: &str) -> bool {
         let mut digest = Sha256::new();
         digest.update(source);

@@ -15,7 +15,9 @@ use super::{
 /// A file, or a database on a server.
 #[derive(Debug, Clone)]
 pub enum StoreTarget {
+    /// A file.
     Sqlite(PathBuf),
+    /// A database.
     Postgres(Box<PostgresUrl>),
 }
 

@@ -20,17 +20,22 @@ const NOISE: f64 = 1e-6;
 /// An image and the vector that someone else computed for it.
 #[derive(Debug, Clone)]
 pub struct Reference {
+    /// Where it is.
     pub image: String,
+    /// The image file.
     pub bytes: Vec<u8>,
+    /// What the other side computed.
     pub values: Vec<f32>,
 }
 
 /// How close one preprocessing comes.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fit {
+    /// The preprocessing.
     pub profile: Profile,
     /// Largest absolute difference of any value.
     pub max_delta: f64,
+    /// Least cosine of any image.
     pub min_cosine: f64,
     /// The image with the largest difference.
     pub worst: String,
@@ -40,6 +45,7 @@ pub struct Fit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    /// Single precision.
     F32,
     /// Every value is one of a half (IEEE 754 binary16).
     F16,
@@ -86,7 +92,9 @@ fn is_half(value: f32) -> bool {
 /// What came of a comparison.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
+    /// Images.
     pub compared: usize,
+    /// Largest difference of a value that passes.
     pub tolerance: f64,
     /// The other side's vectors are of unit length; so ours are compared in that form.
     pub normalized: bool,
@@ -151,6 +159,7 @@ impl Comparison {
         Ok(Comparison { compared, tolerance, normalized, precision, own, best, skipped })
     }
 
+    /// Whether the model's own preprocessing gives the other side's vectors.
     pub fn passed(&self) -> bool {
         self.fits(&self.own)
     }
@@ -316,25 +325,4 @@ impl fmt::Display for Comparison {
 
 // `half` comes with the feature.
 #[cfg(all(test, feature = "pytorch"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn precisions_are_told_by_their_values() {
-        let of = |values: &[f32]| {
-            let (image, bytes, values) = (String::new(), Vec::new(), values.to_vec());
-            Precision::of(&[Reference { image, bytes, values }])
-        };
-        let values: Vec<f32> = (1..40).map(|i| i as f32 / 97.3 - 0.1).collect();
-        let halves: Vec<f32> = values.iter().map(|v| half::f16::from_f32(*v).to_f32()).collect();
-        let bf16: Vec<f32> = values.iter().map(|v| half::bf16::from_f32(*v).to_f32()).collect();
-        assert_eq!(of(&values), Precision::F32);
-        assert_eq!(of(&halves), Precision::F16);
-        assert_eq!(of(&bf16), Precision::Bf16);
-        assert_eq!(of(&[0.5, 1.0, 0.0]), Precision::F32, "too few to tell");
-        for bits in 0..0x7c00u16 {
-            assert!(is_half(half::f16::from_bits(bits).to_f32()), "{bits:#x}");
-        }
-        assert!(!is_half(1e-8) && !is_half(65536.0) && !is_half(0.1));
-    }
-}
+mod tests;

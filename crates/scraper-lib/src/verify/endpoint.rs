@@ -89,33 +89,89 @@ impl RequestForm {
     }
 }
 
+/// Why an Inference Endpoint gave no vector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
+    /// The HTTP client could not be made.
     #[error("cannot set up HTTP: {0}")]
     Client(String),
+    /// No connection.
     #[error("cannot reach {url}: {reason}")]
-    Connect { url: String, reason: String },
+    Connect {
+        /// The address.
+        url: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// No answer in time.
     #[error("{url} did not answer within {} s", .timeout.as_secs_f64())]
-    Timeout { url: String, timeout: Duration },
+    Timeout {
+        /// The address.
+        url: String,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// It was still starting.
     #[error(
         "{url} was still not ready after {} s (it answered {status}): wait for it to start, or \
          wait longer", .waited.as_secs()
     )]
-    NotReady { url: String, status: u16, waited: Duration },
+    NotReady {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// How long it was asked.
+        waited: Duration,
+    },
+    /// It wants a token, or another one.
     #[error("{url} answered {status}: it wants a token, or another one")]
-    Token { url: String, status: u16 },
+    Token {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// An answer that is no success.
     #[error("{url} answered {status}: {message}")]
-    Status { url: String, status: u16, message: String },
+    Status {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// For people.
+        message: String,
+    },
+    /// It takes images in no form that is known here.
     #[error("{url} takes images in no form that is known here: {}", refusals(.answers))]
-    Refused { url: String, answers: Vec<(RequestForm, String)> },
+    Refused {
+        /// The address.
+        url: String,
+        /// Each form, and what it said to it.
+        answers: Vec<(RequestForm, String)>,
+    },
+    /// An answer that is no vector.
     #[error("the answer of {url} is no embedding: {reason}")]
-    Answer { url: String, reason: String },
+    Answer {
+        /// The address.
+        url: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A vector of another length.
     #[error(
         "{url} gives {found} values, this model {expected}: it serves another model, or hidden \
          states instead of the projected embedding"
     )]
-    Dimension { url: String, found: usize, expected: usize },
+    Dimension {
+        /// The address.
+        url: String,
+        /// Values it gave.
+        found: usize,
+        /// Values of the model's vectors.
+        expected: usize,
+    },
 }
 
 impl EndpointError {

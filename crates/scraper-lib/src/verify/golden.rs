@@ -19,13 +19,17 @@ pub struct Golden {
     pub image: String,
     /// SHA-256 of its bytes (hex), where recorded.
     pub sha256: Option<String>,
+    /// The vector, as projected or of unit length.
     pub values: Vec<f32>,
 }
 
+/// Why recorded vectors cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", .path.display())]
 pub struct GoldenError {
+    /// The file.
     pub path: PathBuf,
+    /// Why, in words.
     pub reason: String,
 }
 

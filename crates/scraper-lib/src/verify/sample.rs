@@ -28,6 +28,7 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// At most `size` images.
     pub fn new(size: usize) -> Self {
         Sample { size, chosen: BTreeMap::new() }
     }
@@ -70,6 +71,7 @@ impl Sample {
         })
     }
 
+    /// What was chosen, by key.
     pub fn into_candidates(self) -> Vec<Candidate> {
         self.chosen.into_values().collect()
     }

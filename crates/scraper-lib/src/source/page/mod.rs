@@ -62,13 +62,16 @@ pub struct Found {
     pub canonical: Option<String>,
     /// The page is a list of products.
     pub is_listing: bool,
+    /// Where each field came from.
     pub report: Report,
 }
 
 /// How pages are read.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PageReader {
+    /// What reading one page may cost.
     pub budget: PageBudget,
+    /// Selectors for what the page's data does not tell.
     pub select: Select,
 }
 

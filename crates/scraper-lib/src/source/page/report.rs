@@ -43,10 +43,13 @@ impl Origin {
 /// Something the page says that was not taken.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Refusal {
+    /// A product's field, by name.
     pub field: String,
+    /// Where it was written.
     pub origin: Origin,
     /// What was written, shortened.
     pub text: String,
+    /// Why it was not taken.
     pub reason: String,
 }
 
@@ -55,6 +58,7 @@ pub struct Refusal {
 pub struct Report {
     /// The field and where it came from, in the order of a product's fields.
     pub fields: Vec<(String, Origin)>,
+    /// What was not taken; the first ones.
     pub refused: Vec<Refusal>,
 }
 

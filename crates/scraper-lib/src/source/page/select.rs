@@ -16,18 +16,26 @@ use crate::source::{price, text};
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Select {
+    /// Of the title.
     pub title: Option<String>,
+    /// Of the description.
     pub description: Option<String>,
+    /// Of the brand.
     pub brand: Option<String>,
+    /// Of the category.
     pub category: Option<String>,
+    /// Of the price, with or without its currency.
     pub price: Option<String>,
     /// The currency of prices that do not name theirs, as ISO 4217 code; no selector.
     pub currency: Option<String>,
+    /// Of the availability: a word of schema.org or of shops.
     pub availability: Option<String>,
+    /// Of the images: every match is one.
     pub image: Option<String>,
 }
 
 impl Select {
+    /// Nothing is selected.
     pub fn is_empty(&self) -> bool {
         *self == Select::default()
     }

@@ -19,6 +19,7 @@ pub struct Mapping {
 const LEVELS: usize = 16;
 
 impl Mapping {
+    /// `item` is the path of the element that is a product, `columns` the parts that are its fields.
     pub fn new(item: Option<&str>, columns: &BTreeMap<String, String>) -> Self {
         let item = item.unwrap_or_default().to_ascii_lowercase();
         let names = item.split('/').map(|name| name.rsplit(':').next().unwrap_or_default());

@@ -13,7 +13,9 @@ use crate::{
 /// What came together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merged {
+    /// In the new store.
     pub products: u64,
+    /// In the new store.
     pub vectors: u64,
 }
 
