@@ -7,11 +7,11 @@
  * ```
  */
 
-import { ClipSearch } from "./search-element.js";
+import { ClipSearch } from "./element.js";
 
 export { ClipSearch };
-export type { ProgressDetail, ResultsDetail, SelectDetail } from "./search-element.js";
-export type { Label, Labels } from "./search-labels.js";
-export { type Card, Catalogue, type CatalogueInfo, ClipError, type Facets, type Filters, type Hit } from "./catalogue.js";
+export type { ProgressDetail, ResultsDetail, SelectDetail } from "./element.js";
+export type { Label, Labels } from "./labels.js";
+export { type Card, Catalogue, type CatalogueInfo, ClipError, type Facets, type Filters, type Hit } from "../catalogue/index.js";
 
 if (globalThis.customElements && !customElements.get("clip-search")) customElements.define("clip-search", ClipSearch);

@@ -8,25 +8,25 @@
  * ```
  */
 
-import { ClipError } from "./errors.js";
-import type { Facts, InspectRequest, Prepared, Tokens } from "./inspect-protocol.js";
-import { type Run } from "./inspect-compare.js";
-import { Clip, type LoadOptions } from "./index.js";
-import { parseManifest } from "./manifest.js";
-import { browserWorker } from "./platform.js";
-import { Remote } from "./rpc.js";
+import { ClipError } from "../runtime/errors.js";
+import type { Facts, InspectRequest, Prepared, Tokens } from "./protocol.js";
+import { type Run } from "./compare.js";
+import { Clip, type LoadOptions } from "../clip/index.js";
+import { parseManifest } from "../clip/manifest.js";
+import { browserWorker } from "../runtime/platform.js";
+import { Remote } from "../runtime/rpc.js";
 
 export type { Facts, Tokens };
-export { type Run, traceJson } from "./inspect-compare.js";
+export { type Run, traceJson } from "./compare.js";
 
 /** Who turns the file into pixels: this project's decoders, or the browser's. */
 export type Decoder = "own" | "browser";
 
 /** Milliseconds. */
 export interface Times {
-  /** Decoding, for pictures. */
+  /** Decoding, for images. */
   decode?: number;
-  /** Resizing, cropping and normalising, for pictures. */
+  /** Resizing, cropping and normalising, for images. */
   prepare?: number;
   /** From file or text to vector, as `Clip` does it. */
   embed: number;
@@ -37,7 +37,7 @@ export interface Inspection {
   run: Run;
   exact: boolean;
   times: Times;
-  /** Of pictures: decoded, resized, cropped; large ones at a smaller size. */
+  /** Of images: decoded, resized, cropped; large ones at a smaller size. */
   pictures?: ImageBitmap[];
   facts?: Facts;
   /** Of texts. */
@@ -64,11 +64,9 @@ export class Inspector {
       const inspector = new Inspector(clip, remote, manifest.config.text_config.max_position_embeddings);
       await inspector.ask({
         op: "start",
-        configuration: JSON.stringify({
-          preprocessor: manifest.preprocessor ?? null,
-          image_size: manifest.config.vision_config.image_size,
-          profile: clip.info.preprocessing,
-        }),
+        preprocessor: manifest.preprocessor == null ? undefined : JSON.stringify(manifest.preprocessor),
+        imageSize: manifest.config.vision_config.image_size,
+        profile: clip.info.preprocessing,
       });
       return inspector;
     } catch (error) {
@@ -105,10 +103,10 @@ export class Inspector {
     const { stages } = await this.clip.trace(source);
     const { run, exact, embed } = await this.run(name, "image", () => this.clip.embedImage(source));
     // Of pixels, `Clip` does not know where they come from.
-    run.trace = pixels ? [...prepared.stages, ...stages.filter((stage) => !isPicture(stage.name))] : stages;
+    run.trace = pixels ? [...prepared.stages, ...stages.filter((stage) => !isBeforeModel(stage.name))] : stages;
     run.environment = { ...run.environment, decoder: pixels ? "browser" : "own" };
     return {
-      run, exact, times: { ...prepared.ms, embed }, pictures: prepared.pictures,
+      run, exact, times: { ...prepared.ms, embed }, pictures: prepared.images,
       ...(prepared.facts && { facts: prepared.facts }),
     };
   }
@@ -152,7 +150,7 @@ export class Inspector {
   }
 }
 
-const isPicture = (stage: string) => ["decoded", "resized", "cropped", "pixel_values"].includes(stage);
+const isBeforeModel = (stage: string) => ["decoded", "resized", "cropped", "pixel_values"].includes(stage);
 
 /** A file's pixels as pages usually get them: through the browser's decoder and a canvas. */
 async function browserPixels(file: Blob): Promise<ImageData> {

@@ -2,14 +2,15 @@
 
 import {
   type Card, type FacetColumns, type Facets, type Filters, allowed, damaged, facetsOf, parseCards, parseFacets, parseTitles,
-} from "./catalogue-data.js";
-import { CatalogueFiles } from "./catalogue-files.js";
-import { ClipError, failure } from "./errors.js";
-import { parent, sha256 } from "./platform.js";
-import type { Provenance } from "./protocol.js";
-import { type Report, serve } from "./rpc.js";
+} from "./data.js";
+import { CatalogueFiles } from "./files.js";
+import { Catalogue as Index, initSync, sha256 as sha256Here } from "../bindings/search.js";
+import { ClipError, failure } from "../runtime/errors.js";
+import { parent, sha256 } from "../runtime/platform.js";
+import type { Provenance } from "../clip/protocol.js";
+import { type Report, serve } from "../runtime/rpc.js";
 import { Titles } from "./titles.js";
-import { Wasm, compile } from "./wasm.js";
+import { compile } from "../runtime/wasm.js";
 
 /** Exact files up to this size come whole, after the first search; larger ones row by row. */
 const WHOLE = 16 << 20;
@@ -52,10 +53,9 @@ class Catalogue {
   private readonly pages = new Map<number, Promise<Card[]>>();
   private filling: Promise<void> | undefined;
   private kept: Promise<number> | undefined;
-  private next = 0;
 
   private constructor(
-    private readonly wasm: Wasm,
+    private readonly index: Index,
     private readonly files: CatalogueFiles,
     private readonly columns: FacetColumns,
     private readonly exact: "rows" | "fill" | "whole",
@@ -63,9 +63,8 @@ class Catalogue {
   ) {}
 
   static async open({ url, cache, exact }: CatalogueOptions, signal: AbortSignal, report: Report): Promise<Catalogue> {
-    let wasm: Wasm;
     try {
-      wasm = await Wasm.instantiate(await compile(new URL("./search.wasm", import.meta.url)));
+      initSync({ module: await compile(new URL("./search.wasm", import.meta.url)) });
     } catch (error) {
       throw new ClipError(
         "engine",
@@ -83,26 +82,22 @@ class Catalogue {
           if (progress.loaded <= progress.total) report({ progress: { ...progress } });
         },
         onWarning: (warning) => report({ warning: failure(warning) }),
-        digest: async (bytes) => (await sha256(bytes)) ?? new TextDecoder().decode(wasm.call("sha256", bytes)),
-        rows: (ids, bytes) => {
-          const input = new Uint8Array(ids.byteLength + bytes.length);
-          input.set(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
-          input.set(bytes, ids.byteLength);
-          return wasm.call("index_rows", input, ids.length).length;
-        },
+        digest: async (bytes) => (await sha256(bytes)) ?? sha256Here(bytes),
+        // None is asked for before the index is there.
+        rows: (ids, bytes) => index.addRows(ids, bytes).length,
       },
       signal,
     );
     const { scan, facets, products, rows, dim, exact: listed } = files.manifest;
     progress.total = scan.bytes + facets.bytes;
     const [file, text] = await Promise.all([files.whole(scan, signal), files.text(facets, signal)]);
-    const opened = wasm.json<{ rows: number; products: number; dim: number; provenance: Provenance }>("index_open", file);
-    if (opened.rows !== rows || opened.products !== products || opened.dim !== dim) {
+    const index = new Index(file);
+    if (index.rows !== rows || index.products !== products || index.dim !== dim) {
       throw damaged(files.url(scan.file), "has other sizes than manifest.json says");
     }
     const mode = exact !== "auto" ? exact : listed.bytes <= WHOLE ? "fill" : "rows";
     const columns = parseFacets(text, files.url(facets.file), products);
-    const catalogue = new Catalogue(wasm, files, columns, mode, report);
+    const catalogue = new Catalogue(index, files, columns, mode, report);
     if (mode === "whole") await files.allRows(signal);
     return catalogue;
   }
@@ -113,39 +108,25 @@ class Catalogue {
   }
 
   accepts(provenance: Provenance): void {
-    this.wasm.call("index_accepts", JSON.stringify(provenance));
+    this.index.accepts(JSON.stringify(provenance));
   }
 
   async search(query: Float32Array, exact: boolean, limit: number, filters: Filters, signal: AbortSignal): Promise<Hit[]> {
     const fits = allowed(this.columns, filters);
-    const floats = new Uint8Array(query.buffer, query.byteOffset, query.byteLength);
-    const input = new Uint8Array(floats.length + (fits?.length ?? 0));
-    input.set(floats);
-    if (fits) input.set(fits, floats.length);
-    // The module would take what follows a short query for its end.
-    if (query.length !== this.files.manifest.dim) {
-      throw new ClipError("index.dimension", `a vector of ${query.length} values, the index has ${this.files.manifest.dim}`);
-    }
-    const id = this.next++;
-    let found: number[] | undefined;
+    const search = this.index.search(query, limit, fits);
+    let hits: Hit[];
     try {
-      let answer = words(this.wasm.call("index_search", input, id, limit));
-      while (answer[0] === 0) {
-        await this.rows(answer.subarray(1), signal);
+      for (let needed; (needed = this.index.advance(search)).length > 0; ) {
+        await this.rows(needed, signal);
         signal.throwIfAborted();
-        answer = words(this.wasm.call("index_go_on", undefined, id, limit));
       }
-      found = [...answer.subarray(1)];
+      const { products, rows, scores } = search;
+      const cards = await this.cards([...products], signal);
+      hits = cards.map((card, i) => (
+        { id: card.id, score: scores[i], exact, image: card.images[rows[i]! - card.row], card }
+      ));
     } finally {
-      if (!found) this.wasm.call("index_forget", undefined, id);
-    }
-    const score = new Float32Array(1);
-    const bits = new Uint32Array(score.buffer);
-    const hits: Hit[] = [];
-    const cards = await this.cards(found.filter((_, i) => i % 3 === 0), signal);
-    for (const [i, card] of cards.entries()) {
-      bits[0] = found[3 * i + 2]!;
-      hits.push({ id: card.id, score: score[0], exact, image: card.images[found[3 * i + 1]! - card.row], card });
+      search.free();
     }
     this.fill();
     return hits;
@@ -205,8 +186,6 @@ class Catalogue {
     return page;
   }
 }
-
-const words = (bytes: Uint8Array<ArrayBuffer>) => new Uint32Array(bytes.buffer, 0, bytes.length / 4);
 
 let catalogue: Catalogue | undefined;
 

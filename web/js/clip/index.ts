@@ -7,10 +7,10 @@
  * ```
  */
 
-import { ClipError } from "./errors.js";
-import { type WorkerPort, address, browserWorker, foreignWorker, isNode, nodeWorker } from "./platform.js";
-import type { Loaded, Picture, Precision, Provenance, Request, Stage, Towers } from "./protocol.js";
-import { type AskOptions, Remote, aborted } from "./rpc.js";
+import { ClipError } from "../runtime/errors.js";
+import { type WorkerPort, address, browserWorker, foreignWorker, isNode, nodeWorker } from "../runtime/platform.js";
+import type { Image, Loaded, Precision, Provenance, Request, Stage, Towers } from "./protocol.js";
+import { type AskOptions, Remote, aborted } from "../runtime/rpc.js";
 import { withThreads } from "./threads.js";
 import type { Progress } from "./weights.js";
 
@@ -37,7 +37,7 @@ export interface LoadOptions {
    * - `"whole"`: everything before the first query. The host learns nothing about queries.
    */
   tokens?: "fill" | "blocks" | "whole";
-  /** Preprocessing of pictures; must be the one of the vectors to compare with. Default: `"hf-endpoint"`. */
+  /** Preprocessing of images; must be the one of the vectors to compare with. Default: `"hf-endpoint"`. */
   profile?: string;
   /** Whether weights are kept on this device; in Node also the folder to keep them in. Default: true. */
   cache?: boolean | string;
@@ -70,7 +70,7 @@ export interface Embedding {
   /** Of unit length, for cosine similarity. */
   normalized: Float32Array;
   /**
-   * Whether native code gives these bits for this input. False only for pictures whose pixels the
+   * Whether native code gives these bits for this input. False only for images whose pixels the
    * browser decoded (`ImageData`, and formats such as AVIF), and under `precision: "auto"` in engines
    * without a fused multiply-add.
    */
@@ -163,9 +163,9 @@ export class Clip {
 
   /** @throws ClipError */
   async embedImage(source: ImageSource, options: CallOptions = {}): Promise<Embedding> {
-    const [picture, transfer] = pictureOf(source, options.transfer ?? false);
+    const [image, transfer] = imageOf(source, options.transfer ?? false);
     const result: { vectors: Float32Array<ArrayBuffer>; exact: boolean } =
-      await this.ask({ op: "image", picture }, { transfer, signal: options.signal });
+      await this.ask({ op: "image", image }, { transfer, signal: options.signal });
     return this.embedding(result.vectors, 0, result.exact);
   }
 
@@ -174,8 +174,8 @@ export class Clip {
     if (typeof input === "string") {
       return this.ask({ op: "trace", input: wellFormed(input) }, { signal: options.signal });
     }
-    const [picture, transfer] = pictureOf(input, options.transfer ?? false);
-    return this.ask({ op: "trace", input: picture }, { transfer, signal: options.signal });
+    const [image, transfer] = imageOf(input, options.transfer ?? false);
+    return this.ask({ op: "trace", input: image }, { transfer, signal: options.signal });
   }
 
   /** Gets what is missing of the token embedding; see [`LoadOptions.tokens`]. */
@@ -231,7 +231,7 @@ function wellFormed(text: string): string {
   return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
 }
 
-function pictureOf(source: ImageSource, transfer: boolean): [Picture, Transferable[]] {
+function imageOf(source: ImageSource, transfer: boolean): [Image, Transferable[]] {
   if (source instanceof Blob) return [{ kind: "blob", blob: source }, []];
   if (source instanceof ArrayBuffer) {
     return [{ kind: "bytes", bytes: source }, transfer ? [source] : []];
@@ -243,7 +243,7 @@ function pictureOf(source: ImageSource, transfer: boolean): [Picture, Transferab
   if (source instanceof URL) return [{ kind: "url", url: source.href }, []];
   if (typeof source === "string") {
     const base = isNode ? undefined : document.baseURI;
-    if (!URL.canParse(source, base)) throw new ClipError("input", `${source} is not the address of a picture`);
+    if (!URL.canParse(source, base)) throw new ClipError("input", `${source} is not the address of an image`);
     return [{ kind: "url", url: new URL(source, base).href }, []];
   }
   if (typeof ImageData !== "undefined" && source instanceof ImageData) {

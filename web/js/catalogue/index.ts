@@ -8,12 +8,12 @@
  * ```
  */
 
-import type { Card, Facets, Filters } from "./catalogue-data.js";
-import type { CatalogueInfo, CatalogueRequest, Hit } from "./catalogue-worker.js";
-import { ClipError } from "./errors.js";
-import type { Embedding } from "./index.js";
-import { address, browserWorker, foreignWorker, isNode, nodeWorker } from "./platform.js";
-import { Remote } from "./rpc.js";
+import type { Card, Facets, Filters } from "./data.js";
+import type { CatalogueInfo, CatalogueRequest, Hit } from "./worker.js";
+import { ClipError } from "../runtime/errors.js";
+import type { Embedding } from "../clip/index.js";
+import { address, browserWorker, foreignWorker, isNode, nodeWorker } from "../runtime/platform.js";
+import { Remote } from "../runtime/rpc.js";
 
 export { ClipError };
 export type { Card, CatalogueInfo, Facets, Filters, Hit };

@@ -1,12 +1,12 @@
 // <clip-search>: a search box for a shop; see the README for its attributes, events and parts.
 
-import type { CatalogueInfo, Hit } from "./catalogue.js";
-import { ClipError } from "./errors.js";
-import type { Clip, Embedding, LoadOptions } from "./index.js";
-import { ENGLISH, type Labels } from "./search-labels.js";
-import { Session, type Tower } from "./search-session.js";
-import { CSS } from "./search-style.js";
-import { View } from "./search-view.js";
+import type { CatalogueInfo, Hit } from "../catalogue/index.js";
+import { ClipError } from "../runtime/errors.js";
+import type { Clip, Embedding, LoadOptions } from "../clip/index.js";
+import { ENGLISH, type Labels } from "./labels.js";
+import { Session, type Tower } from "./session.js";
+import { CSS } from "./style.js";
+import { View } from "./view.js";
 
 /** Milliseconds without a key before what was typed is searched for. */
 const TYPING = 200;

@@ -1,28 +1,17 @@
 // What the page and the worker say to each other.
 
-export type Towers = "text" | "vision" | "both";
+import type { Precision, Stage, Towers } from "../bindings/engine.js";
 
-/**
- * What to do in an engine without a fused multiply-add: `exact` emulates it, `auto` computes without,
- * several times faster and in other bits.
- */
-export type Precision = "exact" | "auto";
+export type { Precision, Stage, Towers };
 
-/** One intermediate result, as in the native `--trace`. */
-export interface Stage {
-  name: string;
-  shape: number[];
-  /** Over the little-endian bytes of its elements, hexadecimal. */
-  sha256: string;
-}
-
-/** A picture as it goes to the worker. */
-export type Picture =
+/** An image as it goes to the worker. */
+export type Image =
   | { kind: "bytes"; bytes: ArrayBuffer }
   | { kind: "blob"; blob: Blob }
   | { kind: "url"; url: string }
   | { kind: "pixels"; data: Uint8ClampedArray; width: number; height: number };
 
+/** [`LoadOptions`] with all defaults filled in. */
 export interface WorkerOptions {
   model: string;
   towers: Towers;
@@ -42,7 +31,7 @@ export interface Provenance {
   weights: string;
   /** Digest of the tokenizer, where known. */
   tokenizer?: string;
-  /** Profile of the picture preprocessing. */
+  /** Profile of the image preprocessing. */
   preprocessing: string;
   /** Version of the numeric contract. */
   numerics: number;
@@ -60,7 +49,7 @@ export interface Loaded {
   tokenizer?: string;
   /** Version of the numeric contract. */
   numerics: number;
-  /** Profile of the picture preprocessing. */
+  /** Profile of the image preprocessing. */
   preprocessing: string;
   /** Length of a vector. */
   dimensions: number;
@@ -75,10 +64,11 @@ export interface Loaded {
   towers: Towers;
 }
 
+/** A question to the worker. */
 export type Request = { id: number } & (
   | { op: "load"; options: WorkerOptions }
   | { op: "texts"; texts: string[] }
-  | { op: "image"; picture: Picture }
-  | { op: "trace"; input: string | Picture }
+  | { op: "image"; image: Image }
+  | { op: "trace"; input: string | Image }
   | { op: "fill" }
 );

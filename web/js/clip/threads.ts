@@ -2,15 +2,17 @@
 // another while a debugger or a test driver watches, Firefox can miss the wake-up between the two
 // (WorkerPrivate::WaitForIsDebuggerRegistered), and the load would never end.
 
-import { reason } from "./errors.js";
-import type { Port, WorkerPort } from "./platform.js";
-import type { Exports } from "./wasm.js";
+import { initSync, runThread } from "../bindings/engine-threads.js";
+import { reason } from "../runtime/errors.js";
+import type { Port, WorkerPort } from "../runtime/platform.js";
 
-/** What a thread begins with: the module of the others, and its place in their memory. */
+/** Bytes of a thread's stack: pages of wasm. */
+const STACK = 1 << 20;
+
+/** What a thread begins with: the module and the memory of the others. */
 export interface Start {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
-  tls: number;
 }
 
 /** Starts a thread; resolves when it runs. */
@@ -69,11 +71,9 @@ export function spawner(page: Port): Spawn {
 export function threadOf(page: Port): void {
   page.onMessage(({ op, start }: { op: string; start: Start }) => {
     if (op !== "thread") return;
-    const { module, memory, tls } = start;
-    const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
-    exports.__stack_pointer!.value = tls;
-    exports.__wasm_init_tls!(Math.ceil(tls / 64) * 64);
+    // Its stack and thread-local variables are taken from the shared memory.
+    initSync({ ...start, thread_stack_size: STACK });
     page.post("ready");
-    exports.run_thread!();
+    runThread();
   });
 }

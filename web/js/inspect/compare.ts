@@ -8,7 +8,7 @@
  * ```
  */
 
-import type { Provenance, Stage } from "./protocol.js";
+import type { Provenance, Stage } from "../clip/protocol.js";
 
 export type { Provenance, Stage };
 

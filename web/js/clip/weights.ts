@@ -1,11 +1,11 @@
 // Verified chunks of a model's parts, from the store or from the host.
 
-import { ClipError } from "./errors.js";
-import { Host, inLanes } from "./host.js";
-import { Kept } from "./kept.js";
+import { ClipError } from "../runtime/errors.js";
+import { Host, inLanes } from "../runtime/host.js";
+import { Kept } from "../runtime/kept.js";
 import { type Manifest, type Part, parseManifest } from "./manifest.js";
-import { sha256 } from "./platform.js";
-import { locked } from "./store.js";
+import { sha256 } from "../runtime/platform.js";
+import { locked } from "../runtime/store.js";
 
 export interface Progress {
   /** Bytes of the files asked for that are here and checked. */

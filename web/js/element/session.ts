@@ -1,8 +1,8 @@
 // What <clip-search> searches with: the catalogue, and the towers of the model, each started once.
 
-import { Catalogue } from "./catalogue.js";
-import type { ClipError } from "./errors.js";
-import { Clip, type LoadOptions, type Precision, type Progress } from "./index.js";
+import { Catalogue } from "../catalogue/index.js";
+import type { ClipError } from "../runtime/errors.js";
+import { Clip, type LoadOptions, type Precision, type Progress } from "../clip/index.js";
 
 export type Tower = "text" | "vision";
 

@@ -1,8 +1,8 @@
 // The shadow DOM of <clip-search>. The shop's texts only ever become text nodes; addresses only ever
 // http(s).
 
-import type { Facets, Filters, Hit } from "./catalogue.js";
-import { type Labels, say } from "./search-labels.js";
+import type { Facets, Filters, Hit } from "../catalogue/index.js";
+import { type Labels, say } from "./labels.js";
 
 /** Characters of a text that are shown; CSS shows fewer. */
 const SHOWN = 300;

@@ -1,4 +1,4 @@
-import { ClipError } from "./errors.js";
+import { ClipError } from "../runtime/errors.js";
 
 /** One file of a packed model, in chunks with a digest each. */
 export interface Part {

@@ -1,10 +1,10 @@
 // The files of a catalogue: from the store, else from the host; checked in either case.
 
-import { ClipError } from "./errors.js";
-import { type CatalogueManifest, type Listed, parseCatalogue } from "./catalogue-data.js";
-import { Host, inLanes } from "./host.js";
-import { Kept } from "./kept.js";
-import { locked } from "./store.js";
+import { ClipError } from "../runtime/errors.js";
+import { type CatalogueManifest, type Listed, parseCatalogue } from "./data.js";
+import { Host, inLanes } from "../runtime/host.js";
+import { Kept } from "../runtime/kept.js";
+import { locked } from "../runtime/store.js";
 
 /** Rows of the exact file that are kept, and checked, at a time: 1 MiB at 512 values. */
 const PIECE = 512;

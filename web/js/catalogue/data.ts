@@ -1,7 +1,7 @@
 // The files of a catalogue, as `scraper export --format web` writes them.
 
-import { ClipError } from "./errors.js";
-import type { Provenance } from "./protocol.js";
+import { ClipError } from "../runtime/errors.js";
+import type { Provenance } from "../clip/protocol.js";
 
 /** A file beside the manifest; its name carries its digest. */
 export interface Listed {
