@@ -12,6 +12,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     Failure, Precision, Stage, Towers,
+    memory::{reserve, view},
     stage::{all_to_js, stages},
 };
 
@@ -102,32 +103,6 @@ impl Loader {
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         Ok(self.0.push(bytes)?)
     }
-}
-
-/// The host writes through it before the buffer moves or is given back.
-#[allow(unsafe_code)]
-fn view(bytes: &mut [u8]) -> Uint8Array {
-    // SAFETY: as long as the array is used, nothing else is called (see `spare_capacity_view`), so
-    // the bytes stay where they are.
-    unsafe { Uint8Array::view(bytes) }
-}
-
-/// Lets the memory grow to what the weights will need, so that too little of it is an error now
-/// and not a crash in the middle.
-fn reserve(bytes: u64) -> Result<(), Failure> {
-    let mut room = Vec::<u8>::new();
-    let fits = usize::try_from(bytes).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
-    if fits {
-        return Ok(());
-    }
-    let mebibytes = bytes >> 20;
-    Err(Failure::new(
-        "memory",
-        format!(
-            "there is no memory for {mebibytes} MiB of weights: close other pages, or load one \
-             tower only"
-        ),
-    ))
 }
 
 /// Token ids of texts.

@@ -38,6 +38,7 @@
 //! ```
 
 #![warn(missing_docs)]
+#![deny(unsafe_code)]
 
 #[cfg(feature = "engine")]
 mod choices;
@@ -48,6 +49,8 @@ mod failure;
 mod images;
 #[cfg(feature = "inspect")]
 mod inspect;
+#[cfg(feature = "engine")]
+mod memory;
 #[cfg(any(feature = "images", feature = "inspect"))]
 mod processing;
 #[cfg(feature = "search")]

@@ -97,6 +97,7 @@ export function damaged(url: string, what: string): ClipError {
   return new ClipError("index.format", `${url} ${what}: export the catalogue again with \`scraper export --format web\``);
 }
 
+/** `manifest.json`, checked. @throws ClipError of kind `index.format` */
 export function parseCatalogue(text: string, url: string): CatalogueManifest {
   const json = parse(text, url);
   if (!isObject(json) || json.format !== "clip-catalogue") throw damaged(url, "is not the manifest of a catalogue");
@@ -120,6 +121,7 @@ function parse(text: string, url: string): unknown {
   }
 }
 
+/** The columns that products are filtered by, checked. @throws ClipError of kind `index.format` */
 export function parseFacets(text: string, url: string, products: number): FacetColumns {
   const json = parse(text, url);
   const isColumn = (column: unknown): column is Column =>
@@ -133,6 +135,7 @@ export function parseFacets(text: string, url: string, products: number): FacetC
   return json as unknown as FacetColumns;
 }
 
+/** The products' titles, checked. @throws ClipError of kind `index.format` */
 export function parseTitles(text: string, url: string, products: number): (string | null)[] {
   const json = parse(text, url);
   if (!Array.isArray(json) || json.length !== products || !json.every((t) => t === null || isText(t))) {
@@ -141,6 +144,7 @@ export function parseTitles(text: string, url: string, products: number): (strin
   return json as (string | null)[];
 }
 
+/** A page of cards, checked. @throws ClipError of kind `index.format` */
 export function parseCards(text: string, url: string): Card[] {
   const json = parse(text, url);
   const sound = Array.isArray(json) && json.every((card) =>

@@ -26,6 +26,7 @@ interface Callbacks {
   rows(ids: Uint32Array, bytes: Uint8Array): number;
 }
 
+/** The files of one catalogue. */
 export class CatalogueFiles {
   private constructor(
     readonly manifest: CatalogueManifest,

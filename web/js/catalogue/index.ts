@@ -18,6 +18,7 @@ import { Remote } from "../runtime/rpc.js";
 export { ClipError };
 export type { Card, CatalogueInfo, Facets, Filters, Hit };
 
+/** How a catalogue is opened. */
 export interface OpenOptions {
   /** Whether files are kept on this device; in Node also the folder to keep them in. Default: true. */
   cache?: boolean | string;
@@ -40,6 +41,7 @@ export interface OpenOptions {
   signal?: AbortSignal;
 }
 
+/** Which of the products that are found are wanted. */
 export interface SearchOptions {
   /** Products at most. Default: 24. */
   limit?: number;

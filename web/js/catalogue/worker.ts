@@ -15,12 +15,14 @@ import { compile } from "../runtime/wasm.js";
 /** Exact files up to this size come whole, after the first search; larger ones row by row. */
 const WHOLE = 16 << 20;
 
+/** [`OpenOptions`] with all defaults filled in. */
 export interface CatalogueOptions {
   url: string;
   cache: boolean | string;
   exact: "auto" | "rows" | "whole";
 }
 
+/** What is known of an open catalogue. */
 export interface CatalogueInfo {
   products: number;
   vectors: number;
@@ -41,6 +43,7 @@ export interface Hit {
   card: Card;
 }
 
+/** A question to the worker. */
 export type CatalogueRequest = { id: number } & (
   | { op: "open"; options: CatalogueOptions }
   | { op: "accepts"; provenance: Provenance }

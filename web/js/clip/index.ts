@@ -17,6 +17,7 @@ import type { Progress } from "./weights.js";
 export { ClipError };
 export type { Loaded, Precision, Progress, Provenance, Stage, Towers };
 
+/** Which model is loaded, and how. */
 export interface LoadOptions {
   /** Address of a folder made by `scraper model pack`, relative to the page; in Node also a path. */
   model: string | URL;
@@ -57,6 +58,7 @@ export interface LoadOptions {
   signal?: AbortSignal;
 }
 
+/** Of one call. */
 export interface CallOptions {
   signal?: AbortSignal;
   /** Hands an `ArrayBuffer` over instead of copying it; it cannot be used afterwards. */

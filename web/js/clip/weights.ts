@@ -7,6 +7,7 @@ import { type Manifest, type Part, parseManifest } from "./manifest.js";
 import { sha256 } from "../runtime/platform.js";
 import { locked } from "../runtime/store.js";
 
+/** How far a download is, bytes. */
 export interface Progress {
   /** Bytes of the files asked for that are here and checked. */
   loaded: number;

@@ -2,58 +2,25 @@
 
 import type { CatalogueInfo, Hit } from "../catalogue/index.js";
 import { ClipError } from "../runtime/errors.js";
-import type { Clip, Embedding, LoadOptions } from "../clip/index.js";
+import type { Clip } from "../clip/index.js";
+import { Controls } from "./controls.js";
+import type { ProgressDetail, ResultsDetail, SelectDetail } from "./events.js";
 import { ENGLISH, type Labels } from "./labels.js";
+import { type Query, isSame } from "./query.js";
 import { Session, type Tower } from "./session.js";
-import { CSS } from "./style.js";
+import { locale, limit, settings } from "./settings.js";
+import { sheet } from "./style.js";
 import { View } from "./view.js";
-
-/** Milliseconds without a key before what was typed is searched for. */
-const TYPING = 200;
-
-export interface ResultsDetail {
-  /** The words, or the name of the photo's file. */
-  query: string;
-  kind: "text" | "photo";
-  /** What found them: the model, or, before it is there, a match of titles. */
-  by: "model" | "titles";
-  hits: Hit[];
-  /** From the user's action to the hits. */
-  ms: number;
-}
-
-export interface ProgressDetail {
-  tower: Tower;
-  loaded: number;
-  total: number;
-  /** Of `loaded`: bytes that came over the network. */
-  network: number;
-}
-
-export interface SelectDetail {
-  hit: Hit;
-  /** Place among the results, from 0. */
-  position: number;
-}
-
-interface Query {
-  kind: "text" | "photo";
-  name: string;
-  photo?: Blob;
-  /** When the user asked; undefined where a filter, or the model's arrival, asks again. */
-  asked: number | undefined;
-  embedding?: Embedding;
-}
 
 // So that the module can be imported where there is no DOM.
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
+/** `<clip-search>`. */
 export class ClipSearch extends Base {
   static readonly observedAttributes = ["index", "model", "threads", "tokens", "precision", "limit", "placeholder", "preload"];
 
-  private static sheet: CSSStyleSheet | undefined;
-
   private readonly view: View;
+  private readonly controls: Controls;
   private session: Session | undefined;
   private info: CatalogueInfo | undefined;
   private base = "";
@@ -62,25 +29,32 @@ export class ClipSearch extends Base {
   private shown: { query: Query; by: "model" | "titles" } | undefined;
   private running: AbortController | undefined;
   private failed: unknown;
-  private typing: ReturnType<typeof setTimeout> | undefined;
   /** The user does not want the text tower's download. */
   private declined = false;
 
   constructor() {
     super();
-    this.view = new View({ ...ENGLISH }, () => this.locale(), (hit, position) =>
+    this.view = new View({ ...ENGLISH }, () => locale(this), (hit, position) =>
       this.tell("select", { hit, position } satisfies SelectDetail, true));
     const shadow = this.attachShadow({ mode: "open" });
-    if (!ClipSearch.sheet) {
-      ClipSearch.sheet = new CSSStyleSheet();
-      ClipSearch.sheet.replaceSync(CSS);
-    }
-    shadow.adoptedStyleSheets = [ClipSearch.sheet];
+    shadow.adoptedStyleSheets = [sheet()];
     shadow.append(this.view.root);
-    this.listen();
+    this.controls = new Controls(this, this.view, {
+      search: (text) => this.search(text),
+      searchPhoto: (photo) => this.searchPhoto(photo),
+      filter: () => void this.again(),
+      prepare: () => this.prepare(),
+      cancel: () => this.decline(),
+      resume: () => this.resume(),
+      retry: () => {
+        this.view.fail(undefined);
+        this.prepare();
+        void this.again();
+      },
+    });
   }
 
-  /** Texts that replace the English ones; see `search-labels.ts` for their names. */
+  /** Texts that replace the English ones; see `labels.ts` for their names. */
   get labels(): Partial<Labels> {
     return this.texts;
   }
@@ -123,104 +97,17 @@ export class ClipSearch extends Base {
     this.ask({ kind: "text", name: text.trim(), asked: performance.now() });
   }
 
-  /** Searches for what a picture shows. */
+  /** Searches for what an image shows. */
   searchPhoto(photo: Blob): void {
     this.view.query.value = "";
     const name = photo instanceof File ? photo.name : "";
     this.ask({ kind: "photo", name, photo, asked: performance.now() });
   }
 
-  private listen(): void {
-    const { view } = this;
-    view.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.search(view.query.value);
-    });
-    view.query.addEventListener("input", (event) => {
-      clearTimeout(this.typing);
-      if ((event as InputEvent).isComposing) return;
-      // Emptied with its own button.
-      if (view.query.value === "") this.search("");
-      else this.typing = setTimeout(() => this.search(view.query.value), TYPING);
-    });
-    for (const [button, input] of [[view.choose, view.file], [view.take, view.camera]] as const) {
-      button.addEventListener("click", () => input.click());
-      input.addEventListener("change", () => {
-        const [file] = input.files ?? [];
-        input.value = "";
-        if (file) this.searchPhoto(file);
-      });
-    }
-    view.removePhoto.addEventListener("click", () => {
-      this.search("");
-      view.query.focus();
-    });
-    view.filters.addEventListener("change", () => void this.again());
-    view.cancel.addEventListener("click", () => this.decline());
-    view.resume.addEventListener("click", () => {
-      this.declined = false;
-      view.resume.hidden = true;
-      void this.load("text");
-      void this.again();
-      view.query.focus();
-    });
-    view.retry.addEventListener("click", () => {
-      view.fail(undefined);
-      this.prepare();
-      void this.again();
-      view.query.focus();
-    });
-    this.addEventListener("focusin", () => {
-      // Who saves data has it downloaded by a query only.
-      const { connection } = navigator as { connection?: { saveData?: boolean } };
-      if (!connection?.saveData) this.prepare();
-    });
-    this.addEventListener("paste", (event) => this.take(event, event.clipboardData));
-    this.addEventListener("drop", (event) => {
-      view.showDrop(false);
-      this.take(event, event.dataTransfer);
-    });
-    for (const name of ["dragenter", "dragover"] as const) {
-      this.addEventListener(name, (event) => {
-        if (!event.dataTransfer?.types.includes("Files")) return;
-        event.preventDefault();
-        view.showDrop(true);
-      });
-    }
-    this.addEventListener("dragleave", (event) => {
-      if (!event.relatedTarget || !this.contains(event.relatedTarget as Node)) view.showDrop(false);
-    });
-  }
-
-  /** A photo that was pasted or dropped. */
-  private take(event: Event, data: DataTransfer | null): void {
-    const photo = Array.from(data?.files ?? []).find(({ type }) => type.startsWith("image/"));
-    const dropped = event.type === "drop" && data?.types.includes("Files");
-    if (photo) this.searchPhoto(photo);
-    else if (dropped) this.view.fail(this.view.say("badPhoto"), false);
-    if (photo || dropped) event.preventDefault();
-  }
-
-  private locale(): string | undefined {
-    return this.closest("[lang]")?.getAttribute("lang") || undefined;
-  }
-
-  private limit(): number {
-    const limit = Number(this.getAttribute("limit") ?? 24);
-    return Number.isSafeInteger(limit) && limit > 0 ? limit : 24;
-  }
-
   private open(): Session {
     if (!this.session) {
-      const index = this.getAttribute("index") ?? "";
-      const threads = Number(this.getAttribute("threads"));
       const session: Session = new Session({
-        index,
-        model: this.getAttribute("model") ?? "",
-        threads: Number.isSafeInteger(threads) && threads > 0 ? threads : undefined,
-        tokens: (this.getAttribute("tokens") ?? undefined) as LoadOptions["tokens"],
-        // A visitor waits, and does not compare bits.
-        precision: this.getAttribute("precision") === "exact" ? "exact" : "auto",
+        ...settings(this),
         onProgress: (tower, progress) => {
           if (session !== this.session || !session.loading(tower)) return;
           this.view.showProgress(progress);
@@ -234,7 +121,7 @@ export class ClipSearch extends Base {
   }
 
   private reset(): void {
-    clearTimeout(this.typing);
+    this.controls.forgetTyping();
     this.running?.abort();
     this.session?.close();
     this.session = this.info = this.shown = this.asking = undefined;
@@ -288,6 +175,13 @@ export class ClipSearch extends Base {
     this.view.query.focus();
   }
 
+  private resume(): void {
+    this.declined = false;
+    this.view.resume.hidden = true;
+    void this.load("text");
+    void this.again();
+  }
+
   private async catalogue(session: Session) {
     const catalogue = await session.catalogue();
     if (session === this.session && this.info !== catalogue.info) {
@@ -299,7 +193,7 @@ export class ClipSearch extends Base {
   }
 
   private ask(query: Query): void {
-    clearTimeout(this.typing);
+    this.controls.forgetTyping();
     if (query.name === "" && !query.photo) {
       this.running?.abort();
       this.asking = this.shown = undefined;
@@ -311,7 +205,7 @@ export class ClipSearch extends Base {
     }
     const { asking } = this;
     // Enter, after the pause has searched for the same.
-    const same = asking && asking.kind === query.kind && asking.name === query.name && asking.photo === query.photo;
+    const same = asking && isSame(asking, query);
     if (same && this.running) return;
     if (same && asking.embedding) query.embedding = asking.embedding;
     if (asking?.photo !== query.photo) this.view.showPhoto(query.photo);
@@ -342,7 +236,7 @@ export class ClipSearch extends Base {
       if (!clip && tower === "text") {
         if (!this.declined && !session.loading("text")) void this.load("text");
         const catalogue = await this.catalogue(session);
-        const options = { limit: this.limit(), filters: view.chosen, signal };
+        const options = { limit: limit(this), filters: view.chosen, signal };
         const hits = await catalogue.searchTitles(query.name, options);
         // It may have come meanwhile; then its answer is on the way, or there.
         if (!signal.aborted) this.answer(query, "titles", hits);
@@ -353,7 +247,7 @@ export class ClipSearch extends Base {
       query.embedding ??= query.photo
         ? await clip.embedImage(query.photo, { signal }) : await clip.embedText(query.name, { signal });
       const catalogue = await this.catalogue(session);
-      const options = { limit: this.limit(), filters: view.chosen, signal };
+      const options = { limit: limit(this), filters: view.chosen, signal };
       const hits = await catalogue.search(query.embedding, options);
       if (!signal.aborted) this.answer(query, "model", hits);
     } catch (error) {
@@ -397,17 +291,5 @@ export class ClipSearch extends Base {
     return this.dispatchEvent(
       new CustomEvent(`clip-search-${name}`, { detail, cancelable, bubbles: true, composed: true }),
     );
-  }
-}
-
-declare global {
-  interface HTMLElementTagNameMap {
-    "clip-search": ClipSearch;
-  }
-  interface HTMLElementEventMap {
-    "clip-search-results": CustomEvent<ResultsDetail>;
-    "clip-search-progress": CustomEvent<ProgressDetail>;
-    "clip-search-select": CustomEvent<SelectDetail>;
-    "clip-search-error": CustomEvent<{ error: unknown }>;
   }
 }

@@ -6,6 +6,7 @@ export type Label = string | ((values: Record<string, string | number>) => strin
 const few = (one: string, other: string) => (values: Record<string, string | number>) =>
   (values.count === 1 ? one : other).replace("{count}", String(values.count));
 
+/** The texts, unless the page gives others. */
 export const ENGLISH = {
   /** Name of the region, the field and its button. */
   search: "Search",
@@ -44,8 +45,10 @@ export const ENGLISH = {
   discontinued: "No longer sold",
 } satisfies Record<string, Label>;
 
+/** A text for each name. */
 export type Labels = { [name in keyof typeof ENGLISH]: Label };
 
+/** A label with its values filled in. */
 export function say(label: Label, values: Record<string, string | number> = {}): string {
   if (typeof label === "function") return String(label(values));
   return String(label).replace(/\{(\w+)\}/g, (all, name: string) => String(values[name] ?? all));

@@ -4,8 +4,10 @@ import { Catalogue } from "../catalogue/index.js";
 import type { ClipError } from "../runtime/errors.js";
 import { Clip, type LoadOptions, type Precision, type Progress } from "../clip/index.js";
 
+/** What can be searched with: words or photos. */
 export type Tower = "text" | "vision";
 
+/** What to search in, and with what. */
 export interface SessionOptions {
   index: string;
   model: string;
@@ -23,6 +25,7 @@ interface Loading {
   ready: Clip | undefined;
 }
 
+/** One catalogue, and the towers that were asked for. */
 export class Session {
   private opening: Promise<Catalogue> | undefined;
   private readonly towers = new Map<Tower, Loading>();

@@ -1,6 +1,6 @@
 // The looks of <clip-search>. Colours follow the page's `color-scheme`; every one can be set.
 
-export const CSS = `
+const CSS = `
 :host {
   --_accent: var(--clip-search-accent, light-dark(#1d4ed8, #8ab4ff));
   --_on-accent: var(--clip-search-on-accent, light-dark(#fff, #0b1220));
@@ -82,3 +82,14 @@ a.card:hover .title { text-decoration: underline; }
 @media (prefers-reduced-motion: no-preference) { .results { transition: opacity 0.15s; } }
 @media (forced-colors: active) { .drop { border-color: Highlight; } }
 `;
+
+let made: CSSStyleSheet | undefined;
+
+/** One style sheet for all elements of the page. */
+export function sheet(): CSSStyleSheet {
+  if (!made) {
+    made = new CSSStyleSheet();
+    made.replaceSync(CSS);
+  }
+  return made;
+}

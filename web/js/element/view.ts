@@ -2,63 +2,16 @@
 // http(s).
 
 import type { Facets, Filters, Hit } from "../catalogue/index.js";
+import { CAMERA, CROSS, IMAGE, icon, make, part, safe, short } from "./dom.js";
 import { type Labels, say } from "./labels.js";
 
-/** Characters of a text that are shown; CSS shows fewer. */
-const SHOWN = 300;
-
-type Attributes = Record<string, string | boolean>;
-
-function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  attributes: Attributes = {},
-  ...children: (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== false) element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children);
-  return element;
-}
-
-/** An element that can be styled from outside (`part`) and in here (`class`). */
-const part = <K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  name: string,
-  attributes: Attributes = {},
-  ...children: (Node | string)[]
-) => make(tag, { part: name, class: name, ...attributes }, ...children);
-
-function icon(path: string): SVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
-}
-
-const PICTURE = "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01";
-const CAMERA = "M4 8h4l2-3h4l2 3h4v11H4zM12 16.5a3.25 3.25 0 1 0 0-6.5 3.25 3.25 0 0 0 0 6.5z";
-const CROSS = "M6 6l12 12M18 6L6 18";
-
-/** An address that a link or picture may have: http(s), relative ones against the catalogue's folder. */
-export function safe(address: string | undefined, base: string): string | undefined {
-  if (!address || !URL.canParse(address, base)) return undefined;
-  const url = new URL(address, base);
-  return url.protocol === "http:" || url.protocol === "https:" ? url.href : undefined;
-}
-
-const short = (text: string) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
-
+/** What <clip-search> shows, and the parts that its controls listen to. */
 export class View {
   readonly query = part("input", "query", {
     type: "search", dir: "auto", enterkeyhint: "search", autocomplete: "off", maxlength: "1000",
   });
   private readonly submit = part("button", "submit", { type: "submit", part: "button submit" });
-  readonly choose = part("button", "icon", { type: "button", part: "button photo-button" }, icon(PICTURE));
+  readonly choose = part("button", "icon", { type: "button", part: "button photo-button" }, icon(IMAGE));
   readonly take = part("button", "icon camera", { type: "button", part: "button camera-button" }, icon(CAMERA));
   readonly file = make("input", { type: "file", accept: "image/*", hidden: true });
   readonly camera = make("input", { type: "file", accept: "image/*", capture: "environment", hidden: true });
@@ -236,11 +189,11 @@ export class View {
     const element = href === undefined
       ? part("button", "card", { type: "button" }) : part("a", "card", { href });
     const src = safe(image, base);
-    // The title says it in words beside the picture.
-    const picture = part("img", "picture", { loading: "lazy", decoding: "async", alt: title ? "" : this.say("untitled") });
-    if (src !== undefined) picture.src = src;
-    picture.addEventListener("error", () => picture.removeAttribute("src"), { once: true });
-    element.append(picture, part("span", "title", { dir: "auto" }, short(title ?? (brand ? "" : this.say("untitled")))));
+    // The title says it in words beside the image.
+    const img = part("img", "picture", { loading: "lazy", decoding: "async", alt: title ? "" : this.say("untitled") });
+    if (src !== undefined) img.src = src;
+    img.addEventListener("error", () => img.removeAttribute("src"), { once: true });
+    element.append(img, part("span", "title", { dir: "auto" }, short(title ?? (brand ? "" : this.say("untitled")))));
     if (brand) element.append(part("span", "brand", { dir: "auto" }, short(brand)));
     if (price !== undefined) element.append(part("span", "price", {}, this.price(price, currency)));
     if (availability && availability !== "in_stock" && availability in this.labels) {

@@ -10,14 +10,15 @@
 
 import { ClipError } from "../runtime/errors.js";
 import type { Facts, InspectRequest, Prepared, Tokens } from "./protocol.js";
-import { type Run } from "./compare.js";
+import { type Run } from "./run.js";
+import { isBeforeModel } from "./stages.js";
 import { Clip, type LoadOptions } from "../clip/index.js";
 import { parseManifest } from "../clip/manifest.js";
 import { browserWorker } from "../runtime/platform.js";
 import { Remote } from "../runtime/rpc.js";
 
 export type { Facts, Tokens };
-export { type Run, traceJson } from "./compare.js";
+export { type Run, traceJson } from "./run.js";
 
 /** Who turns the file into pixels: this project's decoders, or the browser's. */
 export type Decoder = "own" | "browser";
@@ -32,6 +33,7 @@ export interface Times {
   embed: number;
 }
 
+/** One input, stage by stage. */
 export interface Inspection {
   /** As the native program writes it, with what only this page knows under `environment`. */
   run: Run;
@@ -149,8 +151,6 @@ export class Inspector {
     return this.remote.ask<T>(request);
   }
 }
-
-const isBeforeModel = (stage: string) => ["decoded", "resized", "cropped", "pixel_values"].includes(stage);
 
 /** A file's pixels as pages usually get them: through the browser's decoder and a canvas. */
 async function browserPixels(file: Blob): Promise<ImageData> {

@@ -48,6 +48,7 @@ export function kindOf(error: unknown): string | undefined {
   return error instanceof Error && typeof kind === "string" ? kind : undefined;
 }
 
+/** Whether a signal was aborted. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
 }

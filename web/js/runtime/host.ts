@@ -24,6 +24,7 @@ export interface Absent {
   advice: string;
 }
 
+/** One folder of a host. */
 export class Host {
   readonly base: string;
   /** Whether it answers with the ranges that it is asked for; undefined until it was. */

@@ -13,9 +13,13 @@ const PATH = "node:path";
 const THREADS = "node:worker_threads";
 const URLS: string = "node:url";
 
+/** Node's files. */
 export const fs = (): Promise<typeof import("node:fs/promises")> => import(/* @vite-ignore */ FS);
+/** Node's machine. */
 export const os = (): Promise<typeof import("node:os")> => import(/* @vite-ignore */ OS);
+/** Node's names of files. */
 export const path = (): Promise<typeof import("node:path")> => import(/* @vite-ignore */ PATH);
+/** Node's workers. */
 export const workerThreads = (): Promise<typeof import("node:worker_threads")> =>
   import(/* @vite-ignore */ THREADS);
 

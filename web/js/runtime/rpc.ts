@@ -17,6 +17,7 @@ interface Pending {
   onProgress?: ((progress: any) => void) | undefined;
 }
 
+/** Of one question. */
 export interface AskOptions {
   transfer?: Transferable[] | undefined;
   signal?: AbortSignal | undefined;
@@ -93,6 +94,7 @@ export class Remote {
 }
 
 const toError = ({ kind, message }: Failure) => new ClipError(kind, message);
+/** The error of a call whose signal was aborted. */
 export const aborted = () => new ClipError("abort", "the call was aborted");
 
 /** Between two messages of progress: each makes the page work. */
