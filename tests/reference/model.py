@@ -27,7 +27,7 @@ from transformers import CLIPModel
 import synthetic
 
 GOLDENS = Path(__file__).resolve().parent.parent / "goldens"
-TINY = GOLDENS.parents[1] / "crates/scraper/models/tiny"
+TINY = GOLDENS.parents[1] / "crates/scraper-lib/models/tiny"
 SEED, PIXEL_SEED, TEXT_SEED = 1, 7, 11
 IMAGES = 16
 BOS, EOT = 49406, 49407

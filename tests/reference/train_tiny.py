@@ -1,4 +1,4 @@
-"""Trains crates/scraper/models/tiny: a small real CLIP for a fresh clone, on a CPU.
+"""Trains crates/scraper-lib/models/tiny: a small real CLIP for a fresh clone, on a CPU.
 
     for s in "101 7000 300x400" "102 3500 300x375" "103 3500 300x450" \
              "201 700 300x400" "202 350 300x375" "203 350 300x450"; do
@@ -39,7 +39,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shops", type=Path, default=ROOT / "target/tiny")
     parser.add_argument("--photos", type=Path)
-    parser.add_argument("--out", type=Path, default=ROOT / "crates/scraper/models/tiny")
+    parser.add_argument("--out", type=Path, default=ROOT / "crates/scraper-lib/models/tiny")
     parser.add_argument("--cache", type=Path, help="tiles and the checkpoint [default: cache in --shops]")
     parser.add_argument("--run", default="run", help="name of the checkpoint")
     parser.add_argument("--steps", type=int, default=2400)

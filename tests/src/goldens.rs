@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use clip_core::{
-    Clip, Options, Path,
+    Clip, KernelPath, Options,
     config::ClipConfig,
     image::PixelValues,
     synthetic::{self, Dtype},
@@ -75,11 +75,11 @@ impl Golden {
 
     /// The small real model that comes with the scraper.
     pub fn tiny() -> Self {
-        let config = include_bytes!("../../crates/scraper/models/tiny/config.json");
+        let config = include_bytes!("../../crates/scraper-lib/models/tiny/config.json");
         let config = ClipConfig::from_json(config).expect("the model's configuration");
         let json = include_str!("../goldens/model-tiny.json");
         let vectors = include_bytes!("../goldens/model-tiny.f32");
-        let file = include_bytes!("../../crates/scraper/models/tiny/model.safetensors");
+        let file = include_bytes!("../../crates/scraper-lib/models/tiny/model.safetensors");
         Golden { file: Some(file), ..Golden::new("tiny", config, json, vectors) }
     }
 
@@ -107,7 +107,7 @@ impl Golden {
     }
 
     /// The model on a kernel path (`None`: the fastest).
-    pub fn load(&self, path: Option<Path>) -> Clip {
+    pub fn load(&self, path: Option<KernelPath>) -> Clip {
         let options = Options { path, ..Options::new(&self.config) };
         Clip::load(self.config.clone(), &self.checkpoint(Dtype::F16), options)
             .expect("the checkpoint loads")

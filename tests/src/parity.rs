@@ -32,7 +32,7 @@ impl Blessed {
         if version == self.numerics && !changed.is_empty() {
             return Err(format!(
                 "{} inputs have other bits under the same NUMERICS_VERSION {version}; raise it in \
-                 clip-core's provenance.rs, or every store mixes both without a word:\n{}",
+                 clip-kernels's lib.rs, or every store mixes both without a word:\n{}",
                 changed.len(),
                 changed.join("\n")
             ));

@@ -276,3 +276,19 @@ fn fuzz_findings_stay_fixed() {
         }
     }
 }
+
+/// A WebP whose header ends before its bitstream: what is behind the end is not read (libwebp does
+/// not either), so it cannot get around the limits.
+#[test]
+fn a_webp_ends_where_its_header_says() {
+    for name in ["webp/lossy-225x224.webp", "webp/lossless-225x224.webp", "webp/exif-plain.webp"] {
+        let mut bytes = corpus(name);
+        let processor = processor("hf-endpoint");
+        let whole = digest(&processor.process(&bytes).unwrap());
+        bytes.extend_from_slice(&bytes[12..].to_vec());
+        assert_eq!(digest(&processor.process(&bytes).unwrap()), whole, "{name}: more behind it");
+        bytes[4..8].copy_from_slice(&6u32.to_le_bytes());
+        let kind = processor.process(&bytes).map_or_else(|error| error.kind(), |_| "a vector");
+        assert_eq!(kind, "image.truncated", "{name}");
+    }
+}

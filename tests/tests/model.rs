@@ -2,7 +2,7 @@
 //! in other batches, threads and kernel paths.
 
 use clip_core::{
-    Clip, Embedding, Options, Path, Towers, logits_per_image,
+    Clip, Embedding, KernelPath, Options, Towers, logits_per_image,
     synthetic::{self, Dtype},
 };
 use clip_tests::goldens::Golden;
@@ -53,7 +53,7 @@ fn vit_b_32_equals_transformers() {
 #[test]
 fn second_shape_equals_transformers_on_every_path() {
     let golden = Golden::second_shape();
-    for path in Path::available() {
+    for path in KernelPath::available() {
         check(&golden, &golden.load(Some(path)));
     }
 }
@@ -62,7 +62,7 @@ fn second_shape_equals_transformers_on_every_path() {
 #[test]
 fn tiny_equals_transformers_on_every_path() {
     let golden = Golden::tiny();
-    for path in Path::available() {
+    for path in KernelPath::available() {
         check(&golden, &golden.load(Some(path)));
     }
 }

@@ -1,7 +1,7 @@
 //! This machine's digests of every stage equal the golden ones, on every kernel path; and the
 //! comparison finds a change of one ulp.
 
-use clip_core::{Clip, Options, Path, synthetic::Dtype};
+use clip_core::{Clip, KernelPath, Options, synthetic::Dtype};
 use clip_tests::{goldens::Golden, parity};
 
 #[track_caller]
@@ -21,7 +21,7 @@ fn vit_b_32_has_the_golden_bits() {
 #[test]
 fn second_shape_has_the_golden_bits_on_every_path() {
     let golden = Golden::second_shape();
-    for path in Path::available() {
+    for path in KernelPath::available() {
         check(&golden, &golden.load(Some(path)));
     }
 }
@@ -29,7 +29,7 @@ fn second_shape_has_the_golden_bits_on_every_path() {
 #[test]
 fn tiny_has_the_golden_bits_on_every_path() {
     let golden = Golden::tiny();
-    for path in Path::available() {
+    for path in KernelPath::available() {
         check(&golden, &golden.load(Some(path)));
     }
 }

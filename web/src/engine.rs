@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clip_core::{
-    Clip, Embedding, Error, Incoming, Options, Path, config::ClipConfig, image::PixelValues,
+    Clip, Embedding, Error, Incoming, KernelPath, Options, config::ClipConfig, image::PixelValues,
     packed_bytes, trace::Trace, weights::Dtype,
 };
 use js_sys::Uint8Array;
@@ -16,9 +16,9 @@ use crate::{
     stage::{all_to_js, stages},
 };
 
-fn path_for(precision: Precision) -> Result<Path, Failure> {
-    let unfused = if precision == Precision::Auto { Path::unfused() } else { None };
-    Ok(unfused.map_or_else(Path::detect, Ok).map_err(Error::from)?)
+fn path_for(precision: Precision) -> Result<KernelPath, Failure> {
+    let unfused = if precision == Precision::Auto { KernelPath::unfused() } else { None };
+    Ok(unfused.map_or_else(KernelPath::detect, Ok).map_err(Error::from)?)
 }
 
 /// Name of the kernel path that will be used, such as `wasm-relaxed`.

@@ -1,8 +1,7 @@
-//! Both towers of a full-size ViT-B/32, and single linear layers against the FMA peak.
+//! Both towers of a full-size ViT-B/32.
 
 use clip_core::{
-    Clip, Options, Path,
-    bench::{LinearBench, PEAK_FLOPS, fma_peak},
+    Clip, Options,
     image::PixelValues,
     synthetic::{self, Dtype},
 };
@@ -32,19 +31,5 @@ fn towers(c: &mut Criterion) {
     group.finish();
 }
 
-/// Throughput in elements is in floating-point operations here.
-fn linear(c: &mut Criterion) {
-    let path = Path::detect().expect("a path");
-    let mut group = c.benchmark_group("linear");
-    group.throughput(Throughput::Elements(PEAK_FLOPS(path) as u64));
-    group.bench_function("FMA peak of one core", |b| b.iter(|| fma_peak(path)));
-    for (m, n, k) in [(50, 768, 768), (50, 3072, 768), (400, 3072, 768), (400, 768, 3072)] {
-        let mut layer = LinearBench::new(path, m, n, k).expect("a path");
-        group.throughput(Throughput::Elements(layer.flops() as u64));
-        group.bench_function(format!("{m} x {n} x {k}"), |b| b.iter(|| layer.run()));
-    }
-    group.finish();
-}
-
-criterion_group!(benches, towers, linear);
+criterion_group!(benches, towers);
 criterion_main!(benches);

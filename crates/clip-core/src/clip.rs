@@ -1,10 +1,11 @@
 //! The model: bytes or text in, [`Embedding`] out.
 
+use clip_kernels::{KernelError, KernelPath, Kernels};
+
 use crate::{
     Embedding, Error,
     config::{ClipConfig, PreprocessConfig},
     image::{Limits, PixelValues, Processor, Profile},
-    kernel::Path,
     model::{Loader, Parts, Source, TextTower, VisionTower},
     text::Tokenizer,
     trace::Trace,
@@ -28,7 +29,7 @@ pub struct Options {
     pub limits: Limits,
     pub tokenizer: Tokenizer,
     /// Kernel path; `None` takes the fastest, or what `CLIP_KERNEL` names.
-    pub path: Option<Path>,
+    pub path: Option<KernelPath>,
     /// Told which bytes of the weights file are no longer needed.
     pub release: Option<Release>,
 }
@@ -44,6 +45,14 @@ impl Options {
             tokenizer: Tokenizer::clip(),
             path: None,
             release: None,
+        }
+    }
+
+    /// Those of the chosen path.
+    pub(crate) fn kernels(&self) -> Result<Kernels, KernelError> {
+        match self.path {
+            Some(path) => Kernels::new(path),
+            None => Kernels::new(KernelPath::detect()?),
         }
     }
 }
@@ -68,7 +77,7 @@ pub struct Clip {
     text: Option<TextTower>,
     logit_scale: f32,
     digest: String,
-    path: Path,
+    kernels: Kernels,
 }
 
 impl Clip {
@@ -83,17 +92,13 @@ impl Clip {
         safetensors: &[u8],
         mut options: Options,
     ) -> Result<Self, Error> {
-        let path = match options.path {
-            Some(path) => path,
-            None => Path::detect()?,
-        };
-        let kernels = path.kernels()?;
+        let kernels = options.kernels()?;
         let weights = Weights::parse(safetensors)?.with_release(options.release.take());
         weights.check(&config, options.towers)?;
         let digest = weights.digest()?;
         let log_scale = weights.get("logit_scale").ok().and_then(|t| t.to_vec().first().copied());
         let loader = Loader { kernels, source: Source::File(&weights) };
-        Clip::assemble(&loader, config, log_scale, digest, path, options)
+        Clip::assemble(&loader, config, log_scale, digest, options)
     }
 
     /// From tensors that [`crate::Incoming`] has packed.
@@ -102,11 +107,11 @@ impl Clip {
         parts: &Parts,
         log_scale: Option<f32>,
         digest: String,
-        path: Path,
+        kernels: Kernels,
         options: Options,
     ) -> Result<Self, Error> {
-        let loader = Loader { kernels: path.kernels()?, source: Source::Parts(parts) };
-        Clip::assemble(&loader, config, log_scale, digest, path, options)
+        let loader = Loader { kernels, source: Source::Parts(parts) };
+        Clip::assemble(&loader, config, log_scale, digest, options)
     }
 
     fn assemble(
@@ -114,7 +119,6 @@ impl Clip {
         config: ClipConfig,
         log_scale: Option<f32>,
         digest: String,
-        path: Path,
         options: Options,
     ) -> Result<Self, Error> {
         let vision = match options.towers {
@@ -128,7 +132,8 @@ impl Clip {
         let logit_scale = log_scale.map_or(1.0, |log| loader.kernels.exp(log));
         let processor = Processor::new(&options.preprocess, options.profile, options.limits);
         let tokenizer = options.tokenizer;
-        Ok(Clip { config, processor, tokenizer, vision, text, logit_scale, digest, path })
+        let kernels = loader.kernels;
+        Ok(Clip { config, processor, tokenizer, vision, text, logit_scale, digest, kernels })
     }
 
     /// The model's shape.
@@ -159,8 +164,8 @@ impl Clip {
     }
 
     /// The kernel path in use. It never changes a bit of any result.
-    pub fn path(&self) -> Path {
-        self.path
+    pub fn path(&self) -> KernelPath {
+        self.kernels.path()
     }
 
     /// Decodes, preprocesses and embeds one image file (HF: `get_image_features`).
@@ -284,7 +289,7 @@ impl Clip {
         if let Some(trace) = trace {
             let dim = [self.config.projection_dim];
             trace.f32("embedding", &dim, embedding.values());
-            let unit = embedding.normalized_by(self.path.kernels()?);
+            let unit = embedding.normalized_by(&self.kernels);
             trace.f32("normalized", &dim, unit.values());
         }
         Ok(embedding)

@@ -1,6 +1,6 @@
 //! Vectors, and which kind one holds: as projected, or of unit length.
 
-use crate::kernel::{KernelError, Kernels, Path};
+use clip_kernels::{KernelPath, Kernels};
 
 /// The model's output as projected, *not* normalised: HF's `get_image_features` /
 /// `get_text_features`. `projection_dim` floats.
@@ -25,6 +25,8 @@ impl Embedding {
 
     /// The same, computed on one path: what a trace says of a path is that path's work.
     pub(crate) fn normalized_by(&self, kernels: &Kernels) -> NormalizedEmbedding {
+        #[cfg(test)]
+        tests::NORMALIZED_BY.set(Some(kernels.path()));
         let norm = kernels.dot(&self.0, &self.0).sqrt();
         NormalizedEmbedding(self.0.iter().map(|x| x / norm).collect())
     }
@@ -77,25 +79,28 @@ pub fn logits_per_image(
 
 /// Those of the fastest path, or of the one that `CLIP_KERNEL` names.
 fn usual() -> &'static Kernels {
-    static USUAL: std::sync::OnceLock<&'static Kernels> = std::sync::OnceLock::new();
+    static USUAL: std::sync::OnceLock<Kernels> = std::sync::OnceLock::new();
     USUAL.get_or_init(|| {
         // A name that is none was an error when the model was loaded.
-        let path = Path::detect().ok().or_else(|| Path::available().pop());
-        // `available` lists only what can run here.
-        let kernels = path.unwrap_or(Path::Scalar).kernels();
-        kernels.or_else(|_: KernelError| Path::Scalar.kernels()).expect("scalar runs")
+        let path = KernelPath::detect().ok().or_else(|| KernelPath::available().pop());
+        path.and_then(|path| Kernels::new(path).ok()).unwrap_or_else(Kernels::scalar)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use crate::{
-        Clip, Options, Path,
+        Clip, KernelPath, Options,
         config::{Activation, ClipConfig, TextConfig, VisionConfig},
         image::PixelValues,
-        kernel::LAST_DOT,
         synthetic::{self, Dtype},
     };
+
+    thread_local! {
+        /// The path of this thread's last normalisation: the bits do not tell.
+        pub(super) static NORMALIZED_BY: std::cell::Cell<Option<KernelPath>> =
+            const { std::cell::Cell::new(None) };
+    }
 
     fn small() -> ClipConfig {
         let activation = Activation::QuickGelu;
@@ -129,17 +134,17 @@ mod tests {
     fn the_last_stage_of_a_trace_is_of_the_path_that_was_asked_for() {
         let config = small();
         let file = synthetic::safetensors(&config, 7, Dtype::F32).unwrap();
-        for path in Path::available() {
+        for path in KernelPath::available() {
             let options = Options { path: Some(path), ..Options::new(&config) };
             let clip = Clip::load(config.clone(), &file, options).unwrap();
             let pixels = PixelValues { size: 32, data: vec![0.5; 3 * 32 * 32] };
-            LAST_DOT.set(None);
+            NORMALIZED_BY.set(None);
             let (_, trace) = clip.trace_pixels(&pixels).unwrap();
             assert_eq!(trace.stages.last().unwrap().name, "normalized");
-            assert_eq!(LAST_DOT.get(), Some(path), "a picture");
-            LAST_DOT.set(None);
+            assert_eq!(NORMALIZED_BY.get(), Some(path), "an image");
+            NORMALIZED_BY.set(None);
             clip.trace_text("a dress").unwrap();
-            assert_eq!(LAST_DOT.get(), Some(path), "a text");
+            assert_eq!(NORMALIZED_BY.get(), Some(path), "a text");
         }
     }
 }

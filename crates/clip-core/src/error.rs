@@ -1,9 +1,8 @@
 //! One error type for the crate; each part keeps its own detailed one.
 
-use crate::{
-    config::ConfigError, image::ImageError, kernel::KernelError, text::TokenizerError,
-    weights::WeightsError,
-};
+use clip_kernels::KernelError;
+
+use crate::{config::ConfigError, image::ImageError, text::TokenizerError, weights::WeightsError};
 
 /// Anything that can go wrong between bytes and an [`Embedding`](crate::Embedding).
 #[derive(Debug, thiserror::Error)]

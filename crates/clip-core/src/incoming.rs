@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use clip_kernels::{KernelPath, Kernels, UsualRows};
 use safetensors::{Dtype, tensor::Metadata};
 
 use crate::{
     Clip, Error, Options, Towers,
     config::ClipConfig,
-    kernel::{Kernels, Path},
     model::{Parts, is_table},
     weights::{MAX_HEADER, Tensor, WeightsError, is_weight},
 };
@@ -28,8 +28,7 @@ pub struct Incoming {
     config: ClipConfig,
     options: Options,
     digest: String,
-    path: Path,
-    kernels: &'static Kernels,
+    kernels: Kernels,
     /// Shapes of all tensors of the model.
     expected: BTreeMap<String, Vec<usize>>,
     parts: Parts,
@@ -68,13 +67,8 @@ impl Incoming {
     /// # Errors
     /// A kernel path that this machine cannot run.
     pub fn new(config: ClipConfig, options: Options, digest: String) -> Result<Self, Error> {
-        let path = match options.path {
-            Some(path) => path,
-            None => Path::detect()?,
-        };
         Ok(Incoming {
-            kernels: path.kernels()?,
-            path,
+            kernels: options.kernels()?,
             expected: config.tensors().into_iter().collect(),
             config,
             options,
@@ -195,7 +189,7 @@ impl Incoming {
         if tensor.name == "logit_scale" {
             self.log_scale = tensor.to_vec().first().copied();
         } else if self.options.towers.need(&tensor.name) {
-            self.parts.add(self.kernels, &tensor)?;
+            self.parts.add(&self.kernels, &tensor)?;
         }
         Ok(())
     }
@@ -221,7 +215,7 @@ impl Incoming {
             &self.parts,
             self.log_scale,
             self.digest,
-            self.path,
+            self.kernels,
             self.options,
         )
     }
@@ -235,13 +229,14 @@ impl Incoming {
 /// Bytes that packed weights will take in memory at least (if they are f16 where this CPU's path
 /// keeps that), besides the token embedding.
 pub fn packed_bytes(config: &ClipConfig, towers: Towers) -> u64 {
-    let kernels = Path::detect().and_then(Path::kernels).ok();
+    let kernels = KernelPath::detect().and_then(Kernels::new).ok();
     let needed = config.tensors().into_iter();
     let needed = needed.filter(|(name, _)| towers.need(name) && !is_table(name));
     needed
         .map(|(name, shape)| {
-            let halves = kernels.is_some_and(|kernels| kernels.keeps_halves(&name));
-            let size = if halves { 2 } else { 4 };
+            let text = name.starts_with("text_");
+            let rows = if text { UsualRows::Few } else { UsualRows::Many };
+            let size = if kernels.is_some_and(|kernels| kernels.keeps_f16(rows)) { 2 } else { 4 };
             size * shape.iter().map(|n| *n as u64).product::<u64>()
         })
         .sum()

@@ -2,6 +2,8 @@
 //!
 //! Pure computation: no files, no network, no clock, no required threads.
 
+#![forbid(unsafe_code)]
+
 mod clip;
 pub mod config;
 mod embedding;
@@ -9,7 +11,6 @@ mod error;
 pub mod image;
 mod incoming;
 pub mod index;
-mod kernel;
 mod model;
 mod provenance;
 pub mod synthetic;
@@ -18,11 +19,8 @@ pub mod trace;
 pub mod weights;
 
 pub use clip::{Clip, Options, Towers};
+pub use clip_kernels::{KernelError, KernelPath, NUMERICS_VERSION, UNFUSED_DIFFERENCE};
 pub use embedding::{Embedding, NormalizedEmbedding, logits_per_image};
 pub use error::Error;
 pub use incoming::{Incoming, packed_bytes};
-#[cfg(feature = "bench")]
-#[doc(hidden)]
-pub use kernel::bench;
-pub use kernel::{KernelError, Path, UNFUSED_DIFFERENCE};
-pub use provenance::{NUMERICS_VERSION, Provenance, UNFUSED};
+pub use provenance::{Provenance, UNFUSED};

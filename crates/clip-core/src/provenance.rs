@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the numeric contract. Any change of operation order, of a polynomial or of a
-/// decoder that can change one bit of one embedding must raise it.
-pub const NUMERICS_VERSION: u32 = 1;
-
-/// [`Provenance::device`] of [`Path::WasmUnfused`](crate::Path::WasmUnfused): embeddings within
+/// [`Provenance::device`] of [`KernelPath::WasmUnfused`](crate::KernelPath::WasmUnfused): embeddings within
 /// [`UNFUSED_DIFFERENCE`](crate::UNFUSED_DIFFERENCE) of the exact ones.
 pub const UNFUSED: &str = "unfused";
 
@@ -27,7 +23,7 @@ pub struct Provenance {
     pub tokenizer: Option<String>,
     /// Preprocessing profile, e.g. `hf-endpoint` or `resize=pillow,exif=apply,alpha=drop,normalize=slow`.
     pub preprocessing: String,
-    /// [`NUMERICS_VERSION`] of the code that computed the vector.
+    /// [`NUMERICS_VERSION`](crate::NUMERICS_VERSION) of the code that computed the vector.
     pub numerics: u32,
     /// `exact` for the bit-exact engine, [`UNFUSED`], or the accelerator's name (`cuda`, `metal`).
     pub device: String,

@@ -7,7 +7,7 @@ pub use safetensors::Dtype;
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
-use crate::{Towers, config::ClipConfig, kernel};
+use crate::{Towers, config::ClipConfig};
 
 /// Told which bytes of the file have been packed and are not needed any more, so that a memory
 /// map can give the pages back.
@@ -165,7 +165,7 @@ impl<'a> Weights<'a> {
     /// A value that is not finite.
     pub fn digest(&self) -> Result<String, WeightsError> {
         let slots: Vec<_> = self.tensors.iter().map(|_| std::sync::OnceLock::new()).collect();
-        kernel::for_each(self.tensors.len(), usize::MAX, |i| {
+        clip_kernels::for_each(self.tensors.len(), usize::MAX, |i| {
             // The task order is free; each writes its own slot, once.
             let _ = slots[i].set(self.tensors[i].digest());
             self.done(&self.tensors[i]);
@@ -211,7 +211,7 @@ impl Tensor<'_> {
     pub fn lossless(&self) -> (Dtype, Vec<u8>) {
         let wide = self.to_vec();
         let mut halves = vec![0u16; wide.len()];
-        if kernel::to_f16(&wide, &mut halves) {
+        if clip_kernels::to_f16(&wide, &mut halves) {
             (Dtype::F16, halves.iter().flat_map(|h| h.to_le_bytes()).collect())
         } else {
             (Dtype::F32, wide.iter().flat_map(|x| x.to_le_bytes()).collect())

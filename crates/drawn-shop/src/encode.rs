@@ -4,7 +4,7 @@ use image_webp::WebPEncoder;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use serde::Serialize;
 
-use crate::{Error, image::Picture};
+use crate::{Error, picture::Picture};
 
 /// JPEG variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -10,6 +10,7 @@ use crate::{
         cloth::Cloth,
         render::{Studio, render},
     },
+    picture::Picture,
     rng::Rng,
     style::{Background, Style},
 };
@@ -33,14 +34,6 @@ pub struct ImageSpec {
     /// Of camera and studio: one per picture.
     #[serde(skip)]
     pub(crate) shot_seed: u64,
-}
-
-/// Pixels, row by row, four bytes each: red, green, blue, alpha (not premultiplied), sRGB.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    pub width: u32,
-    pub height: u32,
-    pub rgba: Vec<u8>,
 }
 
 impl ImageSpec {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use clip_core::{
-    KernelError, Path,
-    bench::{LinearBench, PEAK_FLOPS, fma_peak},
+use clip_kernels::{
+    KernelError, KernelPath,
+    bench::{LinearBench, fma_peak, peak_flops},
 };
 
 /// Rows (batch 1, 8), outputs, inputs: attention projections and the two MLP layers.
@@ -28,7 +28,7 @@ const MLP: usize = 3072;
 
 /// Measures in turns and prints medians.
 pub(crate) fn print() -> Result<(), KernelError> {
-    let path = Path::detect()?;
+    let path = KernelPath::detect()?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
     // Without a pool of one thread the numbers would be of several.
     let Ok(pool) = pool else { return Ok(()) };
@@ -42,7 +42,7 @@ pub(crate) fn print() -> Result<(), KernelError> {
         for round in 0..=ROUNDS {
             let start = Instant::now();
             std::hint::black_box(fma_peak(path)?);
-            let peak = PEAK_FLOPS(path) as f64 / start.elapsed().as_secs_f64();
+            let peak = peak_flops(path)? as f64 / start.elapsed().as_secs_f64();
             let start = Instant::now();
             std::hint::black_box(pool.install(|| layer.run()));
             let rate = layer.flops() as f64 / start.elapsed().as_secs_f64();

@@ -20,7 +20,7 @@ use peers::{
     Candle,
     protocol::{Peer, serve},
 };
-use scraper::model::{LoadOptions, ModelFiles};
+use scraper_lib::model::{LoadOptions, ModelFiles};
 
 /// What is timed: kind and batch (images) or tokens (text).
 const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32), ("text", 6)];
@@ -180,7 +180,7 @@ fn serve_peer(name: &str, dir: &Path, threads: &str) -> Result<(), String> {
     // As the nightly job loads it: memory-mapped.
     let files = ModelFiles::in_folder(dir).map_err(|e| e.to_string())?;
     let options = LoadOptions::new(Towers::Both);
-    let clip = scraper::model::load(&files, &options).map_err(|e| e.to_string())?.clip;
+    let clip = scraper_lib::model::load(&files, &options).map_err(|e| e.to_string())?.clip;
     serve(started, |kind, count| {
         let result = match kind {
             "image" => clip.embed_pixels(&batch(count)),

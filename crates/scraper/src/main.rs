@@ -1,5 +1,9 @@
+//! The program: a command line around [`scraper_lib`].
+
+mod cli;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    scraper::cli::main()
+    cli::main()
 }

@@ -15,9 +15,9 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench {
         name: "core",
-        about: "criterion benches of clip-core",
+        about: "criterion benches of clip-core and clip-kernels",
         run: |arguments| {
-            let cmd = cargo().args("bench -p clip-core --features bench --benches --");
+            let cmd = cargo().args("bench -p clip-core -p clip-kernels --benches --");
             arguments.filter.iter().fold(cmd, |cmd, filter| cmd.arg(filter)).run()
         },
     },

@@ -68,6 +68,12 @@ impl Cmd {
         self
     }
 
+    /// Hides a variable of this process from it.
+    pub(crate) fn without_env(mut self, key: &str) -> Self {
+        self.command.env_remove(key);
+        self
+    }
+
     /// Runs it in another folder than the repository's root.
     pub(crate) fn folder(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);

@@ -69,7 +69,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "aarch64",
-        about: "clip-core and the parity digests on aarch64, under qemu",
+        about: "clip-core, clip-kernels and the parity digests on aarch64, under qemu",
         needs: &[Need::Std(AARCH64), Need::Aarch64Gcc, Need::Qemu],
         run: aarch64,
     },
@@ -187,7 +187,7 @@ fn summary(results: &[(&Stage, Outcome, Duration)], skipped: &[String]) -> Resul
     Ok(())
 }
 
-/// clip-core's own tests and the parity digests, as aarch64 programs.
+/// The own tests of clip-core and clip-kernels, and the parity digests, as aarch64 programs.
 fn aarch64() -> Result<String> {
     let Some(std) = cross::find(AARCH64) else { bail!("no Rust for {AARCH64}") };
     let run = |subcommand: &str, args: &str| {
@@ -200,7 +200,7 @@ fn aarch64() -> Result<String> {
             .args(args)
             .run_tests()
     };
-    let mut total = run("test", "-p clip-core --lib")?;
+    let mut total = run("test", "-p clip-core -p clip-kernels --lib")?;
     // Under emulation the full-size model would take minutes for each picture.
     for path in ["neon", "scalar"] {
         let args =

@@ -69,9 +69,6 @@ const MODULES: [Module; 7] = [
         threads: true,
     },
 ];
-/// Without LLVM's loop strength reduction, which takes the constant offsets from the loads of the
-/// micro-kernel: the vision tower would take twice as long.
-const POINTERS: &str = "-C llvm-args=-disable-lsr";
 /// Memory comes from outside; what wasm-bindgen's start of a thread needs is exported.
 const THREADS: &str = "+simd128,+atomics,+bulk-memory,+mutable-globals \
     -C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=4294967296 \
@@ -244,7 +241,7 @@ pub(crate) fn bench_search() -> Result<()> {
     for products in ["5000", "50000"] {
         let folder = root().join(format!("target/web/bench-{products}"));
         let _ = fs::remove_dir_all(&folder);
-        let example = cargo().args("run --release --quiet -p scraper --example catalogue --");
+        let example = cargo().args("run --release --quiet -p scraper-lib --example catalogue --");
         let example = example.arg("target/web/packed/vit_b_32").arg(&folder);
         example.arg(products).arg("picture.jpg").run()?;
         fs::copy(root().join("tests/corpus/jpeg/photo-420-q75.jpg"), folder.join("picture.jpg"))?;
@@ -271,10 +268,17 @@ fn compile(arguments: &str, threads: bool) -> Result<PathBuf> {
     let kind = if threads { "threads" } else { "plain" };
     let target_dir = cross::target_dir().join("wasm").join(kind);
     let features = if threads { THREADS } else { "+simd128" };
+    let flags: Vec<String> = format!("-C target-feature={features}")
+        .split_whitespace()
+        .map(|flag| format!("{flag:?}"))
+        .collect();
+    // Not RUSTFLAGS, which would take the place of the flags in .cargo/config.toml.
+    let flags = format!("--config=target.{WASM}.rustflags=[{}]", flags.join(","));
     std.cargo("build", WASM)
         .args("--profile web")
         .args(arguments)
-        .env("RUSTFLAGS", format!("-C target-feature={features} {POINTERS}"))
+        .arg(flags)
+        .without_env("RUSTFLAGS")
         .env("CARGO_TARGET_DIR", &target_dir)
         .run()?;
     Ok(target_dir.join(WASM).join("web"))

@@ -41,7 +41,7 @@ const SAMPLES: usize = 8;
 
 /// The folder of the model that the page runs, and whether its weights mean something.
 fn model() -> (&'static str, bool) {
-    const TRAINED: &str = "crates/scraper/models/tiny";
+    const TRAINED: &str = "crates/scraper-lib/models/tiny";
     match root().join(TRAINED).is_dir() {
         true => (TRAINED, true),
         false => ("target/web/models/second_shape", false),

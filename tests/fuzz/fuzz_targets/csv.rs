@@ -1,3 +1,3 @@
 #![no_main]
 
-clip_fuzz::target!(scraper::source::fuzz::csv);
+clip_fuzz::target!(scraper_lib::source::fuzz::csv);

@@ -1,3 +1,3 @@
 #![no_main]
 
-clip_fuzz::target!(scraper::source::fuzz::html);
+clip_fuzz::target!(scraper_lib::source::fuzz::html);

@@ -1,3 +1,3 @@
 #![no_main]
 
-clip_fuzz::target!(scraper::model::fuzz_pickle);
+clip_fuzz::target!(scraper_lib::model::fuzz_pickle);

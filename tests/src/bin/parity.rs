@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use clip_core::{NUMERICS_VERSION, Path};
+use clip_core::{KernelPath, NUMERICS_VERSION};
 use clip_tests::{goldens::Golden, parity};
 
 fn main() -> ExitCode {
@@ -27,7 +27,7 @@ fn run() -> Result<(), String> {
             "--model" => models.push(value()?),
             "--path" => {
                 let name = value()?;
-                let found = Path::available().into_iter().find(|p| p.name() == name);
+                let found = KernelPath::available().into_iter().find(|p| p.name() == name);
                 path = Some(found.ok_or(format!("path {name} cannot run here"))?);
             }
             "--threads" => {

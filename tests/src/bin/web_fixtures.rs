@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use clip_core::{Clip, Path as KernelPath, synthetic::Dtype, trace::Stage};
+use clip_core::{Clip, KernelPath, synthetic::Dtype, trace::Stage};
 use clip_tests::{goldens::Golden, parity, tokens};
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clip_core::{
-    Path,
+    KernelPath,
     config::PreprocessConfig,
     image::{Limits, Processor, Profile},
     trace::sha256_f32,
@@ -64,7 +64,7 @@ pub extern "C" fn wrong_tokens() -> usize {
 /// Names of the kernel paths that this engine can run, slowest first.
 #[unsafe(no_mangle)]
 pub extern "C" fn paths() -> usize {
-    answer(Path::available().iter().map(|p| p.name()).collect::<Vec<_>>().join(" "))
+    answer(KernelPath::available().iter().map(|p| p.name()).collect::<Vec<_>>().join(" "))
 }
 
 /// Empty, or the inputs of a model (0: second shape, 1: ViT-B/32, 2: tiny) whose bits differ from the
@@ -76,7 +76,7 @@ pub extern "C" fn wrong_bits(model: usize, path: usize) -> usize {
     else {
         return answer(format!("no model {model}"));
     };
-    let Some(path) = Path::available().get(path).copied() else {
+    let Some(path) = KernelPath::available().get(path).copied() else {
         return answer(format!("no path {path}"));
     };
     let clip = golden.load(Some(path));

@@ -25,7 +25,9 @@ use sha2::{Digest, Sha256};
 pub use build::{Builder, Mean, exact_header};
 pub use search::{Hit, Search};
 
-use crate::{NormalizedEmbedding, Provenance, UNFUSED, kernel};
+use clip_kernels::{KernelError, KernelPath, Kernels};
+
+use crate::{NormalizedEmbedding, Provenance, UNFUSED};
 
 /// The key in a scan file's metadata.
 const FORMAT: &str = "clip-index";
@@ -43,7 +45,7 @@ struct About<P> {
 /// The scan file of a catalogue, ready to search.
 #[derive(Debug)]
 pub struct Index {
-    kernels: &'static kernel::Kernels,
+    kernels: Kernels,
     provenance: Provenance,
     dim: usize,
     mean: Vec<f32>,
@@ -70,7 +72,7 @@ pub enum IndexError {
     #[error("the vector of {0} is not of unit length: it holds NaN or is far from 1")]
     NotUnit(String),
     #[error(transparent)]
-    Kernel(#[from] kernel::KernelError),
+    Kernel(#[from] KernelError),
 }
 
 impl IndexError {
@@ -149,7 +151,7 @@ impl Index {
         }
         let digest = tensor("digest", Dtype::U8, &[rows, DIGEST])?.as_chunks::<DIGEST>().0;
         Ok(Index {
-            kernels: kernel::Path::detect()?.kernels()?,
+            kernels: Kernels::new(KernelPath::detect()?)?,
             provenance,
             dim,
             mean: floats("mean", &[dim])?,

@@ -215,8 +215,12 @@ fn every_path_gives_the_same_integer_sums() {
         let a: Vec<i8> = (0..len).map(|_| (random.bits() as i8).max(-127)).collect();
         let b: Vec<i16> = (0..len).map(|_| (random.bits() as i16) >> 2).collect();
         let expected: i32 = a.iter().zip(&b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum();
-        for path in crate::Path::available() {
-            assert_eq!(path.kernels().unwrap().dot_i8(&a, &b), expected, "{path:?} {len}");
+        for path in crate::KernelPath::available() {
+            assert_eq!(
+                clip_kernels::Kernels::new(path).unwrap().dot_i8(&a, &b),
+                expected,
+                "{path:?} {len}"
+            );
         }
     }
 }

@@ -1,13 +1,11 @@
 //! One pre-LN transformer block (`CLIPEncoderLayer`).
 
-use super::Loader;
-use crate::{
-    config::Activation,
-    kernel::{
-        Aligned, Epilogue, Heads, Kernels, Layer, LayerNorm, Linear, Rows, Span, attention, forward,
-    },
-    weights::WeightsError,
+use clip_kernels::{
+    Aligned, Epilogue, Heads, Kernels, Layer, LayerNorm, Linear, Rows, Span, attention, forward,
 };
+
+use super::Loader;
+use crate::{config::Activation, weights::WeightsError};
 
 #[derive(Debug)]
 pub(super) struct Block {
@@ -146,7 +144,7 @@ impl Block {
             Attention::Full => (false, None),
             Attention::Causal(prefix) => (true, prefix),
         };
-        let d = self.q.n;
+        let d = self.q.outputs();
         let all: usize = sequences.iter().map(|s| s.len).sum();
         let Workspace { x, next, q, k, v, context, inner, rows } = work;
         let plain = |linear, out| Layer { linear, epilogue: Epilogue::Store, out };
@@ -198,7 +196,7 @@ impl Block {
             Activation::QuickGelu => Epilogue::QuickGelu,
             Activation::Gelu => Epilogue::Gelu,
         };
-        let width = self.fc1.n;
+        let width = self.fc1.outputs();
         self.fc1.forward(kernels, rows, activation, &mut inner[..kept * width]);
         rows.pack(kernels, &inner[..kept * width], kept, width, width);
         self.fc2.forward(kernels, rows, Epilogue::Add(&x[..kept * d]), &mut next[..kept * d]);

@@ -11,11 +11,9 @@ pub(crate) use table::Table;
 pub(crate) use text::TextTower;
 pub(crate) use vision::VisionTower;
 
-use crate::{
-    kernel::{Kernels, LayerNorm, Linear},
-    trace::Trace,
-    weights::WeightsError,
-};
+use clip_kernels::{Kernels, LayerNorm, Linear, UsualRows};
+
+use crate::{trace::Trace, weights::WeightsError};
 
 /// Rows (tokens) that go through a tower at once: enough to use the weights many times, few
 /// enough that activations stay in cache. Does not change a bit of any result.
@@ -26,7 +24,7 @@ type Tracer<'a> = Option<&'a mut Trace>;
 
 /// Reads and packs one tower's tensors.
 pub(crate) struct Loader<'a> {
-    pub(crate) kernels: &'static Kernels,
+    pub(crate) kernels: Kernels,
     pub(crate) source: Source<'a>,
 }
 
@@ -63,9 +61,12 @@ impl Loader<'_> {
             }
         };
         let tensor = weights.get(name)?;
-        let halves = self.kernels.keeps_halves(name);
+        let rows = if name.starts_with("text_") { UsualRows::Few } else { UsualRows::Many };
         let row = |i, out: &mut [f32]| tensor.read(i * k, out);
-        let linear = Linear::pack(self.kernels, halves, n, k, bias, row);
+        let mut linear = Linear::pack(&self.kernels, rows, n, k, row);
+        if let Some(bias) = bias {
+            linear = linear.with_bias(bias);
+        }
         weights.done(tensor);
         Ok(linear)
     }

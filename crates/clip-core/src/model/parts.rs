@@ -2,11 +2,10 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
+use clip_kernels::{Kernels, Linear, UsualRows};
+
 use super::Table;
-use crate::{
-    kernel::{Kernels, Linear},
-    weights::{Dtype, Tensor, Weights, WeightsError},
-};
+use crate::weights::{Dtype, Tensor, Weights, WeightsError};
 
 /// Where a tower's tensors come from.
 pub(crate) enum Source<'a> {
@@ -37,12 +36,12 @@ impl Parts {
             // A convolution `[d, 3, p, p]` is a matrix over flattened patches.
             [n, _, ..] if !tensor.name.ends_with("position_embedding.weight") => {
                 let k = tensor.len().checked_div(n).unwrap_or(0);
-                let halves = kernels.keeps_halves(&tensor.name);
-                Part::Matrix(if halves && tensor.dtype() == Dtype::F16 {
-                    Linear::pack_halves(kernels, n, k, |i, out| tensor.read_halves(i * k, out))
+                let text = tensor.name.starts_with("text_");
+                let rows = if text { UsualRows::Few } else { UsualRows::Many };
+                Part::Matrix(if kernels.keeps_f16(rows) && tensor.dtype() == Dtype::F16 {
+                    Linear::pack_f16(kernels, n, k, |i, out| tensor.read_halves(i * k, out))
                 } else {
-                    let row = |i, out: &mut [f32]| tensor.read(i * k, out);
-                    Linear::pack(kernels, halves, n, k, None, row)
+                    Linear::pack(kernels, rows, n, k, |i, out| tensor.read(i * k, out))
                 })
             }
             _ => Part::Vector(tensor.to_vec()),

@@ -1,9 +1,8 @@
 //! The token embedding `[vocab, d]`: whole, or as far as its blocks have arrived.
 
-use crate::{
-    kernel::to_f16,
-    weights::{Dtype, Tensor, WeightsError},
-};
+use clip_kernels::to_f16;
+
+use crate::weights::{Dtype, Tensor, WeightsError};
 
 /// Rows at half the memory where that loses nothing.
 #[derive(Debug)]

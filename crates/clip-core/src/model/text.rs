@@ -8,15 +8,13 @@ use super::{
     table::Table,
     vision::project,
 };
-use crate::{
-    config::ClipConfig,
-    kernel::{Kernels, LayerNorm, Linear, in_pool},
-    weights::WeightsError,
-};
+use clip_kernels::{Kernels, LayerNorm, Linear, in_pool};
+
+use crate::{config::ClipConfig, weights::WeightsError};
 
 #[derive(Debug)]
 pub(crate) struct TextTower {
-    kernels: &'static Kernels,
+    kernels: Kernels,
     config: ClipConfig,
     tokens: Table,
     positions: Vec<f32>,
@@ -123,14 +121,14 @@ impl TextTower {
         for (i, block) in self.blocks.iter().enumerate() {
             let last = i + 1 == self.blocks.len();
             let sees = Attention::Causal(first.map(|first| &first.prefixes[i]));
-            block.forward(self.kernels, &mut work, &sequences, sees, last);
+            block.forward(&self.kernels, &mut work, &sequences, sees, last);
             rows = if last { batch.len() } else { rows };
             if let Some(trace) = trace.as_deref_mut() {
                 trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
             }
         }
         let pooled = &work.x[..batch.len() * d];
-        project(self.kernels, &self.final_norm, &self.projection, pooled, out);
+        project(&self.kernels, &self.final_norm, &self.projection, pooled, out);
     }
 
     /// `x` = the embedding of token `id` at `position`.
@@ -148,7 +146,7 @@ impl TextTower {
             self.embed(0, id, &mut work.x[..d]);
             let alone = [Sequence { start: 0, len: 1, pooled: 0, prefixed: false }];
             let prefixes = self.blocks.iter().map(|block| {
-                block.forward(self.kernels, &mut work, &alone, Attention::Causal(None), false);
+                block.forward(&self.kernels, &mut work, &alone, Attention::Causal(None), false);
                 Prefix::of(&work, d)
             });
             // Another thread may have been faster; its states have the same bits. (`get_or_init`

@@ -4,16 +4,13 @@ use super::{
     CHUNK_ROWS, Loader, Tracer,
     block::{Attention, Block, Sequence, Shape, Workspace},
 };
-use crate::{
-    config::ClipConfig,
-    image::PixelValues,
-    kernel::{Epilogue, Kernels, LayerNorm, Linear, Rows, in_pool},
-    weights::WeightsError,
-};
+use clip_kernels::{Epilogue, Kernels, LayerNorm, Linear, Rows, in_pool};
+
+use crate::{config::ClipConfig, image::PixelValues, weights::WeightsError};
 
 #[derive(Debug)]
 pub(crate) struct VisionTower {
-    kernels: &'static Kernels,
+    kernels: Kernels,
     config: ClipConfig,
     class: Vec<f32>,
     patches: Linear,
@@ -81,7 +78,7 @@ impl VisionTower {
         let (per_image, d) = (self.config.vision.positions(), self.config.vision.hidden_size);
         let all = images.len() * per_image;
         self.embed(images, &mut work.x);
-        self.pre_norm.forward(self.kernels, &mut work.x[..all * d]);
+        self.pre_norm.forward(&self.kernels, &mut work.x[..all * d]);
         if let Some(trace) = trace.as_deref_mut() {
             trace.f32("embeddings", &[all, d], &work.x[..all * d]);
         }
@@ -92,14 +89,14 @@ impl VisionTower {
         for (i, block) in self.blocks.iter().enumerate() {
             // Only the class token is read after the last block.
             let last = i + 1 == self.blocks.len();
-            block.forward(self.kernels, work, &sequences, Attention::Full, last);
+            block.forward(&self.kernels, work, &sequences, Attention::Full, last);
             rows = if last { images.len() } else { rows };
             if let Some(trace) = trace.as_deref_mut() {
                 trace.f32(format!("block.{i}"), &[rows, d], &work.x[..rows * d]);
             }
         }
         let pooled = &work.x[..images.len() * d];
-        project(self.kernels, &self.post_norm, &self.projection, pooled, out);
+        project(&self.kernels, &self.post_norm, &self.projection, pooled, out);
     }
 
     /// Class token and patches, plus positions: `[images * positions, d]`.
@@ -118,9 +115,9 @@ impl VisionTower {
             }
         }
         let mut rows = Rows::empty();
-        rows.pack(self.kernels, &flat, images.len() * patches, width, width);
+        rows.pack(&self.kernels, &flat, images.len() * patches, width, width);
         let mut embedded = vec![0.0; images.len() * patches * d];
-        self.patches.forward(self.kernels, &rows, Epilogue::Store, &mut embedded);
+        self.patches.forward(&self.kernels, &rows, Epilogue::Store, &mut embedded);
         for (image, x) in x.chunks_exact_mut((patches + 1) * d).take(images.len()).enumerate() {
             x[..d].copy_from_slice(&self.class);
             x[d..].copy_from_slice(&embedded[image * patches * d..][..patches * d]);
@@ -148,7 +145,7 @@ pub(super) fn project(
     pooled: &[f32],
     out: &mut Vec<Vec<f32>>,
 ) {
-    let (n, count) = (projection.n, pooled.len() / projection.k);
+    let (n, count) = (projection.outputs(), pooled.len() / projection.inputs());
     let mut rows = Rows::empty();
     rows.pack_normed(kernels, norm, pooled);
     let mut projected = vec![0.0; count * n];

@@ -3,7 +3,7 @@
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::{
+use scraper_lib::{
     Error,
     report::{EXIT_OK, console},
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 use super::Context;
-use crate::{
+use scraper_lib::{
     Error,
     report::{
         EXIT_ERROR, EXIT_FAILURES, EXIT_OK,

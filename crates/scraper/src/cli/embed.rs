@@ -10,7 +10,7 @@ use clip_core::{Provenance, Towers, trace::Stage};
 use serde::Serialize;
 
 use super::{Context, ModelArgs, OutputArgs, keep};
-use crate::{
+use scraper_lib::{
     Error,
     embed::{Embedded, Embedder, blocking},
     export::npy,

@@ -6,7 +6,7 @@ use clap::Args;
 use clip_core::Towers;
 
 use super::{Context, ModelArgs, network::NetworkArgs, run::interruption};
-use crate::{
+use scraper_lib::{
     Error,
     fetch::Fetcher,
     model::ModelFiles,

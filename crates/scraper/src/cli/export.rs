@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{OutputArgs, StoreArgs, create, keep};
-use crate::{
+use scraper_lib::{
     Error,
     embed::blocking,
     export,

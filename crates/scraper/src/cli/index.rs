@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Context, StoreArgs};
-use crate::{
+use scraper_lib::{
     Error,
     embed::blocking,
     report::{EXIT_OK, console::say},

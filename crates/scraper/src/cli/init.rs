@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use crate::{
+use scraper_lib::{
     Error,
     config::{SETTINGS_FILE, TEMPLATE},
     report::{EXIT_OK, console::say},

@@ -15,7 +15,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Context, PreprocessingArgs, keep, output_error, spec};
-use crate::{
+use scraper_lib::{
     Error,
     embed::blocking,
     fetch::{Caps, Fetched, Fetcher},

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output_error;
-use crate::{
+use scraper_lib::{
     Error,
     embed::blocking,
     report::{EXIT_OK, console::say},

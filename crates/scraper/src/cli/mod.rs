@@ -18,6 +18,7 @@ mod retry;
 mod run;
 mod search;
 mod settings;
+mod values;
 mod verify;
 mod work;
 
@@ -38,7 +39,7 @@ use clip_core::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::{
+use scraper_lib::{
     Error,
     config::Environment,
     embed::blocking,
@@ -107,7 +108,7 @@ enum Command {
 }
 
 /// Parses the command line and runs it.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return ExitCode::from(usage(e)),
@@ -293,11 +294,12 @@ impl ModelArgs {
                 .map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))?;
         }
         let spec = spec(self.model.as_deref(), context)?;
-        let files = crate::model::find(&spec, &context.environment.hub, &context.progress).await?;
+        let files =
+            scraper_lib::model::find(&spec, &context.environment.hub, &context.progress).await?;
         let (profile, limits) = (self.preprocessing.profile, self.preprocessing.limits());
         let options = LoadOptions { towers, profile, limits };
         let load = move || {
-            let model = crate::model::load(&files, &options)?;
+            let model = scraper_lib::model::load(&files, &options)?;
             Ok::<_, Error>((model, files))
         };
         blocking(load).await?

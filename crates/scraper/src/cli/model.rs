@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 
 use super::{Context, spec};
-use crate::{
+use scraper_lib::{
     Error,
     embed::blocking,
     model::{self, BUILTIN, Hub, ModelError, ModelFile, ModelFiles, ModelSpec},

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use reqwest::Url;
 
 use super::{ModelArgs, settings::settings};
-use crate::{
+use scraper_lib::{
     Error,
     config::{AllowPrivate, USER_AGENT, user_agent},
     fetch::{Caps, FetchOptions, Fetcher, Retry},

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 
 use super::{keep, output_error};
-use crate::{
+use scraper_lib::{
     Error, output,
     report::{
         MaxFailures, Summary,

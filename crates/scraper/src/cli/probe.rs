@@ -10,7 +10,7 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::{Context, network::NetworkArgs, output_error, probe_pages};
-use crate::{
+use scraper_lib::{
     Error,
     embed::blocking,
     report::{EXIT_FAILURES, EXIT_OK},

@@ -12,7 +12,7 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 use super::probe::{show, unreadable};
-use crate::{Error, report::EXIT_OK, source::PageReader};
+use scraper_lib::{Error, report::EXIT_OK, source::PageReader};
 
 const FIELDS: [&str; 8] =
     ["product", "title", "brand", "category", "price", "currency", "availability", "images"];

@@ -6,7 +6,7 @@ use clap::Args;
 use reqwest::Url;
 
 use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs};
-use crate::{
+use scraper_lib::{
     Error,
     embed::blocking,
     pipeline::{self, RunOptions},

@@ -17,9 +17,10 @@ use super::{
     engine::EngineArgs,
     outcome::OutcomeArgs,
     settings::settings,
+    values,
     verify::{self, EndpointArgs},
 };
-use crate::{
+use scraper_lib::{
     Error,
     config::SETTINGS_FILE,
     fetch::Fetcher,
@@ -54,7 +55,7 @@ pub(super) struct RunArgs {
     /// of scraper.toml.
     source: Option<String>,
     /// What SOURCE is, where its name does not tell.
-    #[arg(long, value_enum, requires = "source")]
+    #[arg(long, value_parser = values::kinds(), requires = "source")]
     kind: Option<Kind>,
     #[command(flatten)]
     said: SourceArgs,

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use clip_core::Towers;
 
 use super::{Context, ModelArgs, StoreArgs};
-use crate::{
+use scraper_lib::{
     Error,
     embed::{Embedder, blocking},
     report::{

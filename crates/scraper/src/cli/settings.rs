@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, sync::LazyLock};
 
-use crate::{
+use scraper_lib::{
     Error,
     config::{Settings, SettingsError},
 };

@@ -12,8 +12,8 @@ use reqwest::Url;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::{Context, ModelArgs, StoreArgs, network::NetworkArgs};
-use crate::{
+use super::{Context, ModelArgs, StoreArgs, network::NetworkArgs, values};
+use scraper_lib::{
     Error,
     config::VerifySettings,
     embed::blocking,
@@ -78,7 +78,7 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "DELTA")]
     tolerance: Option<f64>,
     /// How images are sent to the endpoint.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = values::request_forms(), default_value = "auto")]
     request: RequestForm,
     /// Longest wait for one answer of the endpoint, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs, run::SharingArgs};
-use crate::{
+use scraper_lib::{
     Error,
     pipeline::{self, RunOptions},
     store::StoreTarget,

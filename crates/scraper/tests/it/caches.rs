@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scraper::{
+use scraper_lib::{
     config::{DEFAULT_MODEL, HubConfig},
     model::Hub,
     report::Progress,

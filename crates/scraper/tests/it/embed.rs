@@ -175,13 +175,13 @@ fn without_weights_it_says_what_to_do() {
 #[tokio::test]
 async fn the_library_call_gives_a_result_and_never_zeros() {
     let dir = tempfile::tempdir().unwrap();
-    let model = scraper::model::ModelFiles::in_folder(&tiny_model(dir.path())).unwrap();
-    let options = scraper::model::LoadOptions::new(clip_core::Towers::Vision);
-    let model = scraper::model::load(&model, &options).unwrap();
-    let embedder = scraper::embed::Embedder::new(model).unwrap();
+    let model = scraper_lib::model::ModelFiles::in_folder(&tiny_model(dir.path())).unwrap();
+    let options = scraper_lib::model::LoadOptions::new(clip_core::Towers::Vision);
+    let model = scraper_lib::model::load(&model, &options).unwrap();
+    let embedder = scraper_lib::embed::Embedder::new(model).unwrap();
     let path = dir.path().join("a.png");
     fs::write(&path, png(5)).unwrap();
-    let location = |text: &Path| scraper::source::Location::File(text.to_owned());
+    let location = |text: &Path| scraper_lib::source::Location::File(text.to_owned());
     let embedded = embedder.embed_location(&location(&path)).await.unwrap();
     assert_eq!(embedded.embedding.values().len(), DIM);
     assert!(embedded.embedding.values().iter().any(|&v| v != 0.0));

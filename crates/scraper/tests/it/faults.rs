@@ -13,7 +13,7 @@ use std::{
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use scraper::{
+use scraper_lib::{
     fetch::{Caps, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
     source::{Base, Location},
 };

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scraper::{
+use scraper_lib::{
     fetch::{Caps, Document, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
     source::{Base, Location},
 };

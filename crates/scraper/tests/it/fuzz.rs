@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use scraper::source::fuzz::TARGETS;
+use scraper_lib::source::fuzz::TARGETS;
 
 #[test]
 fn the_readers_take_what_fuzzing_found() {

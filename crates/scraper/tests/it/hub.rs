@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use scraper::{config::HubConfig, fetch::Retry, model::Hub};
+use scraper_lib::{config::HubConfig, fetch::Retry, model::Hub};
 use sha2::{Digest, Sha256};
 
 use crate::{

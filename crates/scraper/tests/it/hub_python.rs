@@ -6,7 +6,7 @@
 use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use clip_core::synthetic::{self, Dtype};
-use scraper::{model::PinnedFile, report::Progress};
+use scraper_lib::{model::PinnedFile, report::Progress};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

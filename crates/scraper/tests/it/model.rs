@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scraper::{
+use scraper_lib::{
     model::{ModelError, ModelFiles},
     report::Progress,
 };
@@ -136,7 +136,7 @@ async fn a_pinned_file_that_differs_is_refused() {
         NO_FAULT,
     );
     let client = hub.client(dir.path());
-    let repo = scraper::config::DEFAULT_MODEL;
+    let repo = scraper_lib::config::DEFAULT_MODEL;
     let error = client.pull(repo, None, &Progress::hidden()).await.unwrap_err().to_string();
     assert!(error.contains("config.json") && error.contains("b575ef3c36f2a057"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Sitemaps as shops have them, and what is read of the pages they list.
 
-use scraper::source::{Kind, SourceSpec};
+use scraper_lib::source::{Kind, SourceSpec};
 
 use crate::{
     server::{Reply, Request, Server},

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use scraper::{
+use scraper_lib::{
     fetch::{Caps, FetchOptions, Fetcher, Guard, Retry},
     source::{Availability, Kind, Pages, Product, SourceSpec, Web},
 };

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use drawn_shop::{Garment, SAMPLE_PRODUCTS, SAMPLE_QUERIES, SAMPLE_SEED, Shop};
-use scraper::model::{LoadOptions, ModelFiles, load};
+use scraper_lib::model::{LoadOptions, ModelFiles, load};
 use serde_json::Value;
 
 use crate::support::{png, ran, scraper};
@@ -65,7 +65,7 @@ fn vectors_say_that_the_model_is_tiny_and_which_weights_it_has() {
 /// The same vectors from the folder in the repository as from the program.
 #[test]
 fn the_folder_holds_what_the_program_holds() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tiny");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scraper-lib/models/tiny");
     let digest = |files: &ModelFiles| {
         let loaded = load(files, &LoadOptions::new(clip_core::Towers::Both)).unwrap();
         loaded.provenance

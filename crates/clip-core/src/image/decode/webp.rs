@@ -17,7 +17,8 @@ use crate::image::{
 const FORMAT: Format = Format::WebP;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
-    let chunks = riff(bytes)?;
+    let bytes = riff(bytes)?;
+    let chunks = walk(&bytes[12..])?;
     for size in chunks.iter().filter_map(bitstream_size) {
         limits.check_size(size.0.into(), size.1.into())?;
     }
@@ -52,8 +53,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
 fn still(bytes: &[u8]) -> Result<(u32, u32, Pixels), ImageError> {
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(error)?;
     let (width, height) = decoder.dimensions();
-    // The bitstream's own size was checked against the limits; the container must agree.
-    let sizes = riff(bytes)?.iter().filter_map(bitstream_size).collect::<Vec<_>>();
+    // The bitstream's own size was checked against the limits; the container must agree, and the
+    // crate must not have found a bitstream that was not seen here.
+    let chunks = walk(bytes.get(12..).unwrap_or_default())?;
+    let sizes = chunks.iter().filter_map(bitstream_size).collect::<Vec<_>>();
+    if sizes.is_empty() {
+        return Err(corrupt("it holds no picture"));
+    }
     if sizes.iter().any(|size| *size != (width, height)) {
         return Err(corrupt("its headers disagree about the size"));
     }
@@ -125,13 +131,13 @@ struct Chunk<'a> {
     body: &'a [u8],
 }
 
-fn riff(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, ImageError> {
+/// The file as long as its header says: libwebp reads nothing behind that.
+fn riff(bytes: &[u8]) -> Result<&[u8], ImageError> {
     let size = bytes.get(4..8).and_then(|b| b.first_chunk::<4>()).copied().unwrap_or_default();
     let end = (u32::from_le_bytes(size) as usize).saturating_add(8);
-    let body = bytes
-        .get(12..end.max(12))
-        .ok_or_else(|| ImageError::truncated(FORMAT, format!("{} of {end} bytes", bytes.len())))?;
-    walk(body)
+    bytes
+        .get(..end.max(12))
+        .ok_or_else(|| ImageError::truncated(FORMAT, format!("{} of {end} bytes", bytes.len())))
 }
 
 fn walk(mut rest: &[u8]) -> Result<Vec<Chunk<'_>>, ImageError> {

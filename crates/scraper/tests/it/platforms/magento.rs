@@ -1,6 +1,6 @@
 use std::{collections::HashSet, sync::Arc};
 
-use scraper::source::{Kind, SourceSpec};
+use scraper_lib::source::{Kind, SourceSpec};
 use serde_json::{Value, json};
 
 use super::{night, parameter, path, picture};

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use scraper::source::{Kind, SourceSpec};
+use scraper_lib::source::{Kind, SourceSpec};
 use serde_json::{Value, json};
 
 use super::{night, parameter, path, picture};

@@ -1,0 +1,154 @@
+//! The micro-kernel.
+
+use crate::isa::Isa;
+
+/// An instruction set with its micro-kernel.
+pub(crate) trait Tile: Isa {
+    /// Whether [`Tile::tile`] does other work where all sums are known to be normal.
+    const WATCHED: bool = false;
+
+    /// The micro-kernel of a fixed height: [`fixed`], or what does the same faster. `normal`: see
+    /// [`range::normal`](crate::range::normal).
+    ///
+    /// # Safety
+    /// As for [`fixed`].
+    #[inline(always)]
+    unsafe fn tile<const R: usize, const C: usize, const FROM: u8>(
+        self,
+        depth: usize,
+        a: *const f32,
+        b: *const u8,
+        wide: *mut f32,
+        init: Init,
+        dst: *mut f32,
+        _normal: bool,
+    ) {
+        // SAFETY: the caller's guarantees are the same.
+        unsafe { fixed::<Self, R, C, FROM>(self, depth, a, b, wide, init, dst) }
+    }
+}
+
+/// Where a tile's accumulators come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Init {
+    /// One value per column, the same for all rows.
+    Bias(*const f32),
+    /// Where the previous k block left them.
+    Parked,
+}
+
+/// A block of a panel, `[depth][C * LANES]`.
+#[derive(Clone, Copy)]
+pub(crate) enum Weights {
+    F32(*const f32),
+    F16(*const u16),
+    /// Leaves the block behind as f32, for the tiles that follow.
+    Widen {
+        from: *const u16,
+        to: *mut f32,
+    },
+}
+
+/// [`Weights`] as a constant.
+pub(crate) const F32: u8 = 0;
+pub(crate) const F16: u8 = 1;
+pub(crate) const WIDEN: u8 = 2;
+
+/// `r` rows by C vectors, one chain per lane; heights above MR are compiled out.
+///
+/// # Safety
+/// `1 <= r <= MR`; `a` holds `[depth][r]` floats, `b` what it says, `dst` `[r][C * LANES]` floats, a
+/// bias `C * LANES` floats; `normal` is `range::normal` of the chains.
+#[inline(always)]
+pub(crate) unsafe fn tile<I: Tile, const MR: usize, const C: usize>(
+    isa: I,
+    r: usize,
+    depth: usize,
+    a: *const f32,
+    b: Weights,
+    init: Init,
+    dst: *mut f32,
+    normal: bool,
+) {
+    macro_rules! heights {
+        ($from:ident, $b:expr, $wide:expr) => {
+            heights!($from, $b, $wide, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        };
+        ($from:ident, $b:expr, $wide:expr, $($h:literal)*) => {
+            match r {
+                // SAFETY: the caller's guarantees, with R = r.
+                $($h if $h <= MR => unsafe {
+                    isa.tile::<$h, C, $from>(depth, a, $b.cast(), $wide, init, dst, normal)
+                },)*
+                _ => unreachable!("tiles have 1 to {MR} rows"),
+            }
+        };
+    }
+    match b {
+        Weights::F32(b) => heights!(F32, b, std::ptr::null_mut()),
+        Weights::F16(b) => heights!(F16, b, std::ptr::null_mut()),
+        Weights::Widen { from, to } => heights!(WIDEN, from, to),
+    }
+}
+
+/// [`tile`] of a height and a kind of weights known when compiled; `wide` is where [`WIDEN`] writes.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u8>(
+    isa: I,
+    depth: usize,
+    mut a: *const f32,
+    mut b: *const u8,
+    mut wide: *mut f32,
+    init: Init,
+    dst: *mut f32,
+) {
+    let nr = C * I::LANES;
+    let step = nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() };
+    // SAFETY: all accesses stay inside the extents the caller guarantees.
+    unsafe {
+        let mut acc = [[isa.splat(0.0); C]; R];
+        for (r, acc) in acc.iter_mut().enumerate() {
+            for (c, acc) in acc.iter_mut().enumerate() {
+                *acc = match init {
+                    Init::Bias(bias) => isa.load_ptr(bias.add(c * I::LANES)),
+                    Init::Parked => isa.load_ptr(dst.add(r * nr + c * I::LANES)),
+                };
+            }
+        }
+        let widen = isa.widen();
+        // Pointers that move, and not an index: constant offsets from them cost wasm nothing.
+        for _ in 0..depth {
+            let mut w = [isa.splat(0.0); C];
+            for (c, w) in w.iter_mut().enumerate() {
+                let lane = c * I::LANES;
+                *w = match FROM {
+                    F32 => isa.load_ptr(b.cast::<f32>().add(lane)),
+                    _ => isa.load_f16(b.cast::<u16>().add(lane), widen),
+                };
+                if FROM == WIDEN {
+                    isa.store_ptr(wide.add(lane), *w);
+                }
+            }
+            for (r, acc) in acc.iter_mut().enumerate() {
+                let x = isa.splat(*a.add(r));
+                for (acc, w) in acc.iter_mut().zip(w) {
+                    *acc = isa.fma(x, w, *acc);
+                }
+            }
+            (a, b) = (a.add(R), b.add(step));
+            if FROM == WIDEN {
+                wide = wide.add(nr);
+                // The next block comes from memory while this one is computed.
+                isa.prefetch(b.wrapping_add(depth * step));
+            }
+        }
+        for (r, acc) in acc.iter().enumerate() {
+            for (c, acc) in acc.iter().enumerate() {
+                isa.store_ptr(dst.add(r * nr + c * I::LANES), *acc);
+            }
+        }
+    }
+}

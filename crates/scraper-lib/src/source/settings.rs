@@ -1,0 +1,236 @@
+//! What may be said of a source, kind by kind: a setting that would have no effect is refused.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Mapping, columns::Renamed, text};
+
+/// The kinds of sources: variant, name in `scraper.toml`, and what it is.
+macro_rules! kinds {
+    ($($kind:ident $name:literal $about:literal,)*) => {
+        /// A kind of source.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+        pub enum Kind {
+            $(#[doc = $about] #[serde(rename = $name)] $kind,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Kind] = &[$(Kind::$kind),*];
+
+            /// As it is written in `scraper.toml`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Kind::$kind => $name),* }
+            }
+
+            /// What it is, in a line.
+            pub fn about(self) -> &'static str {
+                match self { $(Kind::$kind => $about),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Shopify "shopify" "A Shopify shop, by its address",
+    Woocommerce "woocommerce" "A WooCommerce shop, by its address",
+    Magento "magento" "A Magento 2 shop, by its address",
+    Sitemap "sitemap" "A sitemap or a shop that has one; products are read from the pages it lists",
+    Merchant "merchant" "A Google Merchant feed in XML (its tab-separated form is `tsv`)",
+    Xml "xml" "A list of products in XML of any shape",
+    Csv "csv" "A table with a line of column names",
+    Tsv "tsv" "The same with tabs",
+    Jsonl "jsonl" "One JSON object per line",
+    Folder "folder" "A folder of images",
+    List "list" "A text file with an address of an image or a product page per line",
+}
+
+/// All that can be said of a source besides its place, whatever its kind; `None` is unsaid.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Options {
+    /// Only pages of a sitemap whose address contains one of these; all if empty.
+    pub include: Option<Vec<String>>,
+    /// What the prices of a Shopify shop are in, where it does not say (ISO 4217).
+    pub currency: Option<String>,
+    /// Whether links in a folder may lead out of it.
+    pub follow_symlinks: Option<bool>,
+    /// The most that a gzip feed may be when it is unpacked, in GiB.
+    pub max_unpacked_gib: Option<u64>,
+    /// The code of a Magento shop's store view.
+    pub store: Option<String>,
+    /// Which element of an XML list is a product.
+    pub item: Option<String>,
+    /// Which column of a table, or which part of such an element, is which field.
+    pub columns: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ShopifySettings {
+    pub(super) currency: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct SitemapSettings {
+    pub(super) include: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct MagentoSettings {
+    pub(super) store: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct FeedSettings {
+    /// In bytes.
+    pub(super) max_unpacked: u64,
+    /// Of an XML list.
+    pub(super) mapping: Mapping,
+    /// Of a table.
+    pub(super) columns: Renamed,
+}
+
+impl Default for FeedSettings {
+    fn default() -> Self {
+        FeedSettings {
+            max_unpacked: 16 << 30,
+            mapping: Mapping::default(),
+            columns: Renamed::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct FolderSettings {
+    pub(super) follow_symlinks: bool,
+}
+
+/// The settings of each kind of source.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum KindSettings {
+    Shopify(ShopifySettings),
+    Woocommerce,
+    Magento(MagentoSettings),
+    Sitemap(SitemapSettings),
+    Feed(FeedSettings),
+    Folder(FolderSettings),
+    List,
+}
+
+/// A setting that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// As it is written in `scraper.toml`.
+    pub setting: &'static str,
+    pub reason: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+const FEEDS: &[Kind] = &[Kind::Merchant, Kind::Xml, Kind::Csv, Kind::Tsv, Kind::Jsonl];
+
+impl Options {
+    /// The settings that are made, each with the kinds it has an effect on.
+    fn made(&self) -> impl Iterator<Item = (&'static str, &'static [Kind])> {
+        let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
+            self;
+        let all: [(_, _, &'static [Kind]); _] = [
+            ("include", include.is_some(), &[Kind::Sitemap]),
+            ("currency", currency.is_some(), &[Kind::Shopify]),
+            ("follow_symlinks", follow_symlinks.is_some(), &[Kind::Folder]),
+            ("max_unpacked_gib", max_unpacked_gib.is_some(), FEEDS),
+            ("store", store.is_some(), &[Kind::Magento]),
+            ("item", item.is_some(), &[Kind::Xml]),
+            ("columns", columns.is_some(), &[Kind::Xml, Kind::Csv, Kind::Tsv]),
+        ];
+        all.into_iter().filter(|(_, made, _)| *made).map(|(name, _, kinds)| (name, kinds))
+    }
+
+    /// Whether a source of this kind takes all that is set.
+    ///
+    /// # Errors
+    /// The first setting that has no effect on it, or has no such value.
+    pub fn check(&self, kind: Kind) -> Result<(), Refused> {
+        for (setting, kinds) in self.made() {
+            if !kinds.contains(&kind) {
+                let kinds = kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+                let reason = format!(
+                    "{setting} has no effect on a source of the kind {}; it is for: {kinds}",
+                    kind.as_str()
+                );
+                return Err(Refused { setting, reason });
+            }
+        }
+        let is_code = |code: &str| code.len() == 3 && text::currency(code).is_some();
+        match &self.currency {
+            Some(code) if !is_code(code) => Err(Refused {
+                setting: "currency",
+                reason: format!("currency = {code:?} is no code of ISO 4217, such as \"EUR\""),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The settings for one kind of source.
+    ///
+    /// # Errors
+    /// Those of [`Options::check`].
+    pub(super) fn of(&self, kind: Kind) -> Result<KindSettings, Refused> {
+        self.check(kind)?;
+        let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
+            self.clone();
+        Ok(match kind {
+            Kind::Shopify => KindSettings::Shopify(ShopifySettings { currency }),
+            Kind::Woocommerce => KindSettings::Woocommerce,
+            Kind::Magento => KindSettings::Magento(MagentoSettings { store }),
+            Kind::Sitemap => {
+                KindSettings::Sitemap(SitemapSettings { include: include.unwrap_or_default() })
+            }
+            Kind::Merchant | Kind::Xml | Kind::Csv | Kind::Tsv | Kind::Jsonl => {
+                let usual = FeedSettings::default();
+                let max_unpacked =
+                    max_unpacked_gib.map_or(usual.max_unpacked, |gib| gib.saturating_mul(1 << 30));
+                let columns = columns.unwrap_or_default();
+                let mapping = Mapping::new(item.as_deref(), &columns);
+                KindSettings::Feed(FeedSettings { max_unpacked, mapping, columns })
+            }
+            Kind::Folder => KindSettings::Folder(FolderSettings {
+                follow_symlinks: follow_symlinks.unwrap_or(false),
+            }),
+            Kind::List => KindSettings::List,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_effect_is_refused() {
+        let include = Options { include: Some(vec!["/p/".into()]), ..Options::default() };
+        assert!(include.check(Kind::Sitemap).is_ok());
+        let error = include.check(Kind::Csv).unwrap_err();
+        assert_eq!(error.setting, "include");
+        assert!(error.reason.contains("csv") && error.reason.contains("sitemap"), "{error}");
+        let empty = Options { include: Some(Vec::new()), ..Options::default() };
+        assert!(empty.check(Kind::List).is_err(), "also where it says nothing");
+        let currency = |code: &str| Options { currency: Some(code.into()), ..Options::default() };
+        assert!(currency("eur").check(Kind::Shopify).is_ok());
+        assert!(currency("EUR").check(Kind::Sitemap).is_err());
+        assert!(currency("Euro").check(Kind::Shopify).unwrap_err().reason.contains("ISO 4217"));
+        let links = Options { follow_symlinks: Some(false), ..Options::default() };
+        assert!(links.check(Kind::Folder).is_ok() && links.check(Kind::Jsonl).is_err());
+        let size = Options { max_unpacked_gib: Some(2), ..Options::default() };
+        assert!(FEEDS.iter().all(|&kind| size.check(kind).is_ok()));
+        let settings =
+            KindSettings::Feed(FeedSettings { max_unpacked: 2 << 30, ..FeedSettings::default() });
+        assert_eq!(size.of(Kind::Csv), Ok(settings));
+        assert!(size.check(Kind::Folder).is_err());
+        assert!(Options::default().check(Kind::List).is_ok());
+    }
+}
