@@ -25,7 +25,7 @@
 //! # let file = include_bytes!("../../tests/corpus/jpeg/photo-420-q75.jpg");
 //! let decoders = Decoders::new(None, 224, "hf-endpoint")?;
 //! assert_eq!(decoders.pixels(file)?.len(), 3 * 224 * 224);
-//! assert_eq!(decoders.pixels(b"no image").unwrap_err().kind(), "image.unsupported");
+//! assert_eq!(decoders.pixels(b"no image").unwrap_err().kind(), "image.not_an_image");
 //! # Ok::<(), Failure>(())
 //! ```
 //!

@@ -1,6 +1,7 @@
 //! Intermediate results, as JavaScript gets them.
 
 use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
 use tsify::{Ts, Tsify};
 
 use crate::Failure;
@@ -29,9 +30,10 @@ pub(crate) fn stages(trace: clip_core::trace::Trace) -> Vec<Stage> {
     trace.stages.into_iter().map(Stage::from).collect()
 }
 
-/// A value for JavaScript.
+/// A value for JavaScript, as JSON would have it: what is not known is `null`.
 pub(crate) fn to_js<T: Tsify + Serialize>(value: &T) -> Result<Ts<T>, Failure> {
-    Ts::from_rust(value).map_err(|e| Failure::new("internal", e))
+    let value = value.serialize(&Serializer::json_compatible());
+    value.map(Ts::new_unchecked).map_err(|e| Failure::new("internal", e))
 }
 
 /// Values for JavaScript.
