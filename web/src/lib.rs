@@ -83,10 +83,10 @@ pub fn sha256(bytes: &[u8]) -> String {
     clip_core::trace::sha256(bytes)
 }
 
-/// Gives a panic's message to the host, which would otherwise see no more than "unreachable".
-#[cfg(target_family = "wasm")]
-#[wasm_bindgen(start)]
-fn start() {
+/// From now on a panic throws an error of kind `engine` with its message, where the host would
+/// otherwise see no more than "unreachable". For workers; a front end in Rust has a hook of its own.
+#[wasm_bindgen(js_name = throwPanics)]
+pub fn throw_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let message = format!(
             "the computation crashed ({panic}). Load it again; if it happens again, it is a defect of \

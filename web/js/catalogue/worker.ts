@@ -4,7 +4,7 @@ import {
   type Card, type FacetColumns, type Facets, type Filters, allowed, damaged, facetsOf, parseCards, parseFacets, parseTitles,
 } from "./data.js";
 import { CatalogueFiles } from "./files.js";
-import { Catalogue as Index, initSync, sha256 as sha256Here } from "../bindings/search.js";
+import { Catalogue as Index, initSync, sha256 as sha256Here, throwPanics } from "../bindings/search.js";
 import { ClipError, failure } from "../runtime/errors.js";
 import { parent, sha256 } from "../runtime/platform.js";
 import type { Provenance } from "../clip/protocol.js";
@@ -68,6 +68,7 @@ class Catalogue {
   static async open({ url, cache, exact }: CatalogueOptions, signal: AbortSignal, report: Report): Promise<Catalogue> {
     try {
       initSync({ module: await compile(new URL("./search.wasm", import.meta.url)) });
+      throwPanics();
     } catch (error) {
       throw new ClipError(
         "engine",

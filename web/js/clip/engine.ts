@@ -93,6 +93,7 @@ export async function startEngine(wanted: Wanted, spawn: Spawn): Promise<Engine>
 async function startPlain({ kernel, precision }: Wanted): Promise<Engine> {
   const module = await compileFor(kernel, PLAIN);
   const { memory } = plain.initSync({ module });
+  plain.throwPanics();
   return { bindings: plain, memory, kernel: plain.kernelPath(precision), threads: 1 };
 }
 
@@ -102,6 +103,7 @@ async function startThreaded({ threads, kernel, precision, bytes }: Wanted, spaw
   const maximum = Math.min(65536, Math.ceil(((await bytes) + ROOM) / PAGE));
   const memory = new WebAssembly.Memory({ initial: 64, maximum, shared: true });
   threaded.initSync({ module, memory });
+  threaded.throwPanics();
   await Promise.all(Array.from({ length: threads - 1 }, () => spawn({ module, memory })));
   threaded.startThreads(threads);
   return { bindings: threaded, memory, kernel: threaded.kernelPath(precision), threads };

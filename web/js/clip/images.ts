@@ -1,6 +1,6 @@
 // Images to pixel values: by this project's decoders, or where they cannot, by the browser's.
 
-import { Decoders, initSync } from "../bindings/images.js";
+import { Decoders, initSync, throwPanics } from "../bindings/images.js";
 import { ClipError, kindOf } from "../runtime/errors.js";
 import { compile } from "../runtime/wasm.js";
 import type { Manifest } from "./manifest.js";
@@ -18,6 +18,7 @@ export class Images {
 
   static async start(manifest: Manifest, profile: string): Promise<Images> {
     initSync({ module: await compile(new URL("./images.wasm", import.meta.url)) });
+    throwPanics();
     const { preprocessor, config } = manifest;
     const json = preprocessor == null ? undefined : JSON.stringify(preprocessor);
     return new Images(new Decoders(json, config.vision_config.image_size, profile));

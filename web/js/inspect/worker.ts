@@ -1,6 +1,6 @@
 // The inspector's worker: decodes and prepares an image step by step, and gives what is between.
 
-import { Inspector, initSync, tokens } from "../bindings/inspect.js";
+import { Inspector, initSync, throwPanics, tokens } from "../bindings/inspect.js";
 import { parent } from "../runtime/platform.js";
 import { serve } from "../runtime/rpc.js";
 import { compile } from "../runtime/wasm.js";
@@ -37,6 +37,7 @@ async function image(inspector: Inspector, request: InspectRequest & { op: "byte
 async function run(request: InspectRequest): Promise<[unknown, Transferable[]?]> {
   if (request.op === "start") {
     initSync({ module: await compile(new URL("./inspect.wasm", import.meta.url)) });
+    throwPanics();
     started = new Inspector(request.preprocessor, request.imageSize, request.profile);
     return [undefined];
   }
