@@ -3,14 +3,14 @@
 
 use clip_core::synthetic::Stream;
 
-/// Side of a picture, pixels.
+/// Side of an image, pixels.
 pub const SIDE: usize = 224;
 const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 const STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
-/// Picture `index`, `[3, 224, 224]`: a background with shapes, stripes and noise.
+/// Image `index`, `[3, 224, 224]`: a background with shapes, stripes and noise.
 ///
-/// Integers only. Even pictures have the near-white background of a shop photo.
+/// Integers only. Even images have the near-white background of a shop photo.
 pub fn drawing(seed: u64, index: usize) -> Vec<u8> {
     let stream = Stream::new(seed, &format!("pixels.{index}"));
     let mut counter = 0;

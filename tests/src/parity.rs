@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use clip_core::{Clip, NUMERICS_VERSION, trace::Trace};
+use clip_core::{
+    Clip, NUMERICS_VERSION, Tower,
+    tensors::{Affine, BlockPart, TensorId},
+    trace::Trace,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::goldens::Golden;
@@ -124,7 +128,8 @@ pub fn move_one_weight(mut file: Vec<u8>) -> Vec<u8> {
     let length = file.first_chunk().map_or(0, |b| u64::from_le_bytes(*b) as usize);
     let json: serde_json::Value =
         serde_json::from_slice(&file[8..8 + length]).expect("a safetensors header");
-    let tensor = &json["vision_model.encoder.layers.2.layer_norm1.weight"];
+    let id = TensorId::Block(Tower::Vision, 2, BlockPart::Norm1, Affine::Weight);
+    let tensor = &json[id.name()];
     let start = tensor["data_offsets"][0].as_u64().expect("the tensor is there") as usize;
     file[8 + length + start] ^= 1;
     file

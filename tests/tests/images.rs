@@ -149,7 +149,7 @@ fn bad_files_are_refused_by_name() {
 
 /// Any cut of a good file gives a vector only if Pillow would still give the same one.
 #[test]
-fn a_cut_file_is_an_error_or_the_same_picture() {
+fn a_cut_file_is_an_error_or_the_same_image() {
     for name in [
         "jpeg/photo-420-q20.jpg",
         "jpeg/progressive-444.jpg",

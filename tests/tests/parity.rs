@@ -41,9 +41,9 @@ fn one_ulp_is_found_and_its_stage_named() {
     let file = parity::move_one_weight(golden.checkpoint(Dtype::F32).into_owned());
     let clip = Clip::load(golden.config.clone(), &file, Options::new(&golden.config)).unwrap();
     let lines = parity::differences(&parity::expected(), &parity::digests(&golden, &clip).unwrap());
-    let pictures: Vec<_> = lines.iter().filter(|l| l.contains(".jpg: first differs")).collect();
-    assert!(pictures.len() >= 5, "{lines:#?}");
-    for line in pictures {
+    let images: Vec<_> = lines.iter().filter(|l| l.contains(".jpg: first differs")).collect();
+    assert!(images.len() >= 5, "{lines:#?}");
+    for line in images {
         assert!(line.contains("first differs at block.2"), "{line}");
     }
     assert!(!lines.iter().any(|l| l.contains("/text-")), "the text tower did not change");

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use clip_core::{
-    Clip, Embedding, Error, Incoming, KernelPath, Options, config::ClipConfig, image::PixelValues,
-    packed_bytes, trace::Trace, weights::Dtype,
+    Clip, Embedding, Error, KernelPath, Options, StreamingLoader, config::ClipConfig,
+    image::PixelValues, packed_bytes, trace::Trace, weights::Dtype,
 };
 use js_sys::Uint8Array;
 use tsify::Ts;
@@ -33,7 +33,7 @@ pub fn kernel_path(precision: Precision) -> Result<String, Failure> {
 /// Takes the bytes of a packed model's files, as they arrive, and gives a [`Model`].
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Loader(Incoming);
+pub struct Loader(StreamingLoader);
 
 #[wasm_bindgen]
 impl Loader {
@@ -62,7 +62,7 @@ impl Loader {
             // Unpacks the vocabulary: now the first bytes are still on their way.
             options.tokenizer.encode("", 0);
         }
-        Ok(Loader(Incoming::new(config, options, weights)?))
+        Ok(Loader(StreamingLoader::new(config, options, weights)?))
     }
 
     /// The token embedding comes later, in blocks of `rows` rows: [`Model::add_block`].
@@ -75,7 +75,7 @@ impl Loader {
     /// seldom all. It holds until the next call of anything.
     #[wasm_bindgen(js_name = spareCapacity)]
     pub fn spare_capacity_view(&mut self) -> Uint8Array {
-        view(self.0.room())
+        view(self.0.spare_capacity())
     }
 
     /// `count` bytes were written to the spare capacity.
@@ -83,7 +83,7 @@ impl Loader {
     /// # Errors
     /// A damaged header; a tensor that is unknown, misshaped, of another type, or not finite.
     pub fn advance(&mut self, count: usize) -> Result<(), Failure> {
-        Ok(self.0.filled(count)?)
+        Ok(self.0.advance(count)?)
     }
 
     /// All files have come.

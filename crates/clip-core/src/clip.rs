@@ -1,71 +1,16 @@
 //! The model: bytes or text in, [`Embedding`] out.
 
-use clip_kernels::{KernelError, KernelPath, Kernels};
+use clip_kernels::{KernelPath, Kernels};
 
 use crate::{
-    Embedding, Error,
-    config::{ClipConfig, PreprocessConfig},
-    image::{Limits, PixelValues, Processor, Profile},
-    model::{Loader, Parts, Source, TextTower, VisionTower},
+    Embedding, Error, Options,
+    config::ClipConfig,
+    image::{PixelValues, Processor},
+    model::{TextTower, VisionTower},
     text::Tokenizer,
     trace::Trace,
-    weights::{Dtype, Release, Tensor, Weights},
+    weights::{Dtype, Tensor},
 };
-
-/// Which towers to load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Towers {
-    Vision,
-    Text,
-    #[default]
-    Both,
-}
-
-/// What [`Clip::load`] needs besides configuration and weights.
-pub struct Options {
-    pub towers: Towers,
-    pub preprocess: PreprocessConfig,
-    pub profile: Profile,
-    pub limits: Limits,
-    pub tokenizer: Tokenizer,
-    /// Kernel path; `None` takes the fastest, or what `CLIP_KERNEL` names.
-    pub path: Option<KernelPath>,
-    /// Told which bytes of the weights file are no longer needed.
-    pub release: Option<Release>,
-}
-
-impl Options {
-    /// CLIP's own preprocessing and tokenizer, profile `hf-endpoint`, both towers.
-    pub fn new(config: &ClipConfig) -> Self {
-        Options {
-            towers: Towers::Both,
-            preprocess: PreprocessConfig::clip(config.vision.image_size),
-            profile: Profile::HF_ENDPOINT,
-            limits: Limits::default(),
-            tokenizer: Tokenizer::clip(),
-            path: None,
-            release: None,
-        }
-    }
-
-    /// Those of the chosen path.
-    pub(crate) fn kernels(&self) -> Result<Kernels, KernelError> {
-        match self.path {
-            Some(path) => Kernels::new(path),
-            None => Kernels::new(KernelPath::detect()?),
-        }
-    }
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
-            .field("towers", &self.towers)
-            .field("profile", &self.profile)
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A loaded CLIP model. All methods take `&self`: share it between threads.
 #[derive(Debug)]
@@ -81,59 +26,18 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Packs the weights of a safetensors file (f32, f16 or bf16) for this machine's kernels.
-    /// The file is not needed afterwards.
-    ///
-    /// # Errors
-    /// Weights that are damaged, do not fit `config`, or hold NaN or infinity; a kernel path that
-    /// this machine cannot run.
-    pub fn load(
+    /// From towers that were put together.
+    pub(crate) fn new(
         config: ClipConfig,
-        safetensors: &[u8],
-        mut options: Options,
-    ) -> Result<Self, Error> {
-        let kernels = options.kernels()?;
-        let weights = Weights::parse(safetensors)?.with_release(options.release.take());
-        weights.check(&config, options.towers)?;
-        let digest = weights.digest()?;
-        let log_scale = weights.get("logit_scale").ok().and_then(|t| t.to_vec().first().copied());
-        let loader = Loader { kernels, source: Source::File(&weights) };
-        Clip::assemble(&loader, config, log_scale, digest, options)
-    }
-
-    /// From tensors that [`crate::Incoming`] has packed.
-    pub(crate) fn from_parts(
-        config: ClipConfig,
-        parts: &Parts,
-        log_scale: Option<f32>,
-        digest: String,
+        options: Options,
         kernels: Kernels,
-        options: Options,
-    ) -> Result<Self, Error> {
-        let loader = Loader { kernels, source: Source::Parts(parts) };
-        Clip::assemble(&loader, config, log_scale, digest, options)
-    }
-
-    fn assemble(
-        loader: &Loader,
-        config: ClipConfig,
-        log_scale: Option<f32>,
+        (vision, text): (Option<VisionTower>, Option<TextTower>),
+        logit_scale: f32,
         digest: String,
-        options: Options,
-    ) -> Result<Self, Error> {
-        let vision = match options.towers {
-            Towers::Text => None,
-            _ => Some(VisionTower::load(loader, &config)?),
-        };
-        let text = match options.towers {
-            Towers::Vision => None,
-            _ => Some(TextTower::load(loader, &config)?),
-        };
-        let logit_scale = log_scale.map_or(1.0, |log| loader.kernels.exp(log));
+    ) -> Self {
         let processor = Processor::new(&options.preprocess, options.profile, options.limits);
         let tokenizer = options.tokenizer;
-        let kernels = loader.kernels;
-        Ok(Clip { config, processor, tokenizer, vision, text, logit_scale, digest, kernels })
+        Clip { config, processor, tokenizer, vision, text, logit_scale, digest, kernels }
     }
 
     /// The model's shape.
@@ -152,7 +56,7 @@ impl Clip {
     }
 
     /// SHA-256 (hex) over the values of all tensors, whatever their storage type; see
-    /// [`Weights::digest`].
+    /// [`Weights::digest`](crate::weights::Weights::digest).
     pub fn weights_digest(&self) -> &str {
         &self.digest
     }
@@ -227,7 +131,7 @@ impl Clip {
     }
 
     /// Blocks of the token embedding that `ids` need and that have not been added; see
-    /// [`crate::Incoming::token_blocks`].
+    /// [`StreamingLoader::token_blocks`](crate::StreamingLoader::token_blocks).
     ///
     /// # Errors
     /// The text tower is not loaded, or an id is unknown.

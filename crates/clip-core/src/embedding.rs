@@ -91,7 +91,6 @@ fn usual() -> &'static Kernels {
 mod tests {
     use crate::{
         Clip, KernelPath, Options,
-        config::{Activation, ClipConfig, TextConfig, VisionConfig},
         image::PixelValues,
         synthetic::{self, Dtype},
     };
@@ -102,37 +101,9 @@ mod tests {
             const { std::cell::Cell::new(None) };
     }
 
-    fn small() -> ClipConfig {
-        let activation = Activation::QuickGelu;
-        ClipConfig {
-            text: TextConfig {
-                vocab_size: 49408,
-                hidden_size: 16,
-                intermediate_size: 32,
-                layers: 1,
-                heads: 2,
-                max_positions: 77,
-                activation,
-                layer_norm_eps: 1e-5,
-                eos_token_id: 49407,
-            },
-            vision: VisionConfig {
-                hidden_size: 32,
-                intermediate_size: 64,
-                layers: 1,
-                heads: 2,
-                image_size: 32,
-                patch_size: 16,
-                activation,
-                layer_norm_eps: 1e-5,
-            },
-            projection_dim: 16,
-        }
-    }
-
     #[test]
     fn the_last_stage_of_a_trace_is_of_the_path_that_was_asked_for() {
-        let config = small();
+        let config = synthetic::small_shape();
         let file = synthetic::safetensors(&config, 7, Dtype::F32).unwrap();
         for path in KernelPath::available() {
             let options = Options { path: Some(path), ..Options::new(&config) };

@@ -8,18 +8,25 @@ use crate::{config::ConfigError, image::ImageError, text::TokenizerError, weight
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// `config.json` or the image processor's settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// An image file.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A tokenizer's files.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// A weights file.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A kernel path that cannot run here.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// Its name: `vision` or `text`.
     #[error("the {0} tower is not loaded: load the model with it (`Options::towers`)")]
     TowerNotLoaded(&'static str),
+    /// Pixels or token ids that do not fit the model.
     #[error("{0}")]
     Input(String),
 }

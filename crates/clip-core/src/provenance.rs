@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// [`Provenance::device`] of the engine whose bits are the numeric contract's.
+pub const EXACT: &str = "exact";
+
 /// [`Provenance::device`] of [`KernelPath::WasmUnfused`](crate::KernelPath::WasmUnfused): embeddings within
 /// [`UNFUSED_DIFFERENCE`](crate::UNFUSED_DIFFERENCE) of the exact ones.
 pub const UNFUSED: &str = "unfused";
@@ -15,7 +18,7 @@ pub struct Provenance {
     pub model: String,
     /// Commit of the hub repository, where known.
     pub revision: Option<String>,
-    /// SHA-256 over names, shapes and f32 values of all tensors (hex); see `Weights::digest`.
+    /// SHA-256 over names, shapes and f32 values of all tensors (hex); see [`Weights::digest`](crate::weights::Weights::digest).
     pub weights: String,
     /// [`Tokenizer::digest`](crate::text::Tokenizer::digest): it decides what a text is. `None`
     /// where it is not known, as in all that was made before this field was.
@@ -25,7 +28,7 @@ pub struct Provenance {
     pub preprocessing: String,
     /// [`NUMERICS_VERSION`](crate::NUMERICS_VERSION) of the code that computed the vector.
     pub numerics: u32,
-    /// `exact` for the bit-exact engine, [`UNFUSED`], or the accelerator's name (`cuda`, `metal`).
+    /// [`EXACT`] for the bit-exact engine, [`UNFUSED`], or the accelerator's name (`cuda`, `metal`).
     pub device: String,
 }
 

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 /// All stages of one computation, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
+    /// First to last.
     pub stages: Vec<Stage>,
 }
 

@@ -8,7 +8,7 @@ use crate::{
     range::{self, Magnitudes},
     rows::tile_of,
     scratch::{Scratch, scratch},
-    tile::{Init, Tile, Weights, tile},
+    tile::{Chains, Init, Tile, Weights, tile},
     transpose::transpose,
 };
 
@@ -154,7 +154,8 @@ unsafe fn head<I: Tile, const MR: usize, const C: usize>(
             unsafe {
                 let a = packed.as_ptr().add(start * d);
                 let b = Weights::F32(wide.as_ptr().add(p * d * nr));
-                tile::<I, MR, C>(isa, r, d, a, b, bias, acc.as_mut_ptr(), normal);
+                let chains = Chains { depth: d, a, init: bias, dst: acc.as_mut_ptr(), normal };
+                tile::<I, MR, C>(isa, r, b, chains);
             }
             for row in 0..r {
                 scores[(start + row) * padded_keys + p * nr..][..nr]
@@ -192,7 +193,8 @@ unsafe fn head<I: Tile, const MR: usize, const C: usize>(
             unsafe {
                 let a = packed.as_ptr().add(start * keys);
                 let b = Weights::F32(wide.as_ptr().add(p * keys * nr));
-                tile::<I, MR, C>(isa, r, keys, a, b, bias, acc.as_mut_ptr(), normal);
+                let chains = Chains { depth: keys, a, init: bias, dst: acc.as_mut_ptr(), normal };
+                tile::<I, MR, C>(isa, r, b, chains);
                 for row in 0..r {
                     let values = acc.as_mut_ptr().add(row * nr);
                     for c in (0..nr).step_by(I::LANES) {

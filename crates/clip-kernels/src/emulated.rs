@@ -15,7 +15,7 @@
 //!   rules out, from the operands of whole chains, sums that are denormal or too large for f32. Where it
 //!   cannot, they go step by step: infinities, NaN and all.
 
-use crate::tile::{F16, F32, Init, Tile, WIDEN};
+use crate::tile::{Chains, F16, F32, Init, Tile, WIDEN};
 
 /// What the chunks are computed with: pairs of f64.
 pub(crate) trait Pairs: Tile {
@@ -59,21 +59,18 @@ pub(crate) const SPLIT: f64 = 536_870_913.0;
 /// more, the longer a chunk is.
 const CHUNK: usize = 16;
 
-/// As `tile::fixed`; `normal` is `range::normal` of the chains.
+/// As `tile::fixed`.
 ///
 /// # Safety
 /// As for `tile::fixed`.
 #[inline(always)]
 pub(crate) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM: u8>(
     isa: I,
-    depth: usize,
-    mut a: *const f32,
     mut b: *const u8,
     mut wide: *mut f32,
-    mut init: Init,
-    dst: *mut f32,
-    normal: bool,
+    chains: Chains,
 ) {
+    let Chains { depth, mut a, mut init, dst, normal } = chains;
     let nr = C * I::LANES;
     let step = nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() };
     // SAFETY: all accesses stay inside the extents the caller guarantees.

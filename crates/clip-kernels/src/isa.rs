@@ -155,7 +155,7 @@ macro_rules! operations {
             // SAFETY: as for `load_ptr`.
             unsafe { $store(p, v) }
         }
-        #[allow(unused_unsafe)] // a target's baseline needs no unsafe
+        #[allow(unused_unsafe)] // wasm needs none
         #[inline(always)]
         fn splat(self, x: f32) -> Self::V {
             // SAFETY: `self` exists only where the machine has the instruction.
@@ -181,6 +181,7 @@ macro_rules! detected {
             $detected.then_some($isa(()))
         }
 
+        #[allow(unused_unsafe)] // wasm: a module with unknown instructions does not start
         #[inline]
         fn vectorize<W: crate::isa::Work<Self>>(self, work: W) -> W::Output {
             #[target_feature(enable = $features)]
@@ -188,10 +189,7 @@ macro_rules! detected {
                 work.run(isa)
             }
             // SAFETY: `self` exists only where the machine has these features.
-            #[allow(unused_unsafe)] // wasm: a module with unknown instructions does not start
-            unsafe {
-                with_features(self, work)
-            }
+            unsafe { with_features(self, work) }
         }
     };
 }

@@ -9,6 +9,16 @@ use crate::{
 };
 
 /// The kernels of one [`KernelPath`] that this machine can run.
+///
+/// ```
+/// use clip_kernels::Kernels;
+///
+/// let kernels = Kernels::fastest()?;
+/// let x: Vec<f32> = (0..100).map(|i| i as f32 / 7.0).collect();
+/// assert_eq!(kernels.dot(&x, &x).to_bits(), Kernels::scalar().dot(&x, &x).to_bits());
+/// assert!((kernels.exp(1.0) - std::f32::consts::E).abs() <= 2.0 * f32::EPSILON);
+/// # Ok::<(), clip_kernels::KernelError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Kernels {
     path: KernelPath,
@@ -34,6 +44,14 @@ impl Kernels {
     pub fn new(path: KernelPath) -> Result<Self, KernelError> {
         let token = path.token()?;
         Ok(Kernels { path, token, layout: token.layout() })
+    }
+
+    /// Those of the fastest exact path, or of the one that `CLIP_KERNEL` names.
+    ///
+    /// # Errors
+    /// As [`KernelPath::detect`].
+    pub fn fastest() -> Result<Self, KernelError> {
+        Kernels::new(KernelPath::detect()?)
     }
 
     /// Those that run everywhere, one lane at a time.

@@ -6,6 +6,17 @@ use crate::{buffer::Aligned, dispatch::Operation, kernels::Kernels, norm, par, t
 pub(crate) const COST: usize = 16;
 
 /// LayerNorm parameters, for rows of `gamma.len()` values.
+///
+/// ```
+/// use clip_kernels::{Kernels, LayerNorm};
+///
+/// let norm = LayerNorm::new(&[1.0, 1.0], &[0.0, 0.5], 1e-5);
+/// let mut rows = [3.0, 5.0, -1.0, 1.0];
+/// norm.forward(&Kernels::fastest()?, &mut rows);
+/// assert!((rows[0] + 1.0).abs() < 1e-4 && (rows[1] - 1.5).abs() < 1e-4);
+/// assert_eq!(rows[..2], rows[2..], "only the distance to the mean counts");
+/// # Ok::<(), clip_kernels::KernelError>(())
+/// ```
 #[derive(Debug)]
 pub struct LayerNorm {
     pub(crate) n: usize,

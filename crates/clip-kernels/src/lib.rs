@@ -14,6 +14,52 @@
 //! - **NaN** stays NaN; its payload is not part of the contract.
 //!
 //! A change of any operation or order raises [`NUMERICS_VERSION`].
+//!
+//! ```
+//! use clip_kernels::{Epilogue, KernelPath, Kernels, Linear, Rows, UsualRows};
+//!
+//! let (m, n, k) = (3, 5, 7);
+//! let x: Vec<f32> = (0..m * k).map(|i| i as f32 / 8.0).collect();
+//! let mut results = Vec::new();
+//! for path in KernelPath::available() {
+//!     let kernels = Kernels::new(path)?;
+//!     let layer = Linear::pack(&kernels, UsualRows::Many, n, k, |row, out| {
+//!         out.iter_mut().enumerate().for_each(|(i, w)| *w = (row + i) as f32 / 3.0);
+//!     });
+//!     let mut rows = Rows::empty();
+//!     rows.pack(&kernels, &x, m, k, k);
+//!     let mut out = vec![0.0; m * n];
+//!     layer.forward(&kernels, &rows, Epilogue::QuickGelu, &mut out);
+//!     results.push(out);
+//! }
+//! assert!(results.iter().all(|out| *out == results[0]), "the same bits on every path");
+//! # Ok::<(), clip_kernels::KernelError>(())
+//! ```
+//!
+//! # What to read first
+//!
+//! `isa.rs` says what an instruction set must offer, and `arch/` is the instruction sets, one file
+//! each; a value of one exists only where the machine has it. `dispatch.rs` is the table of paths: an
+//! instruction set and the shape of its register tile. `tile.rs` is the micro-kernel, `product.rs`,
+//! `attention.rs`, `norm.rs` and `exp.rs` are the algorithms, written once over the trait. `tests/`
+//! holds every path against plain loops, bit for bit.
+//!
+//! A new path is a file in `arch/`, a name in `path.rs`, and a line in `dispatch.rs`; the tests find it.
+//!
+//! # Features
+//!
+//! - `rayon` (default): threads over rows, panels and images.
+//! - `relaxed-simd`: for wasm32, kernels that use relaxed SIMD instead of those that emulate its fused
+//!   operation. Engines that do not know its instructions reject such a module.
+//! - `unfused`: for wasm32 without it, also [`KernelPath::WasmUnfused`].
+//! - `bench`: what the benchmarks measure.
+//!
+//! # wasm32
+//!
+//! Build with `RUSTFLAGS="-C target-feature=+simd128 -C llvm-args=-disable-lsr"`: LLVM's loop strength
+//! reduction takes the constant offsets from the loads of the micro-kernel, and the vision tower takes
+//! twice as long. A crate cannot set this for those that use it, so a build script warns where it is
+//! missing; in this workspace `.cargo/config.toml` sets it.
 
 #![warn(missing_docs)]
 

@@ -15,7 +15,7 @@ use crate::{
     par, range,
     rows::Rows,
     scratch::{Scratch, scratch},
-    tile::{Init, Tile, Weights, tile},
+    tile::{Chains, Init, Tile, Weights, tile},
 };
 
 /// Depth of a k block: at most 192 KiB of a panel, which stay in the second-level cache while all row
@@ -182,7 +182,7 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
                     Panels::F16(p) if task.tiles.len() == 1 => Weights::F16(p.as_ptr().add(offset)),
                     Panels::F16(p) => Weights::Widen { from: p.as_ptr().add(offset), to: wide },
                 };
-                tile::<I, MR, C>(isa, r, depth, a, b, init, dst, normal);
+                tile::<I, MR, C>(isa, r, b, Chains { depth, a, init, dst, normal });
             }
         }
         k0 += depth;

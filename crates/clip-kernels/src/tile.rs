@@ -7,25 +7,34 @@ pub(crate) trait Tile: Isa {
     /// Whether [`Tile::tile`] does other work where all sums are known to be normal.
     const WATCHED: bool = false;
 
-    /// The micro-kernel of a fixed height: [`fixed`], or what does the same faster. `normal`: see
-    /// [`range::normal`](crate::range::normal).
+    /// The micro-kernel of a fixed height: [`fixed`], or what does the same faster.
     ///
     /// # Safety
     /// As for [`fixed`].
     #[inline(always)]
     unsafe fn tile<const R: usize, const C: usize, const FROM: u8>(
         self,
-        depth: usize,
-        a: *const f32,
         b: *const u8,
         wide: *mut f32,
-        init: Init,
-        dst: *mut f32,
-        _normal: bool,
+        chains: Chains,
     ) {
         // SAFETY: the caller's guarantees are the same.
-        unsafe { fixed::<Self, R, C, FROM>(self, depth, a, b, wide, init, dst) }
+        unsafe { fixed::<Self, R, C, FROM>(self, b, wide, chains) }
     }
+}
+
+/// The chains of a tile of `r` rows, all but their weights.
+#[derive(Clone, Copy)]
+pub(crate) struct Chains {
+    /// Steps.
+    pub(crate) depth: usize,
+    /// The rows, `[depth][r]`.
+    pub(crate) a: *const f32,
+    pub(crate) init: Init,
+    /// Where they end, `[r][C * LANES]`.
+    pub(crate) dst: *mut f32,
+    /// [`range::normal`](crate::range::normal) of them.
+    pub(crate) normal: bool,
 }
 
 /// Where a tile's accumulators come from.
@@ -57,18 +66,13 @@ pub(crate) const WIDEN: u8 = 2;
 /// `r` rows by C vectors, one chain per lane; heights above MR are compiled out.
 ///
 /// # Safety
-/// `1 <= r <= MR`; `a` holds `[depth][r]` floats, `b` what it says, `dst` `[r][C * LANES]` floats, a
-/// bias `C * LANES` floats; `normal` is `range::normal` of the chains.
+/// `1 <= r <= MR`; `b` and `chains` hold what they say, a bias `C * LANES` floats.
 #[inline(always)]
 pub(crate) unsafe fn tile<I: Tile, const MR: usize, const C: usize>(
     isa: I,
     r: usize,
-    depth: usize,
-    a: *const f32,
     b: Weights,
-    init: Init,
-    dst: *mut f32,
-    normal: bool,
+    chains: Chains,
 ) {
     macro_rules! heights {
         ($from:ident, $b:expr, $wide:expr) => {
@@ -78,7 +82,7 @@ pub(crate) unsafe fn tile<I: Tile, const MR: usize, const C: usize>(
             match r {
                 // SAFETY: the caller's guarantees, with R = r.
                 $($h if $h <= MR => unsafe {
-                    isa.tile::<$h, C, $from>(depth, a, $b.cast(), $wide, init, dst, normal)
+                    isa.tile::<$h, C, $from>($b.cast(), $wide, chains)
                 },)*
                 _ => unreachable!("tiles have 1 to {MR} rows"),
             }
@@ -98,13 +102,11 @@ pub(crate) unsafe fn tile<I: Tile, const MR: usize, const C: usize>(
 #[inline(always)]
 pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u8>(
     isa: I,
-    depth: usize,
-    mut a: *const f32,
     mut b: *const u8,
     mut wide: *mut f32,
-    init: Init,
-    dst: *mut f32,
+    chains: Chains,
 ) {
+    let Chains { depth, mut a, init, dst, .. } = chains;
     let nr = C * I::LANES;
     let step = nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() };
     // SAFETY: all accesses stay inside the extents the caller guarantees.

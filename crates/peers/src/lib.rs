@@ -51,7 +51,7 @@ impl Candle {
         Ok(Candle(clip::ClipModel::new(weights, &candle_config)?))
     }
 
-    /// Raw image features, one vector per picture.
+    /// Raw image features, one vector per image.
     ///
     /// # Errors
     /// Whatever candle says of the input.

@@ -7,7 +7,7 @@ use clip_core::{Embedding, Towers, trace::Trace};
 use crate::{
     Error,
     config::Environment,
-    fetch::{Caps, Fetched, Fetcher},
+    fetch::{Caps, Fetcher},
     model::{self, LoadOptions, LoadedModel, ModelSpec},
     report::Progress,
     source::{Base, Location},
@@ -68,10 +68,7 @@ impl Embedder {
     /// The fetch's or the engine's reason.
     pub async fn embed_location(&self, location: &Location) -> Result<Embedded, Error> {
         let started = Instant::now();
-        let bytes = match self.fetcher.fetch(location, None).await? {
-            Fetched::Bytes { bytes, .. } => bytes,
-            Fetched::NotModified => return Err(Error::Internal("304 without a question".into())),
-        };
+        let bytes = self.fetcher.fetch(location).await?.bytes;
         let fetch = started.elapsed();
         Ok(Embedded { fetch, ..self.embed_bytes(bytes).await? })
     }

@@ -13,7 +13,6 @@ pub mod model;
 pub mod output;
 pub mod pipeline;
 pub mod report;
-pub mod search;
 pub mod source;
 pub mod store;
 pub mod threads;

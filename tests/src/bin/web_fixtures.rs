@@ -21,11 +21,11 @@ struct Images {
 struct Expected {
     /// Native kernel paths that were compared with the goldens.
     paths: BTreeMap<&'static str, String>,
-    /// Stages of every picture and text, on the second shape.
+    /// Stages of every image and text, on the second shape.
     stages: BTreeMap<String, Vec<Stage>>,
     /// The texts among them.
     texts: Vec<String>,
-    /// Kind of error of the pictures that cannot be embedded.
+    /// Kind of error of the images that cannot be embedded.
     errors: BTreeMap<String, String>,
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 const FILE: &str = "preprocessor_config.json";
 const PROCESSOR: &str = "processor_config.json";

@@ -11,20 +11,45 @@ pub enum ImageError {
     Empty,
     /// A [`Limits`](super::Limits) would be exceeded; nothing of that size was allocated.
     #[error("{what} is {actual}, over the limit of {limit}; to allow it raise `{option}`")]
-    TooLarge { what: &'static str, actual: String, limit: String, option: &'static str },
-    /// The file stops before the picture is complete.
-    #[error("the {format} file ends before the picture is complete ({detail}): fetch it again")]
-    Truncated { format: Format, detail: String },
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large, with its unit.
+        actual: String,
+        /// The limit, with its unit.
+        limit: String,
+        /// The field of [`Limits`](super::Limits).
+        option: &'static str,
+    },
+    /// The file stops before the image is complete.
+    #[error("the {format} file ends before the image is complete ({detail}): fetch it again")]
+    Truncated {
+        /// Of the file.
+        format: Format,
+        /// What the decoder says.
+        detail: String,
+    },
     /// The file breaks the rules of its format.
     #[error("the {format} file is damaged: {detail}")]
-    Corrupt { format: Format, detail: String },
-    /// A picture (or film, or document) of a kind that the Python pipeline or this crate does
+    Corrupt {
+        /// Of the file.
+        format: Format,
+        /// What the decoder says.
+        detail: String,
+    },
+    /// An image (or film, or document) of a kind that the Python pipeline or this crate does
     /// not read.
     #[error("{found} is not supported: convert it to JPEG, PNG, WebP, GIF or BMP")]
-    Unsupported { found: String },
-    /// Not a picture at all.
+    Unsupported {
+        /// The kind.
+        found: String,
+    },
+    /// Not an image at all.
     #[error("this is {found}, not an image: JPEG, PNG, WebP, GIF and BMP can be read")]
-    NotAnImage { found: &'static str },
+    NotAnImage {
+        /// What it looks like.
+        found: &'static str,
+    },
 }
 
 impl ImageError {

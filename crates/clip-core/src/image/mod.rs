@@ -24,7 +24,9 @@ use crate::{config::PreprocessConfig, trace::Trace};
 /// 8-bit RGB, rows top to bottom, no padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RgbImage {
+    /// Pixels.
     pub width: u32,
+    /// Pixels.
     pub height: u32,
     /// `width * height * 3` bytes.
     pub data: Vec<u8>,
@@ -33,16 +35,20 @@ pub struct RgbImage {
 /// Normalised pixels, channel-first: `[3, size, size]` as in HF's `pixel_values`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PixelValues {
+    /// Width and height, pixels.
     pub size: usize,
+    /// `3 * size * size` values.
     pub data: Vec<f32>,
 }
 
 /// What the file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageInfo {
+    /// By its first bytes.
     pub format: Format,
-    /// Size in the file, before orientation, pixels.
+    /// In the file, before orientation, pixels.
     pub width: u32,
+    /// The same.
     pub height: u32,
     /// Pillow's name of the mode in which the file opens (`"RGB"`, `"P"`, `"CMYK"` …).
     pub mode: &'static str,
@@ -54,21 +60,25 @@ pub struct ImageInfo {
     pub frames: Option<u32>,
 }
 
-/// A picture as the resizer sees it: oriented and in RGB, by the profile.
+/// An image as the resizer sees it: oriented and in RGB, by the profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
+    /// Of the file.
     pub info: ImageInfo,
+    /// The image.
     pub rgb: RgbImage,
 }
 
 /// Every intermediate result, for people and for `trace`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stages {
+    /// What the file holds.
     pub decoded: Decoded,
-    /// The whole resized picture; its short side is the configuration's `shortest_edge`.
+    /// The whole resized image; its short side is the configuration's `shortest_edge`.
     pub resized: RgbImage,
     /// The centre crop, what the model sees.
     pub cropped: RgbImage,
+    /// The model's input.
     pub pixels: PixelValues,
 }
 
@@ -79,25 +89,27 @@ impl Stages {
     }
 }
 
-/// What [`Processor::prepare`] makes of a picture that is decoded already.
+/// What [`Processor::prepare`] makes of an image that is decoded already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// As in [`Stages`].
     pub resized: RgbImage,
+    /// As in [`Stages`].
     pub cropped: RgbImage,
+    /// As in [`Stages`].
     pub pixels: PixelValues,
 }
 
 impl Prepared {
-    /// A digest per stage, that of the decoded picture first.
+    /// A digest per stage, that of the decoded image first.
     pub fn trace(&self, decoded: &RgbImage) -> Trace {
         trace([decoded, &self.resized, &self.cropped], &self.pixels)
     }
 }
 
-fn trace(pictures: [&RgbImage; 3], pixels: &PixelValues) -> Trace {
+fn trace(images: [&RgbImage; 3], pixels: &PixelValues) -> Trace {
     let mut trace = Trace::new();
-    for (name, rgb) in ["decoded", "resized", "cropped"].into_iter().zip(pictures) {
+    for (name, rgb) in ["decoded", "resized", "cropped"].into_iter().zip(images) {
         trace.u8(name, &[rgb.height as usize, rgb.width as usize, 3], &rgb.data);
     }
     trace.f32("pixel_values", &[3, pixels.size, pixels.size], &pixels.data);
@@ -105,6 +117,23 @@ fn trace(pictures: [&RgbImage; 3], pixels: &PixelValues) -> Trace {
 }
 
 /// Bytes to pixel values under one profile. Cheap to share between threads.
+///
+/// ```
+/// use clip_core::{
+///     config::PreprocessConfig,
+///     image::{Limits, Processor, Profile},
+/// };
+///
+/// let config = PreprocessConfig::clip(224);
+/// let processor = Processor::new(&config, Profile::HF_ENDPOINT, Limits::default());
+/// // One white pixel.
+/// let gif = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+/// let pixels = processor.process(gif)?;
+/// assert_eq!((pixels.size, pixels.data.len()), (224, 3 * 224 * 224));
+/// let mistake = processor.process(b"<html>").unwrap_err();
+/// assert_eq!(mistake.kind(), "image.not_an_image");
+/// # Ok::<(), clip_core::image::ImageError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Processor {
     edge: usize,
@@ -115,10 +144,11 @@ pub struct Processor {
 }
 
 impl Processor {
+    /// For a checkpoint's preprocessing, in the way of `profile`.
     pub fn new(config: &PreprocessConfig, profile: Profile, limits: Limits) -> Self {
         let crop = config.crop_size.max(1);
         Processor {
-            // A crop beyond the picture would need padding, which the configuration excludes.
+            // A crop beyond the image would need padding, which the configuration excludes.
             edge: config.shortest_edge.max(crop),
             crop,
             table: Box::new(normalize::table(config, profile.normalize)),
@@ -137,7 +167,7 @@ impl Processor {
         self.limits
     }
 
-    /// The same under other limits. They refuse pictures, and change no bit of one that passes.
+    /// The same under other limits. They refuse images, and change no bit of one that passes.
     pub fn with_limits(&self, limits: Limits) -> Self {
         Processor { limits, ..self.clone() }
     }
@@ -145,15 +175,15 @@ impl Processor {
     /// Decode, orient, resize, crop, normalise.
     ///
     /// # Errors
-    /// Not a picture, not a supported one, damaged or cut short, or over a limit.
+    /// Not an image, not a supported one, damaged or cut short, or over a limit.
     pub fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
         self.process_rgb(&self.decode(bytes)?.rgb)
     }
 
-    /// Resize, crop, normalise a picture that is decoded already.
+    /// Resize, crop, normalise an image that is decoded already.
     ///
     /// # Errors
-    /// `data` does not fit the size, a side is 0, or the picture is over a limit.
+    /// `data` does not fit the size, a side is 0, or the image is over a limit.
     pub fn process_rgb(&self, rgb: &RgbImage) -> Result<PixelValues, ImageError> {
         let size = self.target(rgb)?;
         let window = resize::Window::center(size, self.crop);
@@ -184,7 +214,7 @@ impl Processor {
         Ok(Decoded { info, rgb })
     }
 
-    /// [`Processor::process`] with everything in between. Slower: resizes the whole picture.
+    /// [`Processor::process`] with everything in between. Slower: resizes the whole image.
     ///
     /// # Errors
     /// As [`Processor::process`].

@@ -67,7 +67,7 @@ fn from_xmp(data: &[u8]) -> Option<u32> {
     })
 }
 
-/// Turns the picture upright. Values outside 2–8 leave it as it is.
+/// Turns the image upright. Values outside 2–8 leave it as it is.
 pub(crate) fn apply(image: RgbImage, orientation: u8) -> RgbImage {
     if !(2..=8).contains(&orientation) || image.data.is_empty() {
         return image;

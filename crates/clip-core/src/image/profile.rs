@@ -1,6 +1,6 @@
 //! Which of Hugging Face's pipelines to reproduce.
 //!
-//! The same picture gives other pixels in the Inference Endpoints toolkit, in transformers 4 and
+//! The same image gives other pixels in the Inference Endpoints toolkit, in transformers 4 and
 //! in transformers 5. The differences are four independent choices; the presets are the pipelines
 //! that were measured.
 
@@ -19,10 +19,12 @@ pub enum Resize {
     Torchvision,
 }
 
-/// Whether the camera's orientation tag turns the picture.
+/// Whether the camera's orientation tag turns the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exif {
+    /// It does, as `ImageOps.exif_transpose`.
     Apply,
+    /// It does not.
     Ignore,
 }
 
@@ -44,7 +46,7 @@ pub enum Normalize {
     Fast,
 }
 
-/// How an entry point of Hugging Face prepares pictures.
+/// How an entry point of Hugging Face prepares images.
 ///
 /// As text (`Display`, `FromStr`, serde): a preset's name, or
 /// `resize=pillow,exif=apply,alpha=drop,normalize=slow` where parts left out are those of
@@ -52,9 +54,13 @@ pub enum Normalize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Profile {
+    /// Whose arithmetic resizes.
     pub resize: Resize,
+    /// Whether orientation counts.
     pub exif: Exif,
+    /// What becomes of transparency.
     pub alpha: Alpha,
+    /// Whose arithmetic normalises.
     pub normalize: Normalize,
 }
 

@@ -44,13 +44,13 @@ impl Raster {
             || height == 0
             || data.len() as u64 != u64::from(width) * u64::from(height) * 3
         {
-            return Err(ImageError::corrupt(format, "the picture has no pixels"));
+            return Err(ImageError::corrupt(format, "the image has no pixels"));
         }
         Ok(RgbImage { width, height, data })
     }
 }
 
-/// In place: a second buffer would double what a large picture takes.
+/// In place: a second buffer would double what a large image takes.
 fn without_alpha(mut pixels: Vec<u8>) -> Vec<u8> {
     let count = pixels.len() / 4;
     for i in 0..count {

@@ -17,7 +17,7 @@ pub(crate) fn target(width: u32, height: u32, edge: usize) -> (u64, u64) {
     if w <= h { (edge, long(h, w)) } else { (long(w, h), edge) }
 }
 
-/// Columns and rows of the resized picture that are wanted.
+/// Columns and rows of the resized image that are wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Window {
     pub columns: Range<usize>,

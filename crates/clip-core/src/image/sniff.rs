@@ -7,10 +7,15 @@ use super::ImageError;
 /// The formats that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
+    /// Baseline and progressive, 8 bits; JFIF and Exif.
     Jpeg,
+    /// All of PNG; of animations the first frame.
     Png,
+    /// Lossy and lossless; of animations the first frame.
     WebP,
+    /// The first frame.
     Gif,
+    /// Windows and OS/2 bitmaps.
     Bmp,
 }
 
@@ -64,30 +69,30 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     Err(ImageError::NotAnImage { found: document(bytes) })
 }
 
-/// Pictures and films that a shop may serve but CLIP's pipeline here does not read.
+/// Images and films that a shop may serve but CLIP's pipeline here does not read.
 fn other_media(bytes: &[u8]) -> Option<&'static str> {
     if bytes.get(4..8) == Some(b"ftyp") {
         return Some(match bytes.get(8..12) {
-            Some(b"avif" | b"avis") => "an AVIF picture",
+            Some(b"avif" | b"avis") => "an AVIF image",
             Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => {
-                "a HEIC picture"
+                "a HEIC image"
             }
             _ => "an MP4 or QuickTime video",
         });
     }
     let magics: [(&[u8], &'static str); 13] = [
         (b"\x1a\x45\xdf\xa3", "a WebM or Matroska video"),
-        (b"II*\0", "a TIFF picture"),
-        (b"MM\0*", "a TIFF picture"),
-        (b"II+\0", "a TIFF picture"),
-        (b"MM\0+", "a TIFF picture"),
+        (b"II*\0", "a TIFF image"),
+        (b"MM\0*", "a TIFF image"),
+        (b"II+\0", "a TIFF image"),
+        (b"MM\0+", "a TIFF image"),
         (b"%PDF", "a PDF document"),
         (b"8BPS", "a Photoshop document"),
         (b"\0\0\x01\0", "an ICO icon"),
-        (b"\xff\x0a", "a JPEG XL picture"),
-        (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-        (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-        (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+        (b"\xff\x0a", "a JPEG XL image"),
+        (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+        (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
+        (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
         (b"RIFF", "a RIFF file (AVI or WAV)"),
     ];
     if let Some((_, name)) = magics.iter().find(|(magic, _)| bytes.starts_with(magic)) {
@@ -109,7 +114,7 @@ fn is_svg(bytes: &[u8]) -> bool {
             && !head.contains("<html")
 }
 
-/// What a web server sends in place of a picture.
+/// What a web server sends in place of an image.
 fn document(bytes: &[u8]) -> &'static str {
     let head = head(bytes);
     if bytes.starts_with(b"PK\x03\x04") {

@@ -18,16 +18,15 @@ mod search;
 #[cfg(test)]
 mod tests;
 
+pub use build::{Builder, Mean, exact_header};
+pub use search::{Hit, Search};
+
+use clip_kernels::{KernelError, Kernels};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use build::{Builder, Mean, exact_header};
-pub use search::{Hit, Search};
-
-use clip_kernels::{KernelError, KernelPath, Kernels};
-
-use crate::{NormalizedEmbedding, Provenance, UNFUSED};
+use crate::{EXACT, NormalizedEmbedding, Provenance, UNFUSED};
 
 /// The key in a scan file's metadata.
 const FORMAT: &str = "clip-index";
@@ -60,17 +59,32 @@ pub struct Index {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
+    /// Not a scan file, or a damaged one.
     #[error("not a readable index: {0}. Export the catalogue again")]
     Format(String),
+    /// Vectors of another model, preprocessing or version.
     #[error(
         "the index holds vectors of {}, the query is of {}: export the catalogue with the same \
          model, preprocessing and version", describe(.index), describe(.query)
     )]
-    Provenance { index: Box<Provenance>, query: Box<Provenance> },
+    Provenance {
+        /// Of the index.
+        index: Box<Provenance>,
+        /// Of the query.
+        query: Box<Provenance>,
+    },
+    /// A vector of another length.
     #[error("a vector of {found} values, the index has {expected}")]
-    Dimension { found: usize, expected: usize },
+    Dimension {
+        /// Its length.
+        found: usize,
+        /// That of the index.
+        expected: usize,
+    },
+    /// Which vector.
     #[error("the vector of {0} is not of unit length: it holds NaN or is far from 1")]
     NotUnit(String),
+    /// `CLIP_KERNEL` names what this machine has not.
     #[error(transparent)]
     Kernel(#[from] KernelError),
 }
@@ -151,7 +165,7 @@ impl Index {
         }
         let digest = tensor("digest", Dtype::U8, &[rows, DIGEST])?.as_chunks::<DIGEST>().0;
         Ok(Index {
-            kernels: Kernels::new(KernelPath::detect()?)?,
+            kernels: Kernels::fastest()?,
             provenance,
             dim,
             mean: floats("mean", &[dim])?,
@@ -194,7 +208,7 @@ impl Index {
         let (model, revision) = (index.model.clone(), index.revision.clone());
         // Inexact queries may search exact vectors: their hits say so.
         let device = match query.device.as_str() {
-            UNFUSED if index.device == "exact" => index.device.clone(),
+            UNFUSED if index.device == EXACT => index.device.clone(),
             device => device.to_owned(),
         };
         if index.agrees(&Provenance { model, revision, device, ..query.clone() }) {

@@ -9,7 +9,9 @@ const ROUNDING: f32 = 1e-5;
 /// A group with its best row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
+    /// Number of the group.
     pub group: u32,
+    /// Number of its best row.
     pub row: u32,
     /// Cosine similarity: the bits of [`NormalizedEmbedding::cosine`].
     pub score: f32,

@@ -49,7 +49,7 @@ struct Catalogue {
 
 fn catalogue(random: &mut Random, rows: usize, spread: f32) -> Catalogue {
     let mut vectors: Vec<Vec<f32>> = (0..rows).map(|_| random.unit(spread)).collect();
-    // The same picture in several products: equal scores.
+    // The same image in several products: equal scores.
     for i in (10..rows).step_by(7) {
         vectors[i] = vectors[i - 10].clone();
     }

@@ -4,8 +4,13 @@ use clip_kernels::{
     Aligned, Epilogue, Heads, Kernels, Layer, LayerNorm, Linear, Rows, Span, attention, forward,
 };
 
-use super::Loader;
-use crate::{config::Activation, weights::WeightsError};
+use super::Parts;
+use crate::{
+    config::Activation,
+    tensors::{BlockPart, TensorId},
+    towers::Tower,
+    weights::WeightsError,
+};
 
 #[derive(Debug)]
 pub(super) struct Block {
@@ -111,21 +116,36 @@ pub(super) enum Attention<'a> {
 }
 
 impl Block {
-    pub(super) fn load(loader: &Loader, name: &str, shape: &Shape) -> Result<Self, WeightsError> {
-        let d = shape.hidden;
-        let attention = |part: &str| loader.linear(&format!("{name}.self_attn.{part}_proj"), d, d);
-        Ok(Block {
-            norm1: loader.layer_norm(&format!("{name}.layer_norm1"), shape.eps)?,
-            q: attention("q")?,
-            k: attention("k")?,
-            v: attention("v")?,
-            out: attention("out")?,
-            norm2: loader.layer_norm(&format!("{name}.layer_norm2"), shape.eps)?,
-            fc1: loader.linear(&format!("{name}.mlp.fc1"), shape.intermediate, d)?,
-            fc2: loader.linear(&format!("{name}.mlp.fc2"), d, shape.intermediate)?,
-            activation: shape.activation,
-            heads: shape.heads,
-        })
+    /// All blocks of a tower, first to last.
+    pub(super) fn all(
+        parts: &mut Parts,
+        tower: Tower,
+        layers: usize,
+        shape: &Shape,
+    ) -> Result<Vec<Self>, WeightsError> {
+        (0..layers).map(|layer| Block::new(parts, tower, layer, shape)).collect()
+    }
+
+    fn new(
+        parts: &mut Parts,
+        tower: Tower,
+        layer: usize,
+        shape: &Shape,
+    ) -> Result<Self, WeightsError> {
+        let norm = |part| move |affine| TensorId::Block(tower, layer, part, affine);
+        let mut linear = |part| parts.linear(tower, layer, part);
+        let [q, k, v, out, fc1, fc2] = [
+            linear(BlockPart::Query)?,
+            linear(BlockPart::Key)?,
+            linear(BlockPart::Value)?,
+            linear(BlockPart::Out)?,
+            linear(BlockPart::Fc1)?,
+            linear(BlockPart::Fc2)?,
+        ];
+        let norm1 = parts.layer_norm(norm(BlockPart::Norm1), shape.eps)?;
+        let norm2 = parts.layer_norm(norm(BlockPart::Norm2), shape.eps)?;
+        let (activation, heads) = (shape.activation, shape.heads);
+        Ok(Block { norm1, q, k, v, out, norm2, fc1, fc2, activation, heads })
     }
 
     /// `x + attention(norm1(x))`, then `x + mlp(norm2(x))`, in place.

@@ -1,21 +1,23 @@
-//! Tensors that were packed as they arrived, until the towers are put together.
+//! Packed tensors, until the towers are put together.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::collections::HashMap;
 
-use clip_kernels::{Kernels, Linear, UsualRows};
+use clip_kernels::{Kernels, LayerNorm, Linear, UsualRows};
 
 use super::Table;
-use crate::weights::{Dtype, Tensor, Weights, WeightsError};
+use crate::{
+    tensors::{Affine, BlockPart, Role, TensorId},
+    towers::Tower,
+    weights::{Dtype, Tensor, WeightsError},
+};
 
-/// Where a tower's tensors come from.
-pub(crate) enum Source<'a> {
-    File(&'a Weights<'a>),
-    Parts(&'a Parts),
+/// Packed tensors. Taking one removes it.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// What they are packed for.
+    pub(crate) kernels: Kernels,
+    parts: HashMap<TensorId, Part>,
 }
-
-/// Packed tensors by name. Taking one removes it.
-#[derive(Debug, Default)]
-pub(crate) struct Parts(RefCell<HashMap<String, Part>>);
 
 #[derive(Debug)]
 enum Part {
@@ -24,68 +26,94 @@ enum Part {
     Table(Table),
 }
 
+/// A text has few tokens, an image many patches.
+pub(crate) fn usual_rows(tower: Tower) -> UsualRows {
+    match tower {
+        Tower::Text => UsualRows::Few,
+        Tower::Vision => UsualRows::Many,
+    }
+}
+
 impl Parts {
-    /// Packs `tensor`, whose shape was checked, in the form that the towers use.
-    ///
-    /// # Errors
-    /// A value that is not finite.
-    pub(crate) fn add(&mut self, kernels: &Kernels, tensor: &Tensor) -> Result<(), WeightsError> {
-        tensor.check_finite()?;
-        let part = match *tensor.shape.as_slice() {
-            [_, d] if is_table(&tensor.name) => Part::Table(Table::load(tensor, d)),
-            // A convolution `[d, 3, p, p]` is a matrix over flattened patches.
-            [n, _, ..] if !tensor.name.ends_with("position_embedding.weight") => {
+    pub(crate) fn new(kernels: Kernels) -> Self {
+        Parts { kernels, parts: HashMap::new() }
+    }
+
+    /// Packs `tensor`, whose shape was checked and whose values are finite, in the form that the towers
+    /// use.
+    pub(crate) fn add(&mut self, id: TensorId, tensor: &Tensor) {
+        let part = match (id.role(), id.tower(), tensor.shape.as_slice()) {
+            (Role::Table, _, &[_, d]) => Part::Table(Table::load(tensor, d)),
+            (Role::Matrix, Some(tower), &[n, ..]) => {
+                let (kernels, rows) = (&self.kernels, usual_rows(tower));
                 let k = tensor.len().checked_div(n).unwrap_or(0);
-                let text = tensor.name.starts_with("text_");
-                let rows = if text { UsualRows::Few } else { UsualRows::Many };
                 Part::Matrix(if kernels.keeps_f16(rows) && tensor.dtype() == Dtype::F16 {
-                    Linear::pack_f16(kernels, n, k, |i, out| tensor.read_halves(i * k, out))
+                    Linear::pack_f16(kernels, n, k, |i, out| tensor.read_f16(i * k, out))
                 } else {
                     Linear::pack(kernels, rows, n, k, |i, out| tensor.read(i * k, out))
                 })
             }
             _ => Part::Vector(tensor.to_vec()),
         };
-        self.0.borrow_mut().insert(tensor.name.clone(), part);
-        Ok(())
+        self.parts.insert(id, part);
     }
 
     /// Stands in for the token embedding: its rows come later.
-    pub(crate) fn add_empty_table(&mut self, name: &str, vocab: usize, d: usize, rows: usize) {
+    pub(crate) fn add_empty_table(&mut self, vocab: usize, d: usize, rows: usize) {
         let table = Part::Table(Table::empty(vocab, d, rows));
-        self.0.borrow_mut().insert(name.to_owned(), table);
+        self.parts.insert(TensorId::TokenEmbedding, table);
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.borrow().contains_key(name)
+    pub(crate) fn has(&self, id: TensorId) -> bool {
+        self.parts.contains_key(&id)
     }
 
-    pub(crate) fn vector(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
-        match self.0.borrow_mut().remove(name) {
+    pub(super) fn vector(&mut self, id: TensorId) -> Result<Vec<f32>, WeightsError> {
+        match self.parts.remove(&id) {
             Some(Part::Vector(values)) => Ok(values),
-            _ => Err(missing(name)),
+            _ => Err(missing(id)),
         }
     }
 
-    pub(crate) fn matrix(&self, name: &str) -> Result<Linear, WeightsError> {
-        match self.0.borrow_mut().remove(name) {
+    pub(super) fn matrix(&mut self, id: TensorId) -> Result<Linear, WeightsError> {
+        match self.parts.remove(&id) {
             Some(Part::Matrix(linear)) => Ok(linear),
-            _ => Err(missing(name)),
+            _ => Err(missing(id)),
         }
     }
 
-    pub(crate) fn table(&self, name: &str) -> Result<Table, WeightsError> {
-        match self.0.borrow_mut().remove(name) {
+    pub(super) fn table(&mut self, id: TensorId) -> Result<Table, WeightsError> {
+        match self.parts.remove(&id) {
             Some(Part::Table(table)) => Ok(table),
-            _ => Err(missing(name)),
+            _ => Err(missing(id)),
         }
+    }
+
+    /// A linear layer of block `layer`, with its bias.
+    pub(super) fn linear(
+        &mut self,
+        tower: Tower,
+        layer: usize,
+        part: BlockPart,
+    ) -> Result<Linear, WeightsError> {
+        let bias = self.vector(TensorId::Block(tower, layer, part, Affine::Bias))?;
+        let weight = self.matrix(TensorId::Block(tower, layer, part, Affine::Weight))?;
+        Ok(weight.with_bias(&bias))
+    }
+
+    /// The LayerNorm whose two tensors are `id(Weight)` and `id(Bias)`.
+    pub(super) fn layer_norm(
+        &mut self,
+        id: impl Fn(Affine) -> TensorId,
+        eps: f32,
+    ) -> Result<LayerNorm, WeightsError> {
+        let gamma = self.vector(id(Affine::Weight))?;
+        let beta = self.vector(id(Affine::Bias))?;
+        Ok(LayerNorm::new(&gamma, &beta, eps))
     }
 }
 
-pub(crate) fn is_table(name: &str) -> bool {
-    name.ends_with("token_embedding.weight")
-}
-
-fn missing(name: &str) -> WeightsError {
-    WeightsError::Mismatch(vec![format!("{name} is missing")])
+/// Not reached: what a model has was asked for before.
+fn missing(id: TensorId) -> WeightsError {
+    WeightsError::Mismatch(vec![format!("{} is missing", id.name())])
 }

@@ -26,27 +26,27 @@ pub(crate) enum Table {
 
 impl Rows {
     fn read(tensor: &Tensor, d: usize) -> Self {
-        let mut halves = vec![0u16; tensor.len()];
+        let mut narrow = vec![0u16; tensor.len()];
         if tensor.dtype() == Dtype::F16 {
-            tensor.read_halves(0, &mut halves);
-            return Rows::F16(halves);
+            tensor.read_f16(0, &mut narrow);
+            return Rows::F16(narrow);
         }
         let mut row = vec![0.0; d];
-        for (i, out) in halves.chunks_exact_mut(d).enumerate() {
+        for (i, out) in narrow.chunks_exact_mut(d).enumerate() {
             tensor.read(i * d, &mut row);
             if !to_f16(&row, out) {
                 return Rows::F32(tensor.to_vec());
             }
         }
-        Rows::F16(halves)
+        Rows::F16(narrow)
     }
 
     fn add_row(&self, row: usize, out: &mut [f32]) {
         let start = row * out.len();
         match self {
             Rows::F16(t) => {
-                let halves = t[start..].iter().map(|&h| half::f16::from_bits(h).to_f32());
-                out.iter_mut().zip(halves).for_each(|(x, h)| *x += h);
+                let wide = t[start..].iter().map(|&bits| half::f16::from_bits(bits).to_f32());
+                out.iter_mut().zip(wide).for_each(|(x, v)| *x += v);
             }
             Rows::F32(t) => out.iter_mut().zip(&t[start..]).for_each(|(x, v)| *x += v),
         }

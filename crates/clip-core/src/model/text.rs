@@ -3,14 +3,14 @@
 use std::sync::OnceLock;
 
 use super::{
-    CHUNK_ROWS, Loader, Source, Tracer,
+    CHUNK_ROWS, Parts, Tracer,
     block::{Attention, Block, Prefix, Sequence, Shape, Workspace},
     table::Table,
     vision::project,
 };
 use clip_kernels::{Kernels, LayerNorm, Linear, in_pool};
 
-use crate::{config::ClipConfig, weights::WeightsError};
+use crate::{config::ClipConfig, tensors::TensorId, towers::Tower, weights::WeightsError};
 
 #[derive(Debug)]
 pub(crate) struct TextTower {
@@ -32,29 +32,20 @@ struct First {
 }
 
 impl TextTower {
-    pub(crate) fn load(loader: &Loader, config: &ClipConfig) -> Result<Self, WeightsError> {
-        let t = &config.text;
-        let d = t.hidden_size;
-        let shape = shape(config);
-        let name = |part: &str| format!("text_model.{part}");
-        let blocks = loader.blocks("text_model", t.layers, &shape)?;
-        let tokens = name("embeddings.token_embedding.weight");
-        let tokens = match &loader.source {
-            Source::File(weights) => {
-                let tensor = weights.get(&tokens)?;
-                let table = Table::load(tensor, d);
-                weights.done(tensor);
-                table
-            }
-            Source::Parts(parts) => parts.table(&tokens)?,
-        };
+    /// From its packed tensors.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub(crate) fn new(parts: &mut Parts, config: &ClipConfig) -> Result<Self, WeightsError> {
+        let (tower, t) = (Tower::Text, &config.text);
+        let norm = |affine| TensorId::FinalNorm(tower, affine);
         Ok(TextTower {
-            kernels: loader.kernels,
-            tokens,
-            positions: loader.vector(&name("embeddings.position_embedding.weight"))?,
-            blocks,
-            final_norm: loader.layer_norm(&name("final_layer_norm"), t.layer_norm_eps)?,
-            projection: loader.matrix("text_projection.weight", config.projection_dim, d, None)?,
+            kernels: parts.kernels,
+            tokens: parts.table(TensorId::TokenEmbedding)?,
+            positions: parts.vector(TensorId::PositionEmbedding(tower))?,
+            blocks: Block::all(parts, tower, t.layers, &shape(config))?,
+            final_norm: parts.layer_norm(norm, t.layer_norm_eps)?,
+            projection: parts.matrix(TensorId::Projection(tower))?,
             config: config.clone(),
             first: OnceLock::new(),
         })

@@ -1,12 +1,14 @@
 //! `CLIPVisionModelWithProjection`: pixel values to the projected class token.
 
 use super::{
-    CHUNK_ROWS, Loader, Tracer,
+    CHUNK_ROWS, Parts, Tracer,
     block::{Attention, Block, Sequence, Shape, Workspace},
 };
 use clip_kernels::{Epilogue, Kernels, LayerNorm, Linear, Rows, in_pool};
 
-use crate::{config::ClipConfig, image::PixelValues, weights::WeightsError};
+use crate::{
+    config::ClipConfig, image::PixelValues, tensors::TensorId, towers::Tower, weights::WeightsError,
+};
 
 #[derive(Debug)]
 pub(crate) struct VisionTower {
@@ -22,32 +24,23 @@ pub(crate) struct VisionTower {
 }
 
 impl VisionTower {
-    pub(crate) fn load(loader: &Loader, config: &ClipConfig) -> Result<Self, WeightsError> {
-        let v = &config.vision;
-        let d = v.hidden_size;
-        let shape = shape(config);
-        let name = |part: &str| format!("vision_model.{part}");
-        let blocks = loader.blocks("vision_model", v.layers, &shape)?;
+    /// From its packed tensors.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub(crate) fn new(parts: &mut Parts, config: &ClipConfig) -> Result<Self, WeightsError> {
+        let (tower, v) = (Tower::Vision, &config.vision);
+        let post_norm = |affine| TensorId::FinalNorm(tower, affine);
         Ok(VisionTower {
-            kernels: loader.kernels,
-            class: loader.vector(&name("embeddings.class_embedding"))?,
+            kernels: parts.kernels,
+            class: parts.vector(TensorId::ClassEmbedding)?,
             // The convolution [d, 3, p, p] has stride p: a matrix product over flattened patches.
-            patches: loader.matrix(
-                &name("embeddings.patch_embedding.weight"),
-                d,
-                3 * v.patch_size * v.patch_size,
-                None,
-            )?,
-            positions: loader.vector(&name("embeddings.position_embedding.weight"))?,
-            pre_norm: loader.layer_norm(&name("pre_layrnorm"), v.layer_norm_eps)?,
-            blocks,
-            post_norm: loader.layer_norm(&name("post_layernorm"), v.layer_norm_eps)?,
-            projection: loader.matrix(
-                "visual_projection.weight",
-                config.projection_dim,
-                d,
-                None,
-            )?,
+            patches: parts.matrix(TensorId::PatchEmbedding)?,
+            positions: parts.vector(TensorId::PositionEmbedding(tower))?,
+            pre_norm: parts.layer_norm(TensorId::PreNorm, v.layer_norm_eps)?,
+            blocks: Block::all(parts, tower, v.layers, &shape(config))?,
+            post_norm: parts.layer_norm(post_norm, v.layer_norm_eps)?,
+            projection: parts.matrix(TensorId::Projection(tower))?,
             config: config.clone(),
         })
     }

@@ -14,14 +14,34 @@ const MAX_ID: u32 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenizerError {
+    /// No JSON.
     #[error("{file} is not valid: {source}; download the checkpoint's tokenizer files again")]
-    Json { file: &'static str, source: serde_json::Error },
+    Json {
+        /// Its usual name.
+        file: &'static str,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// Another kind of tokenizer.
     #[error(
         "tokenizer.json: {field} is {found}; supported is the tokenizer of CLIP models: {supported}"
     )]
-    Unsupported { field: &'static str, found: String, supported: String },
+    Unsupported {
+        /// Path of the field.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// CLIP's.
+        supported: String,
+    },
+    /// A vocabulary that contradicts itself.
     #[error("{file}: {problem}; download the checkpoint's tokenizer files again")]
-    Vocabulary { file: &'static str, problem: String },
+    Vocabulary {
+        /// Its usual name.
+        file: &'static str,
+        /// How.
+        problem: String,
+    },
 }
 
 impl TokenizerError {

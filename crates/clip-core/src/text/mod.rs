@@ -25,6 +25,15 @@ const BOS: &str = "<|startoftext|>";
 const EOT: &str = "<|endoftext|>";
 
 /// CLIP's byte-level BPE tokenizer. Cheap to clone.
+///
+/// ```
+/// use clip_core::text::Tokenizer;
+///
+/// let tokenizer = Tokenizer::clip();
+/// let ids = tokenizer.encode("A red dress", 77);
+/// assert_eq!(ids, [49406, 320, 736, 2595, 49407]);
+/// assert_eq!(tokenizer.pieces(&ids)[1..4], ["a</w>", "red</w>", "dress</w>"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokenizer {
     model: Vocabulary,
@@ -32,7 +41,7 @@ pub struct Tokenizer {
 }
 
 /// The standard vocabulary takes 15 ms to unpack, in a browser that just started 50, and whoever
-/// embeds pictures only does not need it: the first text unpacks it.
+/// embeds images only does not need it: the first text unpacks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Vocabulary {
     Standard,

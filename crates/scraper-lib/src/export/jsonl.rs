@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use clip_core::Provenance;
 use serde::Serialize;
 
-use super::{Facts, each, values};
+use super::{each, values};
+use crate::source::Facts;
 use crate::{
     Error,
     model::hex,

@@ -1,6 +1,5 @@
 //! The store's vectors in forms that other programs read.
 
-mod facts;
 mod jsonl;
 pub mod npy;
 mod parquet;
@@ -10,14 +9,13 @@ use std::io::{self, Write};
 
 use clip_core::{Embedding, Provenance};
 
-pub(crate) use facts::Facts;
 pub use jsonl::jsonl;
 pub use parquet::parquet;
 pub use web::web;
 
 use crate::{
     Error,
-    search::publish,
+    source::publish,
     store::{Row, Store, StoreError, View},
 };
 

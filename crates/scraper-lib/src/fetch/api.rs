@@ -68,10 +68,10 @@ impl Fetcher {
         let robots = self.options.robots;
         let (known, accept, budget) = (None, None, Budget::of(self.caps(), limit));
         let ask = Ask { known, accept, limit, cut: false, robots, sent: Some(sent), budget };
-        match self.asked(url, &ask).await {
-            Ok(answer) => Ok(answer.document()),
-            Err(failed) => Err(Refusal { error: failed.error, said: failed.said }),
-        }
+        let refusal = |error, said| Refusal { error, said };
+        let answer = self.asked(url, &ask).await.map_err(|e| refusal(e.error, e.said))?;
+        let whole = answer.whole(url).map_err(|error| refusal(error, Vec::new()))?;
+        Ok(whole.document())
     }
 
     /// What came with an error; that it cannot be read is no error of its own.

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::pace::Ended;
-
 /// Fewer bad answers in a row are bad luck, however long they take.
 const TROUBLE: u32 = 3;
 /// A host may ask for this many times the patience with one `Retry-After` …
@@ -12,6 +10,23 @@ const ONE_WAIT: u32 = 2;
 const ALL_WAITS: u32 = 20;
 /// … besides what each good answer pays for.
 const PAYS: Duration = Duration::from_secs(3);
+/// How a request ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ended {
+    /// The status line came after this time.
+    Answered(Duration),
+    /// 429 or 503: not before this time has passed.
+    Busy(Duration),
+    /// A broken answer, or a server error.
+    Broken,
+    /// The body came too slowly.
+    Slow,
+    /// No answer.
+    Failed,
+    /// It was not even sent.
+    Unsent,
+}
+
 /// The books of one host.
 #[derive(Debug)]
 pub(super) struct Cost {

@@ -5,7 +5,10 @@ use std::{io, path::Path};
 use tokio::io::AsyncReadExt;
 
 use super::FetchError;
-use crate::source::OUTSIDE;
+
+/// Why a link is not followed.
+pub(crate) const OUTSIDE: &str =
+    "it is a link that leads out of the folder; --follow-symlinks follows it";
 
 /// Reads a regular file of at most `limit` bytes. A pipe, a device or a folder is an error at
 /// once, and what says that it is empty (`/proc`) is not read.

@@ -1,6 +1,7 @@
 //! Bytes from a URL or a file, politely and under caps: on size, time, redirects, requests per
 //! host, and on the addresses that may be connected to.
 
+mod address;
 mod api;
 mod body;
 mod cost;
@@ -27,8 +28,10 @@ use reqwest::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use address::{Base, Location};
 pub use api::{Refusal, Sent};
 pub use error::FetchError;
+pub(crate) use file::OUTSIDE;
 pub use file::read_file;
 pub use guard::{Guard, is_public};
 pub use options::{Caps, FetchOptions};
@@ -36,11 +39,12 @@ pub use retry::Retry;
 pub use robots::Robots;
 pub(crate) use {error::describe, retry::retry_after};
 
-use crate::{config::USER_AGENT, source::Location};
+use crate::config::USER_AGENT;
 use body::Budget;
+use cost::Ended;
 use file::read_inside;
 use guard::GuardedResolver;
-use pace::{Closed, Ended, Pace, Running};
+use pace::{Closed, Pace, Running};
 use redirect::Trail;
 use route::Routes;
 
@@ -58,31 +62,30 @@ impl Validators {
     }
 }
 
-/// What a fetch brought.
+/// An image file.
 #[derive(Debug)]
-pub enum Fetched {
-    Bytes {
-        bytes: Vec<u8>,
-        validators: Validators,
-        slot: Slot,
-    },
-    /// The server vouches that the body is the one the given validators belong to (304).
-    NotModified,
+pub struct Fetched {
+    /// The body.
+    pub bytes: Vec<u8>,
+    /// What to ask with next time.
+    pub validators: Validators,
+    /// Keep it as long as the bytes.
+    pub slot: Slot,
 }
 
 /// A page, a feed, a sitemap …
 #[derive(Debug)]
-pub enum Document {
-    Body {
-        bytes: Vec<u8>,
-        validators: Validators,
-        /// As the server says, which need not be true.
-        content_type: Option<String>,
-        /// Where it was, after redirects.
-        url: Url,
-        headers: Box<HeaderMap>,
-    },
-    NotModified,
+pub struct Document {
+    /// The body.
+    pub bytes: Vec<u8>,
+    /// What to ask with next time.
+    pub validators: Validators,
+    /// As the server says, which need not be true.
+    pub content_type: Option<String>,
+    /// Where it was, after redirects.
+    pub url: Url,
+    /// All that the server said.
+    pub headers: Box<HeaderMap>,
 }
 
 /// One of [`Caps::connections`], held until dropped: keep it as long as the bytes, and the bodies
@@ -237,31 +240,45 @@ impl Fetcher {
         &self.options.caps
     }
 
-    /// Fetches an image. With `known`, a server may answer [`Fetched::NotModified`].
+    /// Fetches an image.
     ///
     /// # Errors
     /// What went wrong at the last attempt, with the URL or path in the message.
-    pub async fn fetch(
-        &self,
-        location: &Location,
-        known: Option<&Validators>,
-    ) -> Result<Fetched, FetchError> {
+    pub async fn fetch(&self, location: &Location) -> Result<Fetched, FetchError> {
         let limit = self.caps().bytes;
         match location {
             Location::File(path) => self.local(read_file(path, limit)).await,
             Location::Inside { tree, file } => self.local(read_inside(tree, file, limit)).await,
             Location::Url(url) => {
-                let robots = self.options.robots;
-                let budget = Budget::image(self.caps());
-                let ask =
-                    Ask { known, accept: None, limit, cut: false, robots, sent: None, budget };
-                let Answer { body, headers, slot, .. } = self.ask(url, &ask).await?;
-                Ok(body.map_or(Fetched::NotModified, |bytes| {
-                    let validators = validators(&headers);
-                    Fetched::Bytes { bytes, validators, slot }
-                }))
+                self.ask(url, &self.image(None)).await?.whole(url).map(Whole::fetched)
             }
         }
+    }
+
+    /// Fetches an image; `None` where the server vouches that it is the one that `known` belongs to
+    /// (304). Files are always read.
+    ///
+    /// # Errors
+    /// Those of [`Fetcher::fetch`].
+    pub async fn fetch_if_changed(
+        &self,
+        location: &Location,
+        known: &Validators,
+    ) -> Result<Option<Fetched>, FetchError> {
+        match location {
+            Location::Url(url) => {
+                let answer = self.ask(url, &self.image(Some(known))).await?;
+                Ok(answer.changed().map(Whole::fetched))
+            }
+            local => self.fetch(local).await.map(Some),
+        }
+    }
+
+    /// What asks for an image.
+    fn image<'a>(&self, known: Option<&'a Validators>) -> Ask<'a> {
+        let (limit, robots) = (self.caps().bytes, self.options.robots);
+        let budget = Budget::image(self.caps());
+        Ask { known, accept: None, limit, cut: false, robots, sent: None, budget }
     }
 
     async fn local(
@@ -269,7 +286,7 @@ impl Fetcher {
         reading: impl Future<Output = Result<Vec<u8>, FetchError>>,
     ) -> Result<Fetched, FetchError> {
         let slot = self.slot().await;
-        Ok(Fetched::Bytes { bytes: reading.await?, validators: Validators::default(), slot })
+        Ok(Fetched { bytes: reading.await?, validators: Validators::default(), slot })
     }
 
     /// Fetches a page, feed or sitemap of at most `limit` bytes; `accept` is what to ask for.
@@ -279,15 +296,32 @@ impl Fetcher {
     pub async fn document(
         &self,
         url: &Url,
-        known: Option<&Validators>,
         accept: &'static str,
         limit: u64,
     ) -> Result<Document, FetchError> {
-        let robots = self.options.robots;
-        let budget = Budget::of(self.caps(), limit);
-        let ask =
-            Ask { known, accept: Some(accept), limit, cut: false, robots, sent: None, budget };
-        Ok(self.ask(url, &ask).await?.document())
+        let answer = self.ask(url, &self.text(None, accept, limit)).await?;
+        Ok(answer.whole(url)?.document())
+    }
+
+    /// The same; `None` where the server vouches that it is the one that `known` belongs to (304).
+    ///
+    /// # Errors
+    /// Those of [`Fetcher::fetch`].
+    pub async fn document_if_changed(
+        &self,
+        url: &Url,
+        known: &Validators,
+        accept: &'static str,
+        limit: u64,
+    ) -> Result<Option<Document>, FetchError> {
+        let answer = self.ask(url, &self.text(Some(known), accept, limit)).await?;
+        Ok(answer.changed().map(Whole::document))
+    }
+
+    /// What asks for a document.
+    fn text<'a>(&self, known: Option<&'a Validators>, accept: &'static str, limit: u64) -> Ask<'a> {
+        let (robots, budget) = (self.options.robots, Budget::of(self.caps(), limit));
+        Ask { known, accept: Some(accept), limit, cut: false, robots, sent: None, budget }
     }
 
     async fn ask(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, FetchError> {
@@ -477,14 +511,39 @@ impl Fetcher {
 }
 
 impl Answer {
+    /// `None`: not modified.
+    fn changed(self) -> Option<Whole> {
+        let Answer { body, headers, url, slot } = self;
+        body.map(|bytes| Whole { bytes, headers, url, slot })
+    }
+
+    /// The answer to a question without validators, which nothing but a body can answer.
+    fn whole(self, asked: &Url) -> Result<Whole, FetchError> {
+        let odd = || FetchError::Status { url: asked.to_string(), status: 304 };
+        self.changed().ok_or_else(odd)
+    }
+}
+
+/// An answer with its body.
+struct Whole {
+    bytes: Vec<u8>,
+    headers: HeaderMap,
+    url: Url,
+    slot: Slot,
+}
+
+impl Whole {
+    fn fetched(self) -> Fetched {
+        let validators = validators(&self.headers);
+        Fetched { bytes: self.bytes, validators, slot: self.slot }
+    }
+
     fn document(self) -> Document {
-        let Answer { body, headers, url, .. } = self;
-        body.map_or(Document::NotModified, |bytes| {
-            let content_type = headers.get(header::CONTENT_TYPE);
-            let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
-            let validators = validators(&headers);
-            Document::Body { bytes, validators, content_type, url, headers: headers.into() }
-        })
+        let Whole { bytes, headers, url, .. } = self;
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
+        let validators = validators(&headers);
+        Document { bytes, validators, content_type, url, headers: headers.into() }
     }
 }
 

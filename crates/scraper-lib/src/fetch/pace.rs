@@ -21,7 +21,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::cost::Cost;
+use super::cost::{Cost, Ended};
 
 /// So many requests in a row without any answer, and the host counts as down …
 const DOWN_AFTER: u32 = 20;
@@ -72,23 +72,6 @@ pub(super) enum Closed {
     Down(Duration),
     /// For this run, for this reason.
     Aside(String),
-}
-
-/// How a request ended.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Ended {
-    /// The status line came after this time.
-    Answered(Duration),
-    /// 429 or 503: not before this time has passed.
-    Busy(Duration),
-    /// A broken answer, or a server error.
-    Broken,
-    /// The body came too slowly.
-    Slow,
-    /// No answer.
-    Failed,
-    /// It was not even sent.
-    Unsent,
 }
 
 /// One request in progress; dropping it is [`Ended::Unsent`].

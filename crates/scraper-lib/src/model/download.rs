@@ -15,7 +15,7 @@ use super::{
     ModelError,
     answer::{is_busy, is_html, plain, wait_asked},
     cache::create_parent,
-    hub::Hub,
+    client::{Hub, unreachable},
 };
 use crate::{
     fetch::describe,
@@ -198,7 +198,7 @@ impl Hub {
         match self.authorized(request).send().await {
             Ok(response) => Ok(response),
             Err(e) if e.is_builder() || e.is_redirect() => {
-                Err(Ended::Fatal(super::hub::unreachable(&self.config, describe(&e))))
+                Err(Ended::Fatal(unreachable(&self.config, describe(&e))))
             }
             Err(e) => Err(Ended::Retry(describe(&e), None)),
         }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clip_core::{
-    Clip, NUMERICS_VERSION, Options, Provenance, Towers,
+    Clip, Encoder, NUMERICS_VERSION, Options, Provenance, Towers,
     config::{ClipConfig, PreprocessConfig},
     image::{Limits, Profile},
     text::Tokenizer,
@@ -89,7 +89,7 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         tokenizer: digest,
         preprocessing,
         numerics: NUMERICS_VERSION,
-        device: "exact".into(),
+        device: clip.device().into(),
     };
     Ok(LoadedModel { clip, provenance })
 }

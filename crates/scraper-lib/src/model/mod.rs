@@ -9,6 +9,7 @@
 mod answer;
 mod builtin;
 mod cache;
+mod client;
 mod download;
 mod error;
 mod file;
@@ -27,11 +28,11 @@ mod verify;
 
 pub use builtin::BUILTIN;
 pub use cache::{CachedModel, list};
+pub use client::Hub;
 pub use download::hex;
 pub use error::ModelError;
 pub use file::ModelFile;
 pub use folder::{ModelFiles, Origin, Weights};
-pub use hub::Hub;
 pub use load::{LoadOptions, LoadedModel, config, configs, load};
 pub use pack::{Packed, pack};
 pub use pinned::{PinnedFile, pinned};

@@ -11,7 +11,8 @@ use std::{
 };
 
 use clip_core::{
-    NUMERICS_VERSION, Towers,
+    NUMERICS_VERSION, Tower, Towers,
+    tensors::{TensorId, TensorTable},
     weights::{Dtype, Tensor, Weights},
 };
 use serde_json::{Value, json};
@@ -34,7 +35,6 @@ const CHUNK: usize = 896 << 10;
 const ROWS: usize = 128;
 /// Where the token embedding's values start in their file.
 const TOKENS_START: usize = 4096;
-const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 
 /// What [`pack`] has written.
 #[derive(Debug)]
@@ -76,18 +76,22 @@ pub fn pack(files: &ModelFiles, out: &Path) -> Result<Packed, ModelError> {
 
     let mut written = Packed { files: Vec::new(), kept_f32: Vec::new() };
     create(out)?;
-    let scale = |t: &Tensor| t.name == "logit_scale";
-    let vision = |t: &Tensor| t.name.starts_with("vision_") || t.name.starts_with("visual_");
-    let tokens = |t: &Tensor| t.name == TOKENS;
-    let of = |wanted: &dyn Fn(&Tensor) -> bool| -> Vec<&Tensor> {
-        weights.tensors().iter().filter(|t| wanted(t)).collect()
+    let known = TensorTable::new(&config);
+    // The logit scale, which is of neither tower, goes with both.
+    let of = |wanted: &dyn Fn(TensorId) -> bool| -> Vec<&Tensor> {
+        let id = |t: &&Tensor| known.get(&t.name).is_some_and(|spec| wanted(spec.id));
+        weights.tensors().iter().filter(id).collect()
     };
-    let text = file(&of(&|t| scale(t) || !(vision(t) || tokens(t))), 8, &mut written.kept_f32);
+    let tower = |id: TensorId, tower| id.tower().is_none_or(|own| own == tower);
+    let tokens = |id| id == TensorId::TokenEmbedding;
+    let text = of(&|id| tower(id, Tower::Text) && !tokens(id));
+    let text = file(&text, 8, &mut written.kept_f32);
     let text = written.part("text", out, &text, 0, CHUNK)?;
-    let vision = file(&of(&|t| scale(t) || vision(t)), 8, &mut written.kept_f32);
+    let vision = file(&of(&|id| tower(id, Tower::Vision)), 8, &mut written.kept_f32);
     let vision = written.part("vision", out, &vision, 0, CHUNK)?;
     let table = file(&of(&tokens), TOKENS_START, &mut written.kept_f32);
-    let bits = if written.kept_f32.iter().any(|name| name == TOKENS) { 32 } else { 16 };
+    let tokens = TensorId::TokenEmbedding.name();
+    let bits = if written.kept_f32.contains(&tokens) { 32 } else { 16 };
     let block = ROWS * config.text.hidden_size * bits / 8;
     let mut table = written.part("tokens", out, &table, TOKENS_START, block)?;
     table["rows"] = ROWS.into();

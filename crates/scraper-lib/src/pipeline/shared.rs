@@ -1,4 +1,4 @@
-//! A run that several processes share through a queue in Postgres.
+//! A run that several processes share through a [`WorkQueue`].
 
 use std::{
     collections::VecDeque,
@@ -23,9 +23,7 @@ use crate::{
     model::LoadedModel,
     report::{FailureNote, Progress, Summary},
     source::Source,
-    store::{
-        Filler, PostgresStore, PostgresUrl, Queue, Store, StoreError, Swept, Vanishing, Write,
-    },
+    store::{Filler, StoreError, Swept, Vanishing, WorkQueue, Write},
 };
 
 /// How often an idle process looks whether there is something to do.
@@ -36,8 +34,6 @@ const GROUP: usize = 256;
 /// How processes share a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Sharing {
-    /// Images of a process that does not answer for so long are given to others.
-    pub lease: Duration,
     /// How long a process without sources waits for a run to begin.
     pub wait: Duration,
     /// Changes the store over to this run's model.
@@ -54,7 +50,7 @@ pub struct Sharing {
 /// vectors of another provenance, no run begins in time.
 pub async fn share(
     sources: Option<Vec<Box<dyn Source>>>,
-    url: &PostgresUrl,
+    mut queue: Box<dyn WorkQueue>,
     setup: &Setup,
     sharing: Sharing,
 ) -> Result<Summary, Error> {
@@ -69,12 +65,11 @@ pub async fn share(
         progress: setup.progress.clone(),
         runtime: Handle::current(),
     };
-    let (url, provenance) = (url.clone(), setup.model.provenance.clone());
+    let provenance = setup.model.provenance.clone();
     let joined = blocking(move || {
-        let mut queue = Queue::open(&url, sharing.lease)?;
         let mut worker = worker;
-        worker.join(&mut queue)?;
-        let mut store = PostgresStore::open(&url)?;
+        worker.join(&mut *queue)?;
+        let mut store = queue.store()?;
         let dim = worker.model.clip.config().projection_dim;
         store.begin(&provenance, dim, false)?;
         Ok::<_, Error>((queue, worker, store))
@@ -87,7 +82,7 @@ pub async fn share(
     let pending = setup.options.pending.min(8 * setup.options.batch.max(1));
     let options = RunOptions { pending, ..setup.options };
     let own = Setup { options, ..setup.clone() };
-    let (mut summary, _) = process(inputs, Box::new(store), &own).await?;
+    let (mut summary, _) = process(inputs, store, &own).await?;
     let Done { mut queue, swept, unsettled, given_up, filled } = join(claiming).await??;
     blocking(move || queue.release()).await??;
     swept.tell(&mut summary);
@@ -120,7 +115,7 @@ struct Worker {
 }
 
 struct Done {
-    queue: Queue,
+    queue: Box<dyn WorkQueue>,
     swept: Swept,
     unsettled: u64,
     given_up: Vec<FailureNote>,
@@ -137,7 +132,7 @@ struct Filled {
 
 impl Worker {
     /// Begins a run, or waits for one.
-    fn join(&mut self, queue: &mut Queue) -> Result<(), Error> {
+    fn join(&mut self, queue: &mut dyn WorkQueue) -> Result<(), Error> {
         let started = Instant::now();
         let provenance = &self.model.provenance;
         while !*self.cancel.borrow() {
@@ -169,7 +164,7 @@ impl Worker {
         Ok(())
     }
 
-    fn begin(&mut self, queue: &mut Queue) -> Result<(), Error> {
+    fn begin(&mut self, queue: &mut dyn WorkQueue) -> Result<(), Error> {
         let dim = self.model.clip.config().projection_dim;
         queue.begin(&self.model.provenance, dim, self.sharing.reembed)?;
         self.begun = true;
@@ -177,8 +172,12 @@ impl Worker {
     }
 
     /// Leases images and sends them into the pipeline until the run is over.
-    fn run(mut self, mut queue: Queue, out: mpsc::Sender<Input>) -> Result<Done, Error> {
-        let beat = self.sharing.lease / 3;
+    fn run(
+        mut self,
+        mut queue: Box<dyn WorkQueue>,
+        out: mpsc::Sender<Input>,
+    ) -> Result<Done, Error> {
+        let beat = queue.lease() / 3;
         let mut beaten = Instant::now();
         let mut claimed = VecDeque::new();
         let mut reading: Option<JoinHandle<Result<Filled, Error>>> = None;
@@ -202,7 +201,7 @@ impl Worker {
             }
             // First, so that a process that reads leaves nothing in the queue meanwhile.
             if filled.is_none() && self.sources.is_some() && reading.is_none() && self.begun {
-                reading = self.read(&queue)?;
+                reading = self.read(&*queue)?;
             }
             let claims = queue.claim(2 * self.batch)?;
             if !claims.is_empty() {
@@ -224,7 +223,7 @@ impl Worker {
                 Some(state) if !state.finished => {
                     if queue.try_read()? {
                         if !state.read {
-                            self.take_over(&mut queue)?;
+                            self.take_over(&mut *queue)?;
                         } else if !queue.is_open()? {
                             swept = queue.finish(&self.vanishing)?;
                             unsettled = queue.unsettled()?;
@@ -241,7 +240,7 @@ impl Worker {
     }
 
     /// The process that read the sources ended before it was through.
-    fn take_over(&mut self, queue: &mut Queue) -> Result<(), Error> {
+    fn take_over(&mut self, queue: &mut dyn WorkQueue) -> Result<(), Error> {
         if self.sources.is_none() {
             return Err(Error::Usage(
                 "the process that read the sources ended before it was through. What it had \
@@ -254,7 +253,10 @@ impl Worker {
     }
 
     /// Starts to fill the queue.
-    fn read(&mut self, queue: &Queue) -> Result<Option<JoinHandle<Result<Filled, Error>>>, Error> {
+    fn read(
+        &mut self,
+        queue: &dyn WorkQueue,
+    ) -> Result<Option<JoinHandle<Result<Filled, Error>>>, Error> {
         let Some(sources) = self.sources.take() else { return Ok(None) };
         let filler = queue.filler()?;
         let (out, inputs) = mpsc::channel(GROUP);
@@ -283,10 +285,10 @@ impl Worker {
 
 /// Writes what the sources tell into the store and the queue.
 fn fill(
-    mut filler: Filler,
+    mut filler: Box<dyn Filler>,
     mut inputs: mpsc::Receiver<Input>,
     cancel: &Cancel,
-) -> Result<(Filler, Filled), Error> {
+) -> Result<(Box<dyn Filler>, Filled), Error> {
     let mut filled = Filled::default();
     let mut group = Vec::with_capacity(GROUP);
     while !*cancel.borrow() && inputs.blocking_recv_many(&mut group, GROUP) > 0 {

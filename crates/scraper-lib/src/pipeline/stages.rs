@@ -140,15 +140,18 @@ async fn fetch_one(
         }
     };
     let fetched = match Location::parse(&key.address, base) {
-        Ok(location) => context.fetcher.fetch(&location, known.as_ref()).await,
+        Ok(location) => match &known {
+            Some(known) => context.fetcher.fetch_if_changed(&location, known).await,
+            None => context.fetcher.fetch(&location).await.map(Some),
+        },
         Err(e) => Err(e),
     };
     let _ = match fetched {
-        Ok(Fetched::Bytes { bytes, validators, slot }) => {
+        Ok(Some(Fetched { bytes, validators, slot })) => {
             let _ = jobs.send(Job { key, bytes, validators, slot }).await;
             return;
         }
-        Ok(Fetched::NotModified) => out.send(Outcome::NotModified(key)).await,
+        Ok(None) => out.send(Outcome::NotModified(key)).await,
         Err(e) => {
             let (kind, message) = (e.kind().to_owned(), e.to_string());
             out.send(Outcome::NotFetched { key, kind, message }).await

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     Product,
     record::{self, Record},
+    text,
     vendor::{self, Item, Known, Row},
 };
 
@@ -29,15 +30,15 @@ impl Columns {
             let key = [known.id, known.image];
             return Ok((Columns::Known(known), key));
         }
-        let fields: Vec<String> = names.iter().map(|name| record::field(name)).collect();
+        let fields: Vec<String> = names.iter().map(|name| text::field(name)).collect();
         let all = || fields.join(", ");
         let mut plain = Vec::new();
         for (field, column) in renamed {
-            let column = record::field(column);
+            let column = text::field(column);
             let at = fields.iter().position(|name| *name == column).ok_or_else(|| {
                 format!("there is no column {column:?} for {field}; the columns are {}", all())
             })?;
-            plain.push((at, record::field(field)));
+            plain.push((at, text::field(field)));
         }
         // A column that means the same by its name no longer does.
         let mapped: Vec<_> = plain.iter().filter_map(|(_, field)| record::group(field)).collect();

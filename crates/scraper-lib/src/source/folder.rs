@@ -9,6 +9,7 @@ use tokio::sync::mpsc::Sender;
 use walkdir::{DirEntry, WalkDir};
 
 use super::{Base, Product, Running, Source, SourceError, SourceItem};
+use crate::fetch::OUTSIDE;
 
 /// Names that promise an image. Formats that cannot be read are listed too, so that such files
 /// are reported instead of silently missing.
@@ -65,10 +66,6 @@ pub fn image_files(
         }
     })
 }
-
-/// Why a link is not followed.
-pub(crate) const OUTSIDE: &str =
-    "it is a link that leads out of the folder; --follow-symlinks follows it";
 
 fn leads_out(entry: &DirEntry, home: Option<&Path>) -> bool {
     match home {

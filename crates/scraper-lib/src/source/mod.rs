@@ -1,8 +1,8 @@
 //! Where products come from: shops on the web, feeds, folders, lists of addresses.
 
-mod address;
 mod columns;
 mod distinct;
+mod facts;
 mod feed;
 mod folder;
 #[doc(hidden)]
@@ -36,10 +36,10 @@ use std::{collections::BTreeMap, io, pin::Pin};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
-pub use address::{Base, Location};
+pub use crate::fetch::{Base, Location};
 pub use distinct::Distinct;
+pub(crate) use facts::{Facts, publish};
 pub use feed::{Feed, FeedFormat};
-pub(crate) use folder::OUTSIDE;
 pub use folder::{Folder, Links, image_files};
 pub use list::List;
 pub use magento::Magento;

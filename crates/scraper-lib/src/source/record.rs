@@ -10,6 +10,7 @@ use super::{
     json,
     schema::Offers,
     text,
+    text::field,
     vendor::{Day, in_dates},
 };
 
@@ -51,18 +52,6 @@ pub(super) fn group(name: &str) -> Option<&'static [&'static str]> {
 /// Fields in lower case with `_` for spaces, each with its values.
 #[derive(Debug, Default)]
 pub(super) struct Record(BTreeMap<String, Vec<Value>>);
-
-/// A field name as it is looked for: "g:Image Link" is `image_link`.
-pub(super) fn field(name: &str) -> String {
-    let name = name.trim().trim_start_matches('\u{feff}').to_lowercase();
-    let name = name.strip_prefix("g:").unwrap_or(&name).replace([' ', '-'], "_");
-    // Facebook's template: `image[0].url`.
-    match name.strip_prefix("image[").and_then(|rest| rest.strip_suffix("].url")) {
-        Some("0") => "image_link".to_owned(),
-        Some(_) => "additional_image_link".to_owned(),
-        None => name,
-    }
-}
 
 /// The columns of the id and of the image.
 ///

@@ -226,6 +226,18 @@ pub(super) fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// A field name as it is looked for: "g:Image Link" is `image_link`.
+pub(super) fn field(name: &str) -> String {
+    let name = name.trim().trim_start_matches('\u{feff}').to_lowercase();
+    let name = name.strip_prefix("g:").unwrap_or(&name).replace([' ', '-'], "_");
+    // Facebook's template: `image[0].url`.
+    match name.strip_prefix("image[").and_then(|rest| rest.strip_suffix("].url")) {
+        Some("0") => "image_link".to_owned(),
+        Some(_) => "additional_image_link".to_owned(),
+        None => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 pub(super) use dates::{Day, in_dates};
 
-use super::{Product, record};
+use super::{Product, text};
 
 /// Products that wait for their variants, at most: then the oldest are taken as they are.
 const MOST_WAITING: usize = 100_000;
@@ -74,7 +74,7 @@ pub(super) struct Known {
 
 /// A column's name without what is said about it: "Image URLs (x,y,z...)" is `image_urls`.
 fn plain(name: &str) -> String {
-    let name = record::field(name);
+    let name = text::field(name);
     let mut plain = String::new();
     let mut depth = 0_usize;
     for c in name.chars() {

@@ -77,16 +77,13 @@ impl Web {
     /// It cannot be fetched.
     pub async fn probe(&self, url: &Url, reader: PageReader) -> Result<(Url, Found), FetchError> {
         let accept = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5";
-        match self.fetcher.document(url, None, accept, PAGE_LIMIT).await? {
-            Document::Body { bytes, content_type, url, .. } => {
-                let read = move || {
-                    let found = reader.read(&bytes, content_type.as_deref(), &url);
-                    (url, found)
-                };
-                blocking(read).await.map_err(|e| FetchError::Client(e.to_string()))
-            }
-            Document::NotModified => Err(FetchError::Status { url: url.to_string(), status: 304 }),
-        }
+        let Document { bytes, content_type, url, .. } =
+            self.fetcher.document(url, accept, PAGE_LIMIT).await?;
+        let read = move || {
+            let found = reader.read(&bytes, content_type.as_deref(), &url);
+            (url, found)
+        };
+        blocking(read).await.map_err(|e| FetchError::Client(e.to_string()))
     }
 
     pub(super) async fn robots(&self, url: &Url) -> Result<Arc<Robots>, FetchError> {
@@ -95,10 +92,7 @@ impl Web {
 
     /// What a programming interface answers; nothing is kept of it.
     pub(super) async fn api(&self, url: &Url, sent: &Sent) -> Result<Vec<u8>, Refusal> {
-        match self.fetcher.api(url, sent, PAGE_LIMIT).await? {
-            Document::Body { bytes, .. } => Ok(bytes),
-            Document::NotModified => Ok(Vec::new()), // nobody asked whether it is
-        }
+        Ok(self.fetcher.api(url, sent, PAGE_LIMIT).await?.bytes)
     }
 
     /// The bytes of a document, unpacked where they are gzip.
@@ -145,24 +139,18 @@ impl Web {
             let Page { validators, lastmod, content } = page;
             Some((validators, lastmod, unpack(content)?))
         });
-        let (validators, known) = match known {
-            Some((_, seen, value)) if lastmod.is_some() && seen == lastmod => return Ok(value),
-            Some((validators, _, value)) => (Some(validators), Some(value)),
-            None => (None, None),
-        };
-        let asked = validators.filter(|v| !v.is_empty());
         let Wanted { url, accept, limit, .. } = *wanted;
-        let document = self.fetcher.document(url, asked.as_ref(), accept, limit).await?;
-        let (body, validators) = match (document, known) {
-            (Document::Body { bytes, validators, content_type, url, headers }, _) => {
-                (Body { bytes, content_type, url, headers }, validators)
+        let document = match known {
+            Some((_, seen, value)) if lastmod.is_some() && seen == lastmod => return Ok(value),
+            Some((known, _, value)) if !known.is_empty() => {
+                let asked = self.fetcher.document_if_changed(url, &known, accept, limit);
+                let Some(document) = asked.await? else { return Ok(value) };
+                document
             }
-            (Document::NotModified, Some(value)) => return Ok(value),
-            // Only a server that ignores the protocol gets here.
-            (Document::NotModified, None) => {
-                return Err(FetchError::Status { url: url.to_string(), status: 304 });
-            }
+            _ => self.fetcher.document(url, accept, limit).await?,
         };
+        let Document { bytes, validators, content_type, url, headers } = document;
+        let body = Body { bytes, content_type, url, headers };
         let pages = self.pages.clone();
         let work = move || {
             let value = read(body)?;

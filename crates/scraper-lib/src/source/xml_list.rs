@@ -12,7 +12,8 @@ use std::{collections::HashMap, io::BufRead};
 
 use super::{
     SourceError, SourceItem, merchant,
-    record::{self, Record},
+    record::Record,
+    text,
     xml::{Node, Xml},
 };
 pub use mapping::Mapping;
@@ -186,7 +187,7 @@ impl<R: BufRead> Reading<R> {
 /// The name under which a field is looked for: of "imgs/main@url" it is "main".
 fn own_name(path: &str) -> String {
     let path = path.split('@').next().unwrap_or_default();
-    record::field(path.rsplit('/').next().unwrap_or_default())
+    text::field(path.rsplit('/').next().unwrap_or_default())
 }
 
 #[cfg(test)]

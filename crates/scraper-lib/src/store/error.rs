@@ -138,9 +138,9 @@ impl From<postgres::Error> for StoreError {
             // Data exceptions (characters that the database's encoding lacks, numbers out of
             // range …), integrity, limits (a row too large for a page or an index).
             Some(code) if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
-                StoreError::Record(super::postgres::causes(&e))
+                StoreError::Record(super::causes::causes(&e))
             }
-            _ => StoreError::Postgres(super::postgres::causes(&e)),
+            _ => StoreError::Postgres(super::causes::causes(&e)),
         }
     }
 }

@@ -1,13 +1,17 @@
 //! Where products, vectors and failures are kept between runs.
 
+mod causes;
 mod error;
 mod filter;
 mod lock;
 mod postgres;
 mod refused;
+mod row;
+mod search;
 mod shard;
 mod sqlite;
 mod target;
+mod work_queue;
 
 use std::collections::BTreeMap;
 
@@ -16,20 +20,20 @@ use clip_core::{NormalizedEmbedding, Provenance};
 pub use error::StoreError;
 pub use filter::{Filter, FilterError};
 pub use lock::RunLock;
-pub use postgres::{Claim, Filler, PostgresStore, PostgresUrl, Queue, RunState};
+pub use postgres::{PostgresStore, PostgresUrl};
+pub use row::{ImageHash, Row};
+pub use search::Hit;
+use search::scan;
 pub use shard::{Shard, ShardError};
 pub use sqlite::{Merged, SqliteLookup, SqliteStore, merge};
 pub use target::StoreTarget;
+pub use work_queue::{Claim, Filler, RunState, WorkQueue};
 
 use crate::{
     fetch::Validators,
     report::{FailureNote, KeptSource, MaxFailures, Summary},
-    search::{Hit, scan},
     source::{Base, Product},
 };
-
-/// SHA-256 of an image file: the same bytes are embedded once, under however many addresses.
-pub type ImageHash = [u8; 32];
 
 /// One image of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -88,21 +92,6 @@ pub struct View {
     pub filter: Filter,
     /// Also products that the last complete read of their source did not tell of.
     pub vanished: bool,
-}
-
-/// One stored vector with the product it belongs to.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Without its list of images.
-    pub product: Product,
-    /// Complete reads of its source that no longer told of the product.
-    pub missed: u32,
-    /// Address of the image.
-    pub image: String,
-    pub position: u32,
-    pub hash: ImageHash,
-    /// As projected by the model, not normalised.
-    pub values: Vec<f32>,
 }
 
 /// An image that failed.

@@ -4,9 +4,13 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
-use super::{PostgresStore, PostgresUrl, RunLock, Shard, SqliteStore, Store, StoreError};
+use super::{
+    PostgresStore, PostgresUrl, RunLock, Shard, SqliteStore, Store, StoreError, WorkQueue,
+    postgres::PostgresQueue,
+};
 
 /// A file, or a database on a server.
 #[derive(Debug, Clone)]
@@ -67,6 +71,25 @@ impl StoreTarget {
             StoreTarget::Postgres(url) => {
                 Ok((Box::new(PostgresStore::open(url)?), Opened { _lock: None }))
             }
+        }
+    }
+}
+
+impl StoreTarget {
+    /// Whether several processes can share a run in it.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, StoreTarget::Postgres(_))
+    }
+
+    /// The queue of a run that processes share, whose images are leased for `lease`; `None` where the
+    /// store has one writer.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub fn work_queue(&self, lease: Duration) -> Result<Option<Box<dyn WorkQueue>>, StoreError> {
+        match self {
+            StoreTarget::Sqlite(_) => Ok(None),
+            StoreTarget::Postgres(url) => Ok(Some(Box::new(PostgresQueue::open(url, lease)?))),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 use clap::Args;
 use clip_core::Towers;
 
-use super::{Context, ModelArgs, network::NetworkArgs, run::interruption};
+use super::{Context, ModelArgs, interruption::interruption, network::NetworkArgs};
 use scraper_lib::{
     Error,
     fetch::Fetcher,

@@ -18,7 +18,7 @@ use super::{Context, PreprocessingArgs, keep, output_error, spec};
 use scraper_lib::{
     Error,
     embed::blocking,
-    fetch::{Caps, Fetched, Fetcher},
+    fetch::{Caps, Fetcher},
     model::{self, hex},
     output::Output,
     report::{EXIT_OK, console, secrets::redact, shown},
@@ -121,10 +121,7 @@ impl InspectArgs {
     async fn fetch(&self) -> Result<Vec<u8>, Error> {
         let caps = Caps { bytes: self.preprocessing.bytes(), ..Caps::default() };
         let location = Location::parse(&self.image, &Base::user())?;
-        match Fetcher::unguarded(caps)?.fetch(&location, None).await? {
-            Fetched::Bytes { bytes, .. } => Ok(bytes),
-            Fetched::NotModified => Err(Error::Internal("304 without a question".into())),
-        }
+        Ok(Fetcher::unguarded(caps)?.fetch(&location).await?.bytes)
     }
 
     fn report(&self, bytes: &[u8], stages: &Stages) -> Report<'_> {

@@ -8,6 +8,7 @@ mod export;
 mod index;
 mod init;
 mod inspect;
+mod interruption;
 mod merge;
 mod model;
 mod network;
@@ -371,6 +372,11 @@ fn keep<'a>(file: &Path, read: impl IntoIterator<Item = &'a Path>) -> Result<(),
             path.display()
         ))),
     }
+}
+
+/// A file of the user's that cannot be read.
+pub(super) fn unreadable(path: &Path, e: &std::io::Error) -> Error {
+    Error::Usage(format!("{}: {e}", path.display()))
 }
 
 fn output_error(path: Option<&Path>) -> impl Fn(io::Error) -> Error + use<> {

@@ -1,19 +1,16 @@
 //! `scraper probe`: what a page tells, where each field came from, and what was refused.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::{Context, network::NetworkArgs, output_error, probe_pages};
+use super::{Context, network::NetworkArgs, probe_pages, unreadable};
 use scraper_lib::{
     Error,
     embed::blocking,
-    report::{EXIT_FAILURES, EXIT_OK},
+    report::{EXIT_FAILURES, EXIT_OK, console::print},
     source::{Found, PageReader, Select, Web},
 };
 
@@ -86,7 +83,7 @@ impl ProbeArgs {
                 blocking(read).await?
             }
         };
-        show(&match self.json {
+        print(&match self.json {
             true => format!("{}\n", as_json(&url, &found)),
             false => table(&url, &found),
         })?;
@@ -96,10 +93,6 @@ impl ProbeArgs {
 
 /// Largest page, in bytes.
 const PAGE_LIMIT: u64 = 16 << 20;
-
-pub(super) fn unreadable(path: &Path, e: &std::io::Error) -> Error {
-    Error::Usage(format!("{}: {e}", path.display()))
-}
 
 fn select(fields: &[(String, String)]) -> Result<Select, Error> {
     let object = fields.iter().map(|(field, css)| (field.clone(), json!(css))).collect();
@@ -125,12 +118,6 @@ fn as_json(url: &Url, found: &Found) -> Value {
         product.remove("source");
     }
     value
-}
-
-/// Writes to standard output.
-pub(super) fn show(text: &str) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(output_error(None))
 }
 
 fn table(url: &Url, found: &Found) -> String {

@@ -11,8 +11,12 @@ use std::{
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
-use super::probe::{show, unreadable};
-use scraper_lib::{Error, report::EXIT_OK, source::PageReader};
+use super::unreadable;
+use scraper_lib::{
+    Error,
+    report::{EXIT_OK, console::print},
+    source::PageReader,
+};
 
 const FIELDS: [&str; 8] =
     ["product", "title", "brand", "category", "price", "currency", "availability", "images"];
@@ -71,7 +75,7 @@ pub(super) fn count(
         let theirs = extruct(python, &read, &truth)?;
         out += &table("extruct", &truth, &theirs, false);
     }
-    show(&out)?;
+    print(&out)?;
     Ok(EXIT_OK)
 }
 

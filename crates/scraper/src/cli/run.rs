@@ -9,7 +9,6 @@ use std::{
 
 use clap::Args;
 use reqwest::Url;
-use tokio::sync::watch;
 
 use super::{
     Context, StoreArgs,
@@ -23,14 +22,15 @@ use super::{
 use scraper_lib::{
     Error,
     config::SETTINGS_FILE,
+    embed::blocking,
     fetch::Fetcher,
     pipeline::{self, RunOptions, Sharing},
     report::{
-        EXIT_INTERRUPTED, EXIT_UNVERIFIED, MaxFailures,
+        EXIT_UNVERIFIED, MaxFailures,
         console::{self, say},
     },
     source::{Distinct, Kind, Options, Pages, Source, SourceSpec, Web},
-    store::{Shard, StoreTarget},
+    store::{Shard, StoreTarget, WorkQueue},
 };
 
 /// Images that may wait for their hosts where no other process could take them; some hundred
@@ -151,8 +151,13 @@ pub(super) struct SharingArgs {
 }
 
 impl SharingArgs {
-    pub(super) fn with(&self, wait: Duration, reembed: bool) -> Sharing {
-        Sharing { lease: Duration::from_secs(self.lease.get().into()), wait, reembed }
+    /// The queue of a store that processes can share.
+    pub(super) async fn queue(
+        &self,
+        target: &StoreTarget,
+    ) -> Result<Option<Box<dyn WorkQueue>>, Error> {
+        let (target, lease) = (target.clone(), Duration::from_secs(self.lease.get().into()));
+        Ok(blocking(move || target.work_queue(lease)).await??)
     }
 }
 
@@ -182,7 +187,7 @@ impl RunArgs {
             false => self.max_vanished.or(settings()?.max_vanished),
         };
         // One per source, and one that talks with the queue.
-        let readers = sources.len() + usize::from(matches!(target, StoreTarget::Postgres(_)));
+        let readers = sources.len() + usize::from(target.is_shared());
         let options = RunOptions {
             keep_vanished: self.keep_vanished,
             max_vanished: max_vanished.unwrap_or(RunOptions::default().max_vanished),
@@ -196,12 +201,12 @@ impl RunArgs {
             sources.iter().map(|source| source.describe()).collect::<Vec<_>>().join(", "),
             setup.model.provenance.model
         ));
-        let summary = match &target {
-            StoreTarget::Postgres(url) => {
-                let sharing = self.sharing.with(Duration::ZERO, self.reembed);
-                pipeline::share(Some(sources), url, &setup, sharing).await?
+        let summary = match self.sharing.queue(&target).await? {
+            Some(queue) => {
+                let sharing = Sharing { wait: Duration::ZERO, reembed: self.reembed };
+                pipeline::share(Some(sources), queue, &setup, sharing).await?
             }
-            StoreTarget::Sqlite(_) => {
+            None => {
                 let (mut store, _lock) = target.open(self.shard)?;
                 store.begin(&setup.model.provenance, setup.dim(), self.reembed)?;
                 pipeline::run(sources, store, &setup).await?
@@ -276,36 +281,5 @@ impl RunArgs {
             .inspect_err(|e| tracing::warn!("{} cannot be used: {e}", path.display()))
             .ok()
             .map(Arc::new)
-    }
-}
-
-/// Turns true at the first Ctrl-C (or SIGTERM); the second one ends the process.
-pub(super) fn interruption(context: &Context) -> watch::Receiver<bool> {
-    let (cancel, cancelled) = watch::channel(false);
-    let progress = context.progress.clone();
-    tokio::spawn(async move {
-        signal().await;
-        progress.note("Finishing the images at hand; press Ctrl-C again to stop at once.");
-        let _ = cancel.send(true);
-        signal().await;
-        std::process::exit(i32::from(EXIT_INTERRUPTED));
-    });
-    cancelled
-}
-
-async fn signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await; // no signals here: never interrupted
     }
 }

@@ -13,9 +13,8 @@ use scraper_lib::{
         EXIT_OK, console,
         shown::{self, LONG, SHORT},
     },
-    search::Hit,
     source::{Base, Location},
-    store::{Filter, StoreError, View},
+    store::{Filter, Hit, StoreError, View},
 };
 
 /// Finds products by a text or an image (exact cosine similarity).

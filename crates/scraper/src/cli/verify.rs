@@ -17,7 +17,7 @@ use scraper_lib::{
     Error,
     config::VerifySettings,
     embed::blocking,
-    fetch::{Fetched, Fetcher},
+    fetch::Fetcher,
     model::{LoadedModel, ModelFiles, configs, hex},
     pipeline::Setup,
     report::{
@@ -145,11 +145,8 @@ impl<'a> Check<'a> {
 
     async fn bytes(&self, address: &str, base: &Base) -> Result<Vec<u8>, String> {
         let location = Location::parse(address, base).map_err(|e| e.to_string())?;
-        match self.fetcher.fetch(&location, None).await {
-            Ok(Fetched::Bytes { bytes, .. }) => Ok(bytes),
-            Ok(Fetched::NotModified) => Err(format!("{address}: 304 without a question")),
-            Err(e) => Err(e.to_string()),
-        }
+        let fetched = self.fetcher.fetch(&location).await;
+        fetched.map(|fetched| fetched.bytes).map_err(|e| e.to_string())
     }
 
     /// Pairs recorded vectors with the bytes they are of.

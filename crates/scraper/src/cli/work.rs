@@ -7,8 +7,7 @@ use clap::Args;
 use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs, run::SharingArgs};
 use scraper_lib::{
     Error,
-    pipeline::{self, RunOptions},
-    store::StoreTarget,
+    pipeline::{self, RunOptions, Sharing},
 };
 
 /// Helps a run whose store is Postgres: embeds images that another process has found, until the
@@ -34,7 +33,7 @@ pub(super) struct WorkArgs {
 
 impl WorkArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let StoreTarget::Postgres(url) = &self.store.store else {
+        let Some(queue) = self.sharing.queue(&self.store.store).await? else {
             return Err(Error::Usage(
                 "`scraper work` shares a run through Postgres: --store postgres://…; an SQLite \
                  file has one writer"
@@ -44,8 +43,8 @@ impl WorkArgs {
         self.outcome.keep(&self.store.store, &[])?;
         let fetcher = self.engine.fetcher()?;
         let (setup, _) = self.engine.setup(context, fetcher, RunOptions::default(), 1).await?;
-        let sharing = self.sharing.with(Duration::from_secs(self.wait.into()), false);
-        let summary = pipeline::share(None, url, &setup, sharing).await?;
+        let sharing = Sharing { wait: Duration::from_secs(self.wait.into()), reembed: false };
+        let summary = pipeline::share(None, queue, &setup, sharing).await?;
         self.outcome.tell("scraper work", &summary)
     }
 }

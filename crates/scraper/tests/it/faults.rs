@@ -14,7 +14,7 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use scraper_lib::{
-    fetch::{Caps, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
+    fetch::{Caps, FetchError, FetchOptions, Fetcher, Guard, Retry},
     source::{Base, Location},
 };
 
@@ -35,10 +35,7 @@ fn options() -> FetchOptions {
 
 async fn get(fetcher: &Fetcher, url: &str) -> Result<Vec<u8>, FetchError> {
     let location = Location::parse(url, &Base::user()).unwrap();
-    match fetcher.fetch(&location, None).await? {
-        Fetched::Bytes { bytes, .. } => Ok(bytes),
-        Fetched::NotModified => panic!("nothing was known"),
-    }
+    Ok(fetcher.fetch(&location).await?.bytes)
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use scraper_lib::{
-    fetch::{Caps, Document, FetchError, FetchOptions, Fetched, Fetcher, Guard, Retry},
+    fetch::{Caps, FetchError, FetchOptions, Fetcher, Guard, Retry},
     source::{Base, Location},
 };
 
@@ -26,10 +26,7 @@ fn fetcher(caps: Caps) -> Fetcher {
 
 async fn get(fetcher: &Fetcher, url: &str) -> Result<Vec<u8>, FetchError> {
     let location = Location::parse(url, &Base::user()).unwrap();
-    match fetcher.fetch(&location, None).await? {
-        Fetched::Bytes { bytes, .. } => Ok(bytes),
-        Fetched::NotModified => panic!("nothing was known"),
-    }
+    Ok(fetcher.fetch(&location).await?.bytes)
 }
 
 #[tokio::test]
@@ -147,8 +144,8 @@ async fn a_drip_is_given_up_and_a_slow_feed_is_not() {
     // 400 bytes per second, for longer than a picture may take.
     let (url, _) = dripping(b"id,image.png,some,20\n", 40);
     let url = url.parse().unwrap();
-    let feed = fetcher(caps).document(&url, None, "*/*", 512 << 20).await.unwrap();
-    assert!(matches!(feed, Document::Body { bytes, .. } if bytes.len() == 21 * 40));
+    let feed = fetcher(caps).document(&url, "*/*", 512 << 20).await.unwrap();
+    assert_eq!(feed.bytes.len(), 21 * 40);
 }
 
 #[tokio::test]

@@ -102,6 +102,10 @@ fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageError> {
         }
     }
     limits.check_size(width.into(), height.into())?;
+    if width == 0 || height == 0 {
+        // A billion empty rows are within the limit of pixels, and take seconds.
+        return Err(ImageError::corrupt(FORMAT, "the image has no pixels"));
+    }
     let mut palette = Palette::greys();
     let mut grey = false;
     if bits <= 8 {

@@ -25,7 +25,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     let global = decoder.global_palette().map(<[u8]>::to_vec);
 
     let frame = decoder.next_frame_info().map_err(error)?;
-    let frame = frame.ok_or_else(|| ImageError::corrupt(FORMAT, "it holds no picture"))?;
+    let frame = frame.ok_or_else(|| ImageError::corrupt(FORMAT, "it holds no image"))?;
     let (left, top) = (usize::from(frame.left), usize::from(frame.top));
     let (w, h) = (usize::from(frame.width), usize::from(frame.height));
     // Pillow grows the canvas to a frame that sticks out.

@@ -19,7 +19,7 @@ use crate::image::{
 
 const FORMAT: Format = Format::Jpeg;
 
-/// More scans than any encoder writes; each costs a pass over the whole picture.
+/// More scans than any encoder writes; each costs a pass over the whole image.
 const MAX_SCANS: usize = 500;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
@@ -61,7 +61,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     } else {
         let image = decoder.decode_image().map_err(error)?;
         if (image.width, image.height) != (width, height) || image.pixel_format != output {
-            return Err(ImageError::corrupt(FORMAT, "the decoder returned another picture"));
+            return Err(ImageError::corrupt(FORMAT, "the decoder returned another image"));
         }
         image.data
     };

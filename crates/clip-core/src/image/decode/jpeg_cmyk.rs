@@ -71,7 +71,7 @@ impl Plane<'_> {
         self.samples[start..start + self.width].iter().map(|v| i32::from(*v))
     }
 
-    /// Row `y` of the full-size plane, at least as long as the picture is wide.
+    /// Row `y` of the full-size plane, at least as long as the image is wide.
     fn line(&self, y: usize, across: usize, down: usize) -> Vec<u8> {
         let near = y / down;
         // The row above or below that the triangle filter mixes in.

@@ -2,7 +2,7 @@
 //!
 //! The container (RFC 9649) is walked here first: libwebp refuses a file that is cut short, the
 //! sizes in the bitstreams decide what the decoder allocates, and the first frame of an
-//! animation is decoded as a picture of its own, because libwebp copies it to the canvas where
+//! animation is decoded as an image of its own, because libwebp copies it to the canvas where
 //! the crate blends it.
 
 use std::io::Cursor;
@@ -49,7 +49,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     })
 }
 
-/// A file with one picture.
+/// A file with one image.
 fn still(bytes: &[u8]) -> Result<(u32, u32, Pixels), ImageError> {
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(error)?;
     let (width, height) = decoder.dimensions();

@@ -7,7 +7,7 @@ use crate::{
     emulated::{self, Pairs, SPLIT},
     fma,
     isa::Isa,
-    tile::{Init, Tile},
+    tile::{Chains, Tile},
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -63,16 +63,12 @@ impl Tile for Emulated {
     #[inline(always)]
     unsafe fn tile<const R: usize, const C: usize, const FROM: u8>(
         self,
-        depth: usize,
-        a: *const f32,
         b: *const u8,
         wide: *mut f32,
-        init: Init,
-        dst: *mut f32,
-        normal: bool,
+        chains: Chains,
     ) {
         // SAFETY: the caller's guarantees are the same.
-        unsafe { emulated::fixed::<Self, R, C, FROM>(self, depth, a, b, wide, init, dst, normal) }
+        unsafe { emulated::fixed::<Self, R, C, FROM>(self, b, wide, chains) }
     }
 }
 

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
-    search::publish,
+    source::publish,
     store::{Row, Store, StoreError, View},
 };
 use cards::{Cards, Finished, PER_PAGE};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Found, Record, own_name, record};
+use super::{Found, Record, own_name, text};
 
 /// As settings give it. Paths are those of elements below the product, in any case and without
 /// prefixes; `@name` is an attribute, of the product or behind a path. Several, with `|` between
@@ -27,10 +27,7 @@ impl Mapping {
         };
         Mapping {
             item: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            columns: columns
-                .iter()
-                .map(|(name, text)| (record::field(name), paths(text)))
-                .collect(),
+            columns: columns.iter().map(|(name, text)| (text::field(name), paths(text))).collect(),
         }
     }
 
@@ -96,7 +93,7 @@ impl Mapping {
                     }
                 }
                 ("", _) => match names.remove(element) {
-                    Some(name) if !self.columns.contains_key(&record::field(name)) => {
+                    Some(name) if !self.columns.contains_key(&text::field(name)) => {
                         record.set(name, value);
                     }
                     Some(_) => {}

@@ -14,6 +14,7 @@ use rustls_platform_verifier::ConfigVerifierExt;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
+use crate::store::causes::causes;
 use crate::threads::HINT;
 
 /// `postgres://user:password@host/database`, as libpq understands it (`sslmode` included).
@@ -156,22 +157,4 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Connection")
     }
-}
-
-/// The error with what is behind it, which its own text leaves out.
-pub(in crate::store) fn causes(e: &postgres::Error) -> String {
-    if let Some(db) = e.as_db_error() {
-        let detail = db.detail().map_or_else(String::new, |detail| format!(" ({detail})"));
-        return format!("{}{detail}", db.message());
-    }
-    let mut text = e.to_string();
-    let mut source = std::error::Error::source(e);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text += &format!(": {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -16,15 +16,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clip_core::{NormalizedEmbedding, Provenance};
 
 pub use connection::PostgresUrl;
-pub use queue::{Claim, Filler, Queue, RunState};
+pub(super) use queue::PostgresQueue;
 
 use super::{
     Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, Store, StoreError, Swept, Vanishing,
     View, Write, refused::Refusals,
 };
-use crate::{fetch::Validators, report::FailureNote, search::Hit, source::Base};
+use crate::{fetch::Validators, report::FailureNote, source::Base, store::search::Hit};
 use connection::Connection;
-pub(super) use connection::causes;
 
 /// See `schema.rs` for the tables.
 #[derive(Debug)]

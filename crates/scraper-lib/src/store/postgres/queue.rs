@@ -1,17 +1,17 @@
-//! The work of a run, shared by several processes.
-//!
-//! One process reads the sources (it holds an advisory lock, which the database takes back when
-//! its connection ends); all lease images from the queue, a few at a time, and renew their leases
-//! while they work. What a process leaves behind when it dies is leased again by the others.
+//! The work queue in Postgres. The process that reads the sources holds an advisory lock, which the
+//! database takes back when its connection ends.
 
 use std::time::Duration;
 
 use clip_core::Provenance;
 
-use crate::{report::FailureNote, store::Store};
+use crate::{
+    report::FailureNote,
+    store::{Claim, Filler, RunState, Store, WorkQueue},
+};
 
 use super::{
-    Connection, ImageKey, PostgresStore, PostgresUrl, StoreError, Swept, Vanishing, Write, schema,
+    Connection, PostgresStore, PostgresUrl, StoreError, Swept, Vanishing, Write, schema,
     text::{decode, encode},
     write,
 };
@@ -27,48 +27,32 @@ const LOST: &str = "worker.lost";
 
 /// One process's end of the queue.
 #[derive(Debug)]
-pub struct Queue {
+pub(in crate::store) struct PostgresQueue {
     url: PostgresUrl,
     connection: Connection,
     worker: i64,
-    lease: f64,
+    lease: Duration,
     reader: bool,
 }
 
-/// An image to embed.
-#[derive(Debug)]
-pub struct Claim {
-    pub key: ImageKey,
-    /// Who wrote the address.
-    pub base: Base,
-}
-
-/// Where the current run stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunState {
-    pub provenance: Provenance,
-    /// The sources are read.
-    pub read: bool,
-    pub finished: bool,
-}
-
-impl Queue {
+impl PostgresQueue {
     /// # Errors
     /// The database cannot be reached.
-    pub fn open(url: &PostgresUrl, lease: Duration) -> Result<Self, StoreError> {
+    pub(in crate::store) fn open(url: &PostgresUrl, lease: Duration) -> Result<Self, StoreError> {
         let mut connection = Connection::open(url)?;
         connection.with(|client| schema::migrate(client, url))?;
         let worker = connection
             .with(|client| Ok(client.query_one("SELECT nextval('workers')", &[])?.try_get(0)?))?;
-        let lease = lease.as_secs_f64();
-        Ok(Queue { url: url.clone(), connection, worker, lease, reader: false })
+        Ok(PostgresQueue { url: url.clone(), connection, worker, lease, reader: false })
+    }
+}
+
+impl WorkQueue for PostgresQueue {
+    fn lease(&self) -> Duration {
+        self.lease
     }
 
-    /// Becomes the one process that reads the sources, if there is none.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn try_read(&mut self) -> Result<bool, StoreError> {
+    fn try_read(&mut self) -> Result<bool, StoreError> {
         if !self.reader {
             self.reader = self.connection.with(|client| {
                 let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&READER_LOCK])?;
@@ -78,25 +62,7 @@ impl Queue {
         Ok(self.reader)
     }
 
-    /// Lets another process read and finish.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn stop_reading(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.reader) {
-            self.connection.with(|client| {
-                client.execute("SELECT pg_advisory_unlock($1)", &[&READER_LOCK])?;
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Begins a run. Where others still work for a reader that died, theirs goes on.
-    ///
-    /// # Errors
-    /// [`StoreError::Provenance`] if the store holds vectors of another provenance.
-    pub fn begin(
+    fn begin(
         &mut self,
         provenance: &Provenance,
         dim: usize,
@@ -120,11 +86,7 @@ impl Queue {
         })
     }
 
-    /// `None` before the first run.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn state(&mut self) -> Result<Option<RunState>, StoreError> {
+    fn state(&mut self) -> Result<Option<RunState>, StoreError> {
         self.connection.with(|client| {
             let Some((_, provenance)) = schema::current(client)? else { return Ok(None) };
             let row =
@@ -133,12 +95,8 @@ impl Queue {
         })
     }
 
-    /// Leases up to `count` images.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn claim(&mut self, count: usize) -> Result<Vec<Claim>, StoreError> {
-        let (worker, lease) = (self.worker, self.lease);
+    fn claim(&mut self, count: usize) -> Result<Vec<Claim>, StoreError> {
+        let (worker, lease) = (self.worker, self.lease.as_secs_f64());
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.connection.with(|client| {
             give_up(client)?;
@@ -168,12 +126,8 @@ impl Queue {
         })
     }
 
-    /// Renews this process's leases.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn heartbeat(&mut self) -> Result<(), StoreError> {
-        let (worker, lease) = (self.worker, self.lease);
+    fn heartbeat(&mut self) -> Result<(), StoreError> {
+        let (worker, lease) = (self.worker, self.lease.as_secs_f64());
         self.connection.with(|client| {
             client.execute(
                 "UPDATE queue SET lease = now() + make_interval(secs => $2)
@@ -184,11 +138,7 @@ impl Queue {
         })
     }
 
-    /// Gives back what this process leased and did not do.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn release(&mut self) -> Result<(), StoreError> {
+    fn release(&mut self) -> Result<(), StoreError> {
         let worker = self.worker;
         self.connection.with(|client| {
             client.execute(
@@ -200,11 +150,7 @@ impl Queue {
         })
     }
 
-    /// Whether images are left, leased or not.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn is_open(&mut self) -> Result<bool, StoreError> {
+    fn is_open(&mut self) -> Result<bool, StoreError> {
         self.connection.with(|client| {
             let row =
                 client.query_one("SELECT EXISTS (SELECT 1 FROM queue WHERE NOT done)", &[])?;
@@ -212,12 +158,7 @@ impl Queue {
         })
     }
 
-    /// Ends the run: marks and removes what vanished from the sources that were read to their
-    /// end.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn finish(&mut self, vanishing: &Vanishing) -> Result<Swept, StoreError> {
+    fn finish(&mut self, vanishing: &Vanishing) -> Result<Swept, StoreError> {
         self.connection.with(|client| {
             let row = client.query_one("SELECT coalesce(complete, '{}') FROM current", &[])?;
             let complete = row.try_get::<_, Vec<String>>(0)?.into_iter().map(decode);
@@ -227,12 +168,7 @@ impl Queue {
         })
     }
 
-    /// Images of the run that were given up because worker after worker came to its end over them:
-    /// nobody else counts them.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn given_up(&mut self) -> Result<Vec<FailureNote>, StoreError> {
+    fn given_up(&mut self) -> Result<Vec<FailureNote>, StoreError> {
         self.connection.with(|client| {
             let rows = client.query(
                 "SELECT i.product, i.address, q.kind, q.message
@@ -250,51 +186,37 @@ impl Queue {
         })
     }
 
-    /// See [`super::Store::unsettled`].
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn unsettled(&mut self) -> Result<u64, StoreError> {
+    fn unsettled(&mut self) -> Result<u64, StoreError> {
         self.connection.with(|client| match schema::current(client)? {
             Some((id, _)) => super::read::unsettled(client, id),
             None => Ok(0),
         })
     }
 
-    /// A second connection, which fills the queue.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn filler(&self) -> Result<Filler, StoreError> {
-        Ok(Filler { store: PostgresStore::open(&self.url)? })
+    fn filler(&self) -> Result<Box<dyn Filler>, StoreError> {
+        Ok(Box::new(PostgresFiller { store: PostgresStore::open(&self.url)? }))
+    }
+
+    fn store(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(PostgresStore::open(&self.url)?))
     }
 }
 
-/// Fills the queue of the current run.
 #[derive(Debug)]
-pub struct Filler {
+struct PostgresFiller {
     store: PostgresStore,
 }
 
-impl Filler {
-    /// Stores the products among `writes` and puts their images into the queue.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn add(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+impl Filler for PostgresFiller {
+    fn add(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         self.store.store(writes, None, true)
     }
 
-    /// See [`super::Store::refused`].
-    pub fn refused(&mut self) -> Vec<FailureNote> {
+    fn refused(&mut self) -> Vec<FailureNote> {
         self.store.refused()
     }
 
-    /// All sources are read; those in `complete` to their end.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub fn read(&mut self, complete: &[String]) -> Result<(), StoreError> {
+    fn read(&mut self, complete: &[String]) -> Result<(), StoreError> {
         self.store.lock().with(|client| {
             let complete: Vec<String> = complete.iter().map(|name| encode(name)).collect();
             client.execute("UPDATE current SET complete = $1", &[&complete])?;

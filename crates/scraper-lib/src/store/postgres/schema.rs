@@ -181,7 +181,7 @@ pub(super) fn migrate(client: &mut Client, url: &PostgresUrl) -> Result<(), Stor
     if extension.is_none() {
         transaction
             .batch_execute("CREATE EXTENSION vector WITH SCHEMA public")
-            .map_err(|e| StoreError::NoPgvector(super::connection::causes(&e)))?;
+            .map_err(|e| StoreError::NoPgvector(crate::store::causes::causes(&e)))?;
     }
     let row = transaction.query_opt("SELECT number FROM clip_scraper.version", &[])?;
     let found: i64 = row.map_or(0, |row| row.get(0));

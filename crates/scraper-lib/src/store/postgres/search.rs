@@ -5,7 +5,7 @@ use pgvector::Vector;
 use postgres::{Client, types::ToSql};
 
 use super::{StoreError, View, read};
-use crate::search::{Hit, scan};
+use crate::store::search::{Hit, scan};
 
 pub(super) struct Question<'a> {
     pub(super) query: &'a NormalizedEmbedding,

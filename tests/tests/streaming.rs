@@ -1,24 +1,23 @@
 //! Weights that arrive in pieces give the bits of a whole file.
 
 use clip_core::{
-    Clip, Incoming, Options, Towers, packed_bytes,
+    Clip, Options, StreamingLoader, Tower, Towers, packed_bytes,
     synthetic::{self, Dtype},
+    tensors::{Role, TensorId, TensorTable},
     weights::{Dtype as Stored, Weights},
 };
 use clip_tests::goldens::Golden;
 
-const TABLE: &str = "text_model.embeddings.token_embedding.weight";
-
-fn incoming(golden: &Golden, towers: Towers) -> Incoming {
+fn loader(golden: &Golden, towers: Towers) -> StreamingLoader {
     let options = Options { towers, ..Options::new(&golden.config) };
-    Incoming::new(golden.config.clone(), options, "digest".into()).unwrap()
+    StreamingLoader::new(golden.config.clone(), options, "digest".into()).unwrap()
 }
 
 /// In pieces of odd lengths.
-fn push(incoming: &mut Incoming, mut file: &[u8]) {
+fn push(loader: &mut StreamingLoader, mut file: &[u8]) {
     for size in [1, 7, 3, 100, 4097, 70_001].into_iter().cycle() {
         let (now, later) = file.split_at(size.min(file.len()));
-        incoming.push(now).unwrap();
+        loader.push(now).unwrap();
         file = later;
         if file.is_empty() {
             return;
@@ -34,7 +33,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 fn pieces_give_the_bits_of_the_whole() {
     let golden = Golden::second_shape();
     let whole = golden.load(None);
-    let mut arriving = incoming(&golden, Towers::Both);
+    let mut arriving = loader(&golden, Towers::Both);
     push(&mut arriving, &golden.checkpoint(Dtype::F16));
     let clip = arriving.finish().unwrap();
     assert_eq!(clip.weights_digest(), "digest");
@@ -52,11 +51,16 @@ fn a_text_needs_only_its_blocks_of_the_token_embedding() {
     let golden = Golden::second_shape();
     let file = golden.checkpoint(Dtype::F32);
     let weights = Weights::parse(&file).unwrap();
-    let table = weights.tensors().iter().find(|t| t.name == TABLE).unwrap().to_vec();
+    let table = weights
+        .tensors()
+        .iter()
+        .find(|t| t.name == TensorId::TokenEmbedding.name())
+        .unwrap()
+        .to_vec();
     let d = golden.config.text.hidden_size;
     let whole = golden.load(None);
 
-    let mut arriving = incoming(&golden, Towers::Text);
+    let mut arriving = loader(&golden, Towers::Text);
     arriving.token_blocks(ROWS);
     push(&mut arriving, &without_table(&golden, &file));
     let mut clip = arriving.finish().unwrap();
@@ -82,7 +86,11 @@ fn a_text_needs_only_its_blocks_of_the_token_embedding() {
 /// The text tower alone, written anew.
 fn without_table(golden: &Golden, file: &[u8]) -> Vec<u8> {
     let parsed = safetensors::SafeTensors::deserialize(file).unwrap();
-    let kept = parsed.iter().filter(|(name, _)| name.starts_with("text_") && *name != TABLE);
+    let known = TensorTable::new(&golden.config);
+    let kept = parsed.iter().filter(|(name, _)| {
+        let id = known.get(name).expect("a tensor of the model").id;
+        id.tower() == Some(Tower::Text) && id.role() != Role::Table
+    });
     assert!(packed_bytes(&golden.config, Towers::Text) > 0);
     safetensors::serialize(kept, None).unwrap()
 }
@@ -93,7 +101,7 @@ fn damage_is_an_error() {
     let file = golden.checkpoint(Dtype::F16).into_owned();
     let header = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let fails = |bytes: &[u8]| {
-        let mut arriving = incoming(&golden, Towers::Both);
+        let mut arriving = loader(&golden, Towers::Both);
         match arriving.push(bytes) {
             Err(error) => error.to_string(),
             Ok(()) => arriving.finish().unwrap_err().to_string(),
@@ -143,7 +151,7 @@ fn buffers_of_old_checkpoints_are_let_go_by_and_headers_are_bounded() {
     assert!(error.to_string().contains("a header of 67108864 bytes"), "{error}");
 
     let file = Clip::load(golden.config.clone(), &old, Options::new(&golden.config)).unwrap();
-    let mut arriving = incoming(&golden, Towers::Both);
+    let mut arriving = loader(&golden, Towers::Both);
     push(&mut arriving, &old);
     let streamed = arriving.finish().unwrap();
     let text = |clip: &Clip| bits(clip.embed_text("red floral dress").unwrap().values());

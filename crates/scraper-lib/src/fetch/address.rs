@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
-use crate::fetch::FetchError;
+use super::FetchError;
 
 /// Who wrote the addresses of a source, which decides what they may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

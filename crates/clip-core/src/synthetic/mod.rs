@@ -5,7 +5,7 @@
 //! that is how `transformers` computes reference vectors without a download.
 
 mod stream;
-mod tensors;
+mod values;
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -14,7 +14,7 @@ use safetensors::{SafeTensorError, View};
 
 use crate::config::{Activation, ClipConfig, TextConfig, VisionConfig};
 pub use stream::Stream;
-use tensors::{Spec, specs};
+use values::Values;
 
 /// Larger checkpoints are refused; the largest published CLIP has 2.5 billion parameters.
 const MAX_VALUES: u64 = 1 << 32;
@@ -22,6 +22,7 @@ const MAX_VALUES: u64 = 1 << 32;
 /// How [`safetensors`] stores the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtype {
+    /// As they are.
     F32,
     /// Lossless: tensors that hold only f16 values as f16, the others as f32.
     F16,
@@ -33,11 +34,16 @@ pub enum Dtype {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SyntheticError {
+    /// More values than this can make.
     #[error(
         "a synthetic checkpoint of this shape is too large for this machine or over 2^32 values \
          (tensor {tensor}); use a smaller configuration"
     )]
-    TooLarge { tensor: String },
+    TooLarge {
+        /// The first tensor that is too much.
+        tensor: String,
+    },
+    /// The header could not be written.
     #[error("a synthetic checkpoint could not be written as safetensors: {0}")]
     Format(#[from] SafeTensorError),
 }
@@ -78,6 +84,35 @@ pub fn second_shape() -> ClipConfig {
     }
 }
 
+/// A CLIP for examples and unit tests: one narrow block per tower, images of 32 pixels, CLIP's own
+/// vocabulary. 0.8 million parameters.
+pub fn small_shape() -> ClipConfig {
+    ClipConfig {
+        text: TextConfig {
+            vocab_size: 49408,
+            hidden_size: 16,
+            intermediate_size: 32,
+            layers: 1,
+            heads: 2,
+            max_positions: 77,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            eos_token_id: 49407,
+        },
+        vision: VisionConfig {
+            hidden_size: 32,
+            intermediate_size: 64,
+            layers: 1,
+            heads: 2,
+            image_size: 32,
+            patch_size: 16,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+        },
+        projection_dim: 16,
+    }
+}
+
 /// A whole safetensors file: every parameter of HF's `CLIPModel` of this shape, under its name.
 ///
 /// # Errors
@@ -89,17 +124,19 @@ pub fn safetensors(
 ) -> Result<Vec<u8>, SyntheticError> {
     let mut total = 0u64;
     let mut views = Vec::new();
-    for spec in specs(config) {
-        let values = spec.values().filter(|v| {
-            total = total.saturating_add(*v);
+    for spec in config.tensors() {
+        let name = spec.id.name();
+        let product = |n: u64, dim: &usize| n.checked_mul((*dim).try_into().ok()?);
+        let count = spec.shape.iter().try_fold(1u64, product).filter(|count| {
+            total = total.saturating_add(*count);
             total <= MAX_VALUES.min(isize::MAX as u64 / 4)
         });
-        let Some(values) = values.and_then(|v| usize::try_from(v).ok()) else {
-            return Err(SyntheticError::TooLarge { tensor: spec.name });
+        let Some(count) = count.and_then(|count| usize::try_from(count).ok()) else {
+            return Err(SyntheticError::TooLarge { tensor: name });
         };
-        let dtype = if dtype == Dtype::F16 && !spec.exact16 { Dtype::F32 } else { dtype };
-        let name = spec.name.clone();
-        views.push((name, Tensor { stream: Stream::new(seed, &spec.name), spec, values, dtype }));
+        let (values, stream) = (Values::of(&spec), Stream::new(seed, &name));
+        let dtype = if dtype == Dtype::F16 && !values.exact16 { Dtype::F32 } else { dtype };
+        views.push((name, Tensor { shape: spec.shape, values, count, stream, dtype }));
     }
     // `transformers` refuses files that do not say which framework wrote them.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
@@ -108,8 +145,9 @@ pub fn safetensors(
 
 /// One tensor, computed when the file is written.
 struct Tensor {
-    spec: Spec,
-    values: usize,
+    shape: Vec<usize>,
+    values: Values,
+    count: usize,
     stream: Stream,
     dtype: Dtype,
 }
@@ -126,16 +164,17 @@ impl Tensor {
     /// Values `start..` as little-endian bytes, as many as `out` holds.
     fn fill(&self, start: usize, out: &mut [u8]) {
         let mut values = [0f32; BLOCK];
-        let mut halves = [f16::ZERO; BLOCK];
+        let mut narrow = [f16::ZERO; BLOCK];
         let size = self.value_size();
         for (block, out) in out.chunks_mut(BLOCK * size).enumerate() {
             let values = &mut values[..out.len() / size];
-            self.stream.normal(start + block * BLOCK, self.spec.mean, self.spec.std, values);
-            if self.spec.exact16 {
+            let Values { mean, std, .. } = self.values;
+            self.stream.normal(start + block * BLOCK, mean, std, values);
+            if self.values.exact16 {
                 use half::slice::HalfFloatSliceExt;
-                let halves = &mut halves[..values.len()];
-                halves.convert_from_f32_slice(values);
-                halves.convert_to_f32_slice(values);
+                let narrow = &mut narrow[..values.len()];
+                narrow.convert_from_f32_slice(values);
+                narrow.convert_to_f32_slice(values);
             }
             for (bytes, value) in out.chunks_exact_mut(size).zip(values) {
                 match self.dtype {
@@ -158,24 +197,20 @@ impl View for Tensor {
     }
 
     fn shape(&self) -> &[usize] {
-        &self.spec.shape
+        &self.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
         let mut bytes = vec![0; self.data_len()];
         let chunk = CHUNK * self.value_size();
-        #[cfg(feature = "rayon")]
-        {
-            use rayon::prelude::*;
-            bytes.par_chunks_mut(chunk).enumerate().for_each(|(i, out)| self.fill(i * CHUNK, out));
-        }
-        #[cfg(not(feature = "rayon"))]
-        bytes.chunks_mut(chunk).enumerate().for_each(|(i, out)| self.fill(i * CHUNK, out));
+        clip_kernels::for_each_chunk(&mut bytes, chunk, 64 * CHUNK, |i, out| {
+            self.fill(i * CHUNK, out);
+        });
         bytes.into()
     }
 
     fn data_len(&self) -> usize {
-        self.values * self.value_size()
+        self.count * self.value_size()
     }
 }
 

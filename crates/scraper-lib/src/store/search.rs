@@ -1,16 +1,12 @@
 //! Exact cosine search over a store.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::cmp::Ordering;
 
 use clip_core::{Embedding, NormalizedEmbedding};
 use serde::Serialize;
 
-use crate::{
-    export::Facts,
-    report::secrets::public,
-    source::Product,
-    store::{Row, StoreError},
-};
+use super::{error::StoreError, row::Row};
+use crate::source::{Facts, Product, publish};
 
 /// A product and its best image for the query.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,15 +35,6 @@ impl Hit {
         let (a, b) = (&self.product, &other.product);
         let name = (&a.source, &a.id).cmp(&(&b.source, &b.id));
         other.score.total_cmp(&self.score).then(name)
-    }
-}
-
-/// Takes user names and passwords out of the addresses that are shown or exported.
-pub(crate) fn publish(image: &mut String, product: &mut Product) {
-    for address in [Some(image), product.url.as_mut()].into_iter().flatten() {
-        if let Cow::Owned(bare) = public(address) {
-            *address = bare;
-        }
     }
 }
 

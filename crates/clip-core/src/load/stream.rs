@@ -1,16 +1,16 @@
 //! A model whose weights arrive in pieces: each tensor is packed as soon as it is complete, so that
 //! a file is never held as a whole.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use clip_kernels::{KernelPath, Kernels, UsualRows};
 use safetensors::{Dtype, tensor::Metadata};
 
+use super::assembly::Assembly;
 use crate::{
-    Clip, Error, Options, Towers,
+    Clip, Error, Options,
     config::ClipConfig,
-    model::{Parts, is_table},
-    weights::{MAX_HEADER, Tensor, WeightsError, is_weight},
+    tensors::is_weight,
+    weights::{MAX_HEADER, Tensor, WeightsError},
 };
 
 /// A safetensors file starts with the header's length.
@@ -23,16 +23,27 @@ const GROWTH: usize = 4 << 20;
 /// The tensors may come from several files, one after the other, in any order. The caller answers
 /// for their integrity: `digest` is taken as the digest of the weights, since a tower alone does
 /// not tell it.
+///
+/// ```
+/// use clip_core::{Clip, Options, StreamingLoader, synthetic::{self, Dtype}};
+///
+/// let config = synthetic::small_shape();
+/// let file = synthetic::safetensors(&config, 1, Dtype::F32)?;
+/// let whole = Clip::load(config.clone(), &file, Options::new(&config))?;
+///
+/// let options = Options::new(&config);
+/// let mut loader = StreamingLoader::new(config, options, whole.weights_digest().into())?;
+/// for chunk in file.chunks(1000) {
+///     loader.push(chunk)?;
+/// }
+/// let streamed = loader.finish()?;
+/// assert_eq!(streamed.embed_text("a dress")?, whole.embed_text("a dress")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub struct Incoming {
-    config: ClipConfig,
-    options: Options,
+pub struct StreamingLoader {
+    assembly: Assembly,
     digest: String,
-    kernels: Kernels,
-    /// Shapes of all tensors of the model.
-    expected: BTreeMap<String, Vec<usize>>,
-    parts: Parts,
-    log_scale: Option<f32>,
     /// Holds what is being read: of its bytes so many have come, and so many make it complete.
     buffer: Vec<u8>,
     filled: usize,
@@ -42,7 +53,7 @@ pub struct Incoming {
     coming: VecDeque<Entry>,
 }
 
-/// What [`Incoming::buffer`] will hold.
+/// What [`StreamingLoader::buffer`] will hold.
 #[derive(Debug)]
 enum Reading {
     Prefix,
@@ -61,20 +72,15 @@ struct Entry {
     skipped: bool,
 }
 
-impl Incoming {
+impl StreamingLoader {
     /// Nothing has arrived yet.
     ///
     /// # Errors
     /// A kernel path that this machine cannot run.
     pub fn new(config: ClipConfig, options: Options, digest: String) -> Result<Self, Error> {
-        Ok(Incoming {
-            kernels: options.kernels()?,
-            expected: config.tensors().into_iter().collect(),
-            config,
-            options,
+        Ok(StreamingLoader {
+            assembly: Assembly::new(config, options)?,
             digest,
-            parts: Parts::default(),
-            log_scale: None,
             buffer: Vec::new(),
             filled: 0,
             needed: PREFIX,
@@ -85,9 +91,8 @@ impl Incoming {
 
     /// The token embedding comes later, in blocks of `rows` rows: [`Clip::add_token_block`].
     pub fn token_blocks(&mut self, rows: usize) {
-        let text = &self.config.text;
-        let name = "text_model.embeddings.token_embedding.weight";
-        self.parts.add_empty_table(name, text.vocab_size, text.hidden_size, rows.max(1));
+        let text = &self.assembly.config.text;
+        self.assembly.parts.add_empty_table(text.vocab_size, text.hidden_size, rows.max(1));
     }
 
     /// Takes the next bytes, as many as there are.
@@ -96,17 +101,17 @@ impl Incoming {
     /// A damaged header; a tensor that is unknown, misshaped, of another type, or not finite.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let room = self.room();
-            let (now, later) = bytes.split_at(bytes.len().min(room.len()));
-            room[..now.len()].copy_from_slice(now);
-            self.filled(now.len())?;
+            let spare = self.spare_capacity();
+            let (now, later) = bytes.split_at(bytes.len().min(spare.len()));
+            spare[..now.len()].copy_from_slice(now);
+            self.advance(now.len())?;
             bytes = later;
         }
         Ok(())
     }
 
     /// Where the next bytes go, for callers that can write them there: some, but seldom all.
-    pub fn room(&mut self) -> &mut [u8] {
+    pub fn spare_capacity(&mut self) -> &mut [u8] {
         // Grows with what has arrived: a header may promise more than ever comes.
         let end = self.needed.min(self.filled + GROWTH);
         if self.buffer.len() < end {
@@ -115,11 +120,11 @@ impl Incoming {
         &mut self.buffer[self.filled..end]
     }
 
-    /// `count` bytes were written to the start of [`Incoming::room`].
+    /// `count` bytes were written to the start of [`StreamingLoader::spare_capacity`].
     ///
     /// # Errors
-    /// As [`Incoming::push`].
-    pub fn filled(&mut self, count: usize) -> Result<(), Error> {
+    /// As [`StreamingLoader::push`].
+    pub fn advance(&mut self, count: usize) -> Result<(), Error> {
         self.filled = self.needed.min(self.filled + count);
         while self.filled == self.needed {
             self.complete()?;
@@ -164,33 +169,27 @@ impl Incoming {
         for name in header.offset_keys() {
             let Some(info) = header.info(&name) else { continue };
             let skipped = !is_weight(&name);
-            match self.expected.get(&name) {
-                _ if skipped && info.data_offsets.1 - info.data_offsets.0 <= GROWTH => {}
-                None => problems.push(std::format!("{name} {:?} is unknown", info.shape)),
-                Some(shape) if *shape != info.shape => {
-                    problems.push(std::format!("{name} is {:?}, not {shape:?}", info.shape));
-                }
-                Some(_) if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) => {
+            let bytes = info.data_offsets.1 - info.data_offsets.0;
+            if !(skipped && bytes <= GROWTH) {
+                if let Some(problem) = self.assembly.table.problem(&name, &info.shape) {
+                    problems.push(problem);
+                } else if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
                     problems.push(std::format!("{name} is {:?}", info.dtype));
                 }
-                Some(_) => {}
             }
-            let (shape, bytes) = (info.shape.clone(), info.data_offsets.1 - info.data_offsets.0);
+            let shape = info.shape.clone();
             entries.push_back(Entry { name, dtype: info.dtype, shape, bytes, skipped });
         }
         if problems.is_empty() { Ok(entries) } else { Err(WeightsError::Mismatch(problems)) }
     }
 
     fn tensor(&mut self, entry: Entry, data: &[u8]) -> Result<(), WeightsError> {
-        if entry.skipped {
+        if entry.skipped || !self.assembly.uses(&entry.name) {
             return Ok(());
         }
         let tensor = Tensor::new(entry.name, entry.shape, entry.dtype, data);
-        if tensor.name == "logit_scale" {
-            self.log_scale = tensor.to_vec().first().copied();
-        } else if self.options.towers.need(&tensor.name) {
-            self.parts.add(&self.kernels, &tensor)?;
-        }
+        tensor.check_finite()?;
+        self.assembly.add(&tensor);
         Ok(())
     }
 
@@ -202,44 +201,8 @@ impl Incoming {
         if !matches!(self.reading, Reading::Prefix) || self.filled > 0 {
             return Err(format("it ends too early").into());
         }
-        let needed = self.expected.iter().filter(|(name, _)| {
-            let scale = name.as_str() == "logit_scale";
-            !scale && self.options.towers.need(name) && !self.parts.has(name)
-        });
-        let missing: Vec<_> = needed.map(|(n, s)| std::format!("{n} {s:?} is missing")).collect();
-        if !missing.is_empty() {
-            return Err(WeightsError::Mismatch(missing).into());
-        }
-        Clip::from_parts(
-            self.config,
-            &self.parts,
-            self.log_scale,
-            self.digest,
-            self.kernels,
-            self.options,
-        )
+        self.assembly.finish(self.digest)
     }
-
-    /// The towers that are being loaded.
-    pub fn towers(&self) -> Towers {
-        self.options.towers
-    }
-}
-
-/// Bytes that packed weights will take in memory at least (if they are f16 where this CPU's path
-/// keeps that), besides the token embedding.
-pub fn packed_bytes(config: &ClipConfig, towers: Towers) -> u64 {
-    let kernels = KernelPath::detect().and_then(Kernels::new).ok();
-    let needed = config.tensors().into_iter();
-    let needed = needed.filter(|(name, _)| towers.need(name) && !is_table(name));
-    needed
-        .map(|(name, shape)| {
-            let text = name.starts_with("text_");
-            let rows = if text { UsualRows::Few } else { UsualRows::Many };
-            let size = if kernels.is_some_and(|kernels| kernels.keeps_f16(rows)) { 2 } else { 4 };
-            size * shape.iter().map(|n| *n as u64).product::<u64>()
-        })
-        .sum()
 }
 
 fn format(what: impl ToString) -> WeightsError {

@@ -1,10 +1,11 @@
-//! What exports tell of a product, in one order everywhere.
+//! What is told of a product, in one order everywhere.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 
-use crate::source::{Availability, Product};
+use super::{Availability, Product};
+use crate::report::secrets::public;
 
 /// A product as JSON: fields that are not known are left out.
 #[derive(Debug, Serialize)]
@@ -44,6 +45,15 @@ impl<'a> Facts<'a> {
             currency: product.currency.as_deref(),
             availability: product.availability,
             attributes: &product.attributes,
+        }
+    }
+}
+
+/// Takes user names and passwords out of the addresses that are shown or exported.
+pub(crate) fn publish(image: &mut String, product: &mut Product) {
+    for address in [Some(image), product.url.as_mut()].into_iter().flatten() {
+        if let Cow::Owned(bare) = public(address) {
+            *address = bare;
         }
     }
 }

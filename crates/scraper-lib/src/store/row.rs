@@ -1,0 +1,21 @@
+//! What a store holds, a vector at a time.
+
+use crate::source::Product;
+
+/// SHA-256 of an image file: the same bytes are embedded once, under however many addresses.
+pub type ImageHash = [u8; 32];
+
+/// One stored vector with the product it belongs to.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Without its list of images.
+    pub product: Product,
+    /// Complete reads of its source that no longer told of the product.
+    pub missed: u32,
+    /// Address of the image.
+    pub image: String,
+    pub position: u32,
+    pub hash: ImageHash,
+    /// As projected by the model, not normalised.
+    pub values: Vec<f32>,
+}
