@@ -223,9 +223,7 @@ impl RunArgs {
             }
         };
         let limits = self.engine.model.preprocessing.limits();
-        let comparison = verify::gate(&endpoint, &how, &target, &setup, &files, limits).await?;
-        console::done_without(say!("{comparison}"));
-        if !comparison.passed() {
+        if !verify::gate(&endpoint, &how, &target, &setup, &files, limits).await? {
             console::done_without(say!("Do not publish the vectors of {target}."));
             return Ok(EXIT_UNVERIFIED);
         }
