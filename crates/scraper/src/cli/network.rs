@@ -17,34 +17,35 @@ use scraper_lib::{
 /// (`SSL_CERT_FILE`) come from the environment.
 #[derive(Debug, Args)]
 pub(super) struct NetworkArgs {
-    /// Downloads at once. [default: 16]
+    /// Concurrent downloads. [default: 16]
     #[arg(long, value_name = "N")]
     connections: Option<NonZeroUsize>,
-    /// Downloads at once from one host, while it answers quickly. [default: 8]
+    /// Concurrent downloads from one host, while it answers quickly. [default: 8]
     #[arg(long, value_name = "N")]
     per_host: Option<NonZeroUsize>,
     /// Requests per second to one host; 0 for no limit. [default: 30]
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
     /// How long a host may refuse, fail or stall, in seconds, until it is set aside for this run; its
-    /// images stay to be retried. [default: 30]
+    /// images can be retried. [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     host_patience: Option<f64>,
-    /// Longest silence of a server, in seconds. [default: 20]
+    /// Longest time without data from a server, in seconds. [default: 20]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     idle_timeout: Option<f64>,
-    /// Longest download of a picture or page, in seconds; feeds have six hours. [default: 120]
+    /// Longest download of an image or page, in seconds; feeds have six hours. [default: 120]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     total_timeout: Option<f64>,
-    /// Least bytes per second of a picture or page, on average after 15 seconds; 0 for no limit.
+    /// Lowest speed of an image or page, in bytes per second, on average after 15 seconds; 0 for no
+    /// limit.
     /// [default: 1024]
     #[arg(long, value_name = "BYTES")]
     min_speed: Option<u64>,
-    /// A mail address or a page, told to every server in the User-Agent.
+    /// E-mail address or web page, sent to every server in the User-Agent.
     #[arg(long, value_name = "TEXT")]
     contact: Option<String>,
-    /// Lets addresses lead to hosts that are not on the public internet: to all of them, or to
-    /// these networks (10.1.0.0/16,192.168.0.0/24). The metadata services of clouds stay refused
+    /// Allows hosts that are not on the public internet: all of them, or these networks
+    /// (10.1.0.0/16,192.168.0.0/24). The metadata services of clouds stay refused
     /// unless a network of their own is named (169.254.169.254/32).
     #[arg(
         long,
@@ -55,7 +56,7 @@ pub(super) struct NetworkArgs {
         value_parser = private
     )]
     allow_private: Option<AllowPrivate>,
-    /// Fetches what robots.txt forbids; for shops that are yours.
+    /// Ignores robots.txt; for your own shops.
     #[arg(long)]
     ignore_robots: bool,
 }
