@@ -1,16 +1,31 @@
-// Workers, each in one file: their imports would be fetched in three round trips, one after the other,
-// before a worker could ask for anything else. Run after tsc, whose scripts these replace.
+// dist: the entries of the package, which share what they have in common; and the workers, each in one
+// file: their imports would be fetched in three round trips, one after the other, before a worker
+// could ask for anything else. tsc checks the types and writes the .d.ts.
 
 import path from "node:path";
 import { defineConfig } from "rolldown";
 
-// Without `compress`, which would put the names of Node's modules where bundlers for browsers see them.
-const minify = { compress: false, mangle: true, codegen: true };
 const here = (file) => path.join(import.meta.dirname, file);
+// Without `compress`, which would put the names of Node's modules where bundlers for browsers see them.
+const output = {
+  format: "esm",
+  minify: { compress: false, mangle: true, codegen: true },
+};
+const workers = { worker: "clip", "catalogue-worker": "catalogue", "inspect-worker": "inspect" };
 
-export default defineConfig(
-  ["worker", "catalogue-worker", "inspect-worker"].map((name) => ({
-    input: here(`js/${name}.ts`),
-    output: { file: here(`dist/${name}.js`), format: "esm", minify },
+export default defineConfig([
+  {
+    input: {
+      index: here("js/clip/index.ts"),
+      catalogue: here("js/catalogue/index.ts"),
+      search: here("js/element/index.ts"),
+      inspect: here("js/inspect/index.ts"),
+      "inspect-compare": here("js/inspect/compare.ts"),
+    },
+    output: { ...output, dir: here("dist"), chunkFileNames: "[name].js" },
+  },
+  ...Object.entries(workers).map(([name, folder]) => ({
+    input: here(`js/${folder}/worker.ts`),
+    output: { ...output, file: here(`dist/${name}.js`) },
   })),
-);
+]);

@@ -17,7 +17,8 @@ const { values, positionals } = parseArgs({
 const rounds = Math.max(1, Number(values.rounds));
 const folder = path.resolve(positionals[0]);
 const server = await serve({
-  "/dist/": path.join(web, "dist"), "/test/": path.join(web, "test"), "/models/": path.join(folder, "packed"),
+  "/dist/": path.join(web, "dist"), "/test/": path.join(web, "test"),
+  "/bindings/": path.join(web, "js/bindings"), "/models/": path.join(folder, "packed"),
   "/5000/": path.join(folder, "bench-5000"), "/50000/": path.join(folder, "bench-50000"),
 });
 const browser = await launchChromium();
@@ -78,9 +79,10 @@ let good = show("key press to painted results, 5,000 products", times.all, 60);
 show("  until the hits are there", times.ms);
 
 // The parts, one by one.
-const parts = await page.evaluate(async ({ texts, origin }) => {
+const parts = await page.evaluate(async (texts) => {
   const { Clip, Catalogue } = window;
-  const { Wasm, compile } = await import("/dist/wasm.js");
+  const { Catalogue: Index, initSync } = await import("/bindings/search.js");
+  initSync({ module: await WebAssembly.compileStreaming(fetch("/dist/search.wasm")) });
   const timed = async (work, n) => {
     const times = [];
     for (let i = -3; i < n; i += 1) {
@@ -105,17 +107,13 @@ const parts = await page.evaluate(async ({ texts, origin }) => {
     catalogue.dispose();
     const manifest = await (await fetch(`/${size}/manifest.json`)).json();
     const scan = new Uint8Array(await (await fetch(`/${size}/${manifest.scan.file}`)).arrayBuffer());
-    const wasm = await Wasm.instantiate(await compile(new URL("/dist/search.wasm", origin)));
-    wasm.call("index_open", scan);
-    const input = new Uint8Array(embedding.normalized.slice().buffer);
-    result[`scan${size}`] = await timed(() => {
-      wasm.call("index_search", input, 1, 24);
-      wasm.call("index_forget", undefined, 1);
-    }, 30);
+    const index = new Index(scan);
+    result[`scan${size}`] = await timed(() => index.search(embedding.normalized, 24).free(), 30);
+    index.free();
   }
   clip.dispose();
   return result;
-}, { texts: queries.slice(0, Math.min(rounds, queries.length)), origin: server.origin });
+}, queries.slice(0, Math.min(rounds, queries.length)));
 show("  embedding the text", parts.embed);
 show("  searching 5,000, in its worker and back, with cards", parts.search5000);
 show("  scanning 5,000 rows of 512", parts.scan5000);

@@ -1,248 +1,223 @@
 //! Tokenizer and towers.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
 
 use clip_core::{
-    Clip, Embedding, Error, KernelPath, Options, StreamingLoader, Towers,
-    config::ClipConfig,
-    image::PixelValues,
-    packed_bytes,
-    trace::Stage,
-    weights::{Dtype, WeightsError},
+    Clip, Embedding, Error, KernelPath, Options, StreamingLoader, config::ClipConfig,
+    image::PixelValues, packed_bytes, trace::Trace, weights::Dtype,
 };
-use serde::{Deserialize, Serialize};
+use js_sys::Uint8Array;
+use tsify::Ts;
+use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{Failure, answer, bytes_of, json, lock};
+use crate::{
+    Failure, Precision, Stage, Towers,
+    memory::{reserve, view},
+    stage::{all_to_js, stages},
+};
 
-static MODEL: Mutex<Model> = Mutex::new(Model::None);
+fn path_for(precision: Precision) -> Result<KernelPath, Failure> {
+    let unfused = if precision == Precision::Auto { KernelPath::unfused() } else { None };
+    Ok(unfused.map_or_else(KernelPath::detect, Ok).map_err(Error::from)?)
+}
 
+/// Name of the kernel path that will be used, such as `wasm-relaxed`.
+///
+/// # Errors
+/// The machine has none.
+#[wasm_bindgen(js_name = kernelPath)]
+pub fn kernel_path(precision: Precision) -> Result<String, Failure> {
+    Ok(path_for(precision)?.name().into())
+}
+
+/// Takes the bytes of a packed model's files, as they arrive, and gives a [`Model`].
+#[wasm_bindgen]
 #[derive(Debug)]
-enum Model {
-    None,
-    Loading(Box<StreamingLoader>),
-    Ready(Box<Clip>),
-}
+pub struct Loader(StreamingLoader);
 
-/// Input of [`begin`].
-#[derive(Debug, Deserialize)]
-struct Begin {
-    /// HF's `config.json`.
-    config: serde_json::Value,
-    /// `text`, `vision` or `both`.
-    towers: String,
-    /// Digest of all weights of the model.
-    weights: String,
-    /// Rows per block of the token embedding, if it comes in blocks.
-    token_rows: Option<usize>,
-    /// See [`path_for`].
-    precision: String,
-}
-
-/// Answer of the traces.
-#[derive(Debug, Serialize)]
-struct Traced {
-    stages: Vec<Stage>,
-}
-
-fn model<T>(work: impl FnOnce(&mut Clip) -> Result<T, Failure>) -> Result<T, Failure> {
-    match &mut *lock(&MODEL) {
-        Model::Ready(clip) => work(clip),
-        _ => Err(Failure::new("internal", "the model is not loaded")),
-    }
-}
-
-/// The kernel path for a precision: `exact` bits, or (`auto`) those of another order of rounding where
-/// this module would emulate the exact ones.
-fn path_for(precision: &str) -> Result<KernelPath, Failure> {
-    let unfused = if precision == "auto" { KernelPath::unfused() } else { None };
-    unfused.map_or_else(|| Ok(KernelPath::detect().map_err(Error::from)?), Ok)
-}
-
-/// Name of the kernel path that will be used for a precision.
-#[unsafe(no_mangle)]
-pub extern "C" fn path() -> i32 {
-    answer(|precision| Ok(path_for(&String::from_utf8_lossy(precision))?.name().into()))
-}
-
-/// Starts loading: JSON of [`Begin`].
-#[unsafe(no_mangle)]
-pub extern "C" fn begin() -> i32 {
-    answer(|input| {
-        let begin: Begin =
-            serde_json::from_slice(input).map_err(|e| Failure::new("manifest", e))?;
-        let config = ClipConfig::from_json(begin.config.to_string().as_bytes())?;
-        let towers = match begin.towers.as_str() {
-            "text" => Towers::Text,
-            "vision" => Towers::Vision,
-            _ => Towers::Both,
+#[wasm_bindgen]
+impl Loader {
+    /// Nothing has arrived yet. `config` is HF's `config.json`, `weights` the digest of all weights
+    /// of the model.
+    ///
+    /// # Errors
+    /// A model that is not a CLIP; too little memory for its weights.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        config: &str,
+        weights: String,
+        towers: Towers,
+        precision: Precision,
+    ) -> Result<Loader, Failure> {
+        let config = ClipConfig::from_json(config.as_bytes()).map_err(Error::from)?;
+        let towers = match towers {
+            Towers::Text => clip_core::Towers::Text,
+            Towers::Vision => clip_core::Towers::Vision,
+            _ => clip_core::Towers::Both,
         };
-        let needed = packed_bytes(&config, towers);
-        reserve(needed)?;
-        let path = Some(path_for(&begin.precision)?);
+        reserve(packed_bytes(&config, towers))?;
+        let path = Some(path_for(precision)?);
         let options = Options { towers, path, ..Options::new(&config) };
-        if towers != Towers::Vision {
+        if towers != clip_core::Towers::Vision {
             // Unpacks the vocabulary: now the first bytes are still on their way.
             options.tokenizer.encode("", 0);
         }
-        let mut incoming = StreamingLoader::new(config, options, begin.weights)?;
-        if let Some(rows) = begin.token_rows {
-            incoming.token_blocks(rows);
+        Ok(Loader(StreamingLoader::new(config, options, weights)?))
+    }
+
+    /// The token embedding comes later, in blocks of `rows` rows: [`Model::add_block`].
+    #[wasm_bindgen(js_name = tokenBlocks)]
+    pub fn token_blocks(&mut self, rows: usize) {
+        self.0.token_blocks(rows);
+    }
+
+    /// A view of the wasm memory into which the next bytes of a safetensors file go: some, but
+    /// seldom all. It holds until the next call of anything.
+    #[wasm_bindgen(js_name = spareCapacity)]
+    pub fn spare_capacity_view(&mut self) -> Uint8Array {
+        view(self.0.spare_capacity())
+    }
+
+    /// `count` bytes were written to the spare capacity.
+    ///
+    /// # Errors
+    /// A damaged header; a tensor that is unknown, misshaped, of another type, or not finite.
+    pub fn advance(&mut self, count: usize) -> Result<(), Failure> {
+        Ok(self.0.advance(count)?)
+    }
+
+    /// All files have come.
+    ///
+    /// # Errors
+    /// A tensor is missing.
+    pub fn finish(self) -> Result<Model, Failure> {
+        Ok(Model(self.0.finish()?))
+    }
+}
+
+impl Loader {
+    /// Takes the next bytes, as many as there are; for callers in Rust.
+    ///
+    /// # Errors
+    /// As [`Loader::advance`].
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.0.push(bytes)?)
+    }
+}
+
+/// Token ids of texts.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Texts(Vec<Vec<u32>>);
+
+/// A loaded model.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Model(Clip);
+
+#[wasm_bindgen]
+impl Model {
+    /// `exp(logit_scale)`.
+    #[wasm_bindgen(getter, js_name = logitScale)]
+    pub fn logit_scale(&self) -> f32 {
+        self.0.logit_scale()
+    }
+
+    /// Tokenises texts, each cut to the model's length.
+    pub fn tokenize(&self, texts: Vec<String>) -> Texts {
+        Texts(texts.iter().map(|text| self.0.tokenize(text)).collect())
+    }
+
+    /// Blocks of the token embedding that texts need and that have not been added.
+    ///
+    /// # Errors
+    /// The text tower is not loaded.
+    #[wasm_bindgen(js_name = missingBlocks)]
+    pub fn missing_blocks(&self, texts: &Texts) -> Result<Vec<usize>, Failure> {
+        let mut all = BTreeSet::new();
+        for ids in &texts.0 {
+            all.extend(self.0.missing_token_blocks(ids)?);
         }
-        *lock(&MODEL) = Model::Loading(Box::new(incoming));
-        Ok(Vec::new())
-    })
-}
-
-/// Lets the memory grow to what the weights will need, so that too little of it is an error now
-/// and not a crash in the middle.
-fn reserve(bytes: u64) -> Result<(), Failure> {
-    let mut room = Vec::<u8>::new();
-    let fits = usize::try_from(bytes).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
-    if fits {
-        return Ok(());
+        Ok(all.into_iter().collect())
     }
-    let mebibytes = bytes >> 20;
-    Err(Failure::new(
-        "memory",
-        format!(
-            "there is no memory for {mebibytes} MiB of weights: close other pages, or load one \
-             tower only"
-        ),
-    ))
-}
 
-/// Address of the room for the next bytes of a safetensors file, or 0 if no model is being loaded:
-/// weights come without a copy on the way.
-#[unsafe(no_mangle)]
-pub extern "C" fn room() -> *mut u8 {
-    match &mut *lock(&MODEL) {
-        Model::Loading(incoming) => incoming.spare_capacity().as_mut_ptr(),
-        _ => std::ptr::null_mut(),
-    }
-}
-
-/// How many bytes fit into the room.
-#[unsafe(no_mangle)]
-pub extern "C" fn room_size() -> usize {
-    match &mut *lock(&MODEL) {
-        Model::Loading(incoming) => incoming.spare_capacity().len(),
-        _ => 0,
-    }
-}
-
-/// `count` bytes were written to the room.
-#[unsafe(no_mangle)]
-pub extern "C" fn filled(count: usize) -> i32 {
-    answer(|_| match &mut *lock(&MODEL) {
-        Model::Loading(incoming) => Ok(incoming.advance(count).map(|()| Vec::new())?),
-        _ => Err(Failure::new("internal", "no model is being loaded")),
-    })
-}
-
-/// All files have come.
-#[unsafe(no_mangle)]
-pub extern "C" fn finish() -> i32 {
-    answer(|_| {
-        let mut model = lock(&MODEL);
-        let Model::Loading(incoming) = std::mem::replace(&mut *model, Model::None) else {
-            return Err(Failure::new("internal", "no model is being loaded"));
-        };
-        *model = Model::Ready(Box::new(incoming.finish()?));
-        Ok(Vec::new())
-    })
-}
-
-/// `exp(logit_scale)`.
-#[unsafe(no_mangle)]
-pub extern "C" fn logit_scale() -> i32 {
-    answer(|_| model(|clip| Ok(clip.logit_scale().to_le_bytes().into())))
-}
-
-fn tokens(clip: &Clip, input: &[u8]) -> Result<Vec<Vec<u32>>, Failure> {
-    let texts: Vec<String> =
-        serde_json::from_slice(input).map_err(|e| Failure::new("internal", e))?;
-    Ok(texts.iter().map(|text| clip.tokenize(text)).collect())
-}
-
-/// Token ids of a JSON array of texts, as JSON.
-#[unsafe(no_mangle)]
-pub extern "C" fn tokenize() -> i32 {
-    answer(|input| model(|clip| json(&tokens(clip, input)?)))
-}
-
-/// Blocks of the token embedding that a JSON array of texts still needs, as JSON.
-#[unsafe(no_mangle)]
-pub extern "C" fn missing_blocks() -> i32 {
-    answer(|input| {
-        model(|clip| {
-            let ids = tokens(clip, input)?;
-            let mut all = std::collections::BTreeSet::new();
-            for ids in &ids {
-                all.extend(clip.missing_token_blocks(ids)?);
-            }
-            json(&all)
-        })
-    })
-}
-
-/// Adds a block of the token embedding, `bits` (16 or 32) per value.
-#[unsafe(no_mangle)]
-pub extern "C" fn add_block(index: usize, bits: usize) -> i32 {
-    answer(|input| {
+    /// Adds block `index` of the token embedding, `bits` (16 or 32) per value.
+    ///
+    /// # Errors
+    /// The text tower is not loaded, or the block does not fit.
+    #[wasm_bindgen(js_name = addBlock)]
+    pub fn add_block(&mut self, index: usize, bits: u32, block: &[u8]) -> Result<(), Failure> {
         let dtype = match bits {
             16 => Dtype::F16,
             32 => Dtype::F32,
-            _ => return Err(WeightsError::Format(format!("{bits} bits per value")).into()),
+            _ => return Err(Failure::new("weights.format", format!("{bits} bits per value"))),
         };
-        model(|clip| Ok(clip.add_token_block(index, dtype, input).map(|()| Vec::new())?))
-    })
+        Ok(self.0.add_token_block(index, dtype, block)?)
+    }
+
+    /// Embeds texts: of each the raw vector, then the one of unit length.
+    ///
+    /// # Errors
+    /// The text tower is not loaded, or a block of the token embedding is missing.
+    #[wasm_bindgen(js_name = embedTexts)]
+    pub fn embed_texts(&self, texts: &Texts) -> Result<Vec<f32>, Failure> {
+        Ok(vectors(&self.0.embed_tokens(&texts.0)?))
+    }
+
+    /// Embeds one image, pixel values f32 `[3, size, size]`: its raw vector, then the one of unit
+    /// length.
+    ///
+    /// # Errors
+    /// The vision tower is not loaded, or the image does not have the model's size.
+    #[wasm_bindgen(js_name = embedPixels)]
+    pub fn embed_pixels(&self, pixels: Vec<f32>) -> Result<Vec<f32>, Failure> {
+        Ok(vectors(&self.0.embed_pixels(&[self.pixels(pixels)])?))
+    }
+
+    /// The stages of a text.
+    ///
+    /// # Errors
+    /// As [`Model::embed_texts`].
+    #[wasm_bindgen(js_name = traceText)]
+    pub fn trace_text_to_js(&self, text: &str) -> Result<Vec<Ts<Stage>>, Failure> {
+        all_to_js(&self.trace_text(text)?)
+    }
+
+    /// The stages of the vision tower for one image; see [`Model::embed_pixels`].
+    ///
+    /// # Errors
+    /// As [`Model::embed_pixels`].
+    #[wasm_bindgen(js_name = tracePixels)]
+    pub fn trace_pixels_to_js(&self, pixels: Vec<f32>) -> Result<Vec<Ts<Stage>>, Failure> {
+        all_to_js(&self.trace_pixels(pixels)?)
+    }
+}
+
+impl Model {
+    /// The stages of a text, as [`Stage`]s of Rust.
+    ///
+    /// # Errors
+    /// As [`Model::embed_texts`].
+    pub fn trace_text(&self, text: &str) -> Result<Vec<Stage>, Failure> {
+        Ok(stages(self.0.trace_text(text)?.1))
+    }
+
+    /// The stages of the vision tower for one image, as [`Stage`]s of Rust.
+    ///
+    /// # Errors
+    /// As [`Model::embed_pixels`].
+    pub fn trace_pixels(&self, pixels: Vec<f32>) -> Result<Vec<Stage>, Failure> {
+        let (_, trace): (_, Trace) = self.0.trace_pixels(&self.pixels(pixels))?;
+        Ok(stages(trace))
+    }
+
+    fn pixels(&self, data: Vec<f32>) -> PixelValues {
+        PixelValues { size: self.0.config().vision.image_size, data }
+    }
 }
 
 /// Raw vector, then the normalised one, of each input.
-fn vectors(embeddings: &[Embedding]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for embedding in embeddings {
-        out.append(&mut bytes_of(embedding.values()));
-        out.append(&mut bytes_of(embedding.normalized().values()));
-    }
-    out
-}
-
-/// Embeds a JSON array of texts.
-#[unsafe(no_mangle)]
-pub extern "C" fn embed_texts() -> i32 {
-    answer(|input| model(|clip| Ok(vectors(&clip.embed_tokens(&tokens(clip, input)?)?))))
-}
-
-/// Every stage of one text (a JSON array of one).
-#[unsafe(no_mangle)]
-pub extern "C" fn trace_text() -> i32 {
-    answer(|input| {
-        model(|clip| {
-            let texts: Vec<String> =
-                serde_json::from_slice(input).map_err(|e| Failure::new("internal", e))?;
-            let text = texts.first().map_or("", String::as_str);
-            json(&Traced { stages: clip.trace_text(text)?.1.stages })
-        })
-    })
-}
-
-fn pixels(clip: &Clip, input: &[u8]) -> PixelValues {
-    let float = |b: &[u8]| b.try_into().map_or(f32::NAN, f32::from_le_bytes);
-    let data = input.chunks_exact(4).map(float).collect();
-    PixelValues { size: clip.config().vision.image_size, data }
-}
-
-/// Embeds one preprocessed picture: f32 `[3, size, size]`.
-#[unsafe(no_mangle)]
-pub extern "C" fn embed_pixels() -> i32 {
-    answer(|input| model(|clip| Ok(vectors(&clip.embed_pixels(&[pixels(clip, input)])?))))
-}
-
-/// The stages of the vision tower for one preprocessed picture.
-#[unsafe(no_mangle)]
-pub extern "C" fn trace_pixels() -> i32 {
-    answer(|input| {
-        model(|clip| json(&Traced { stages: clip.trace_pixels(&pixels(clip, input))?.1.stages }))
-    })
+fn vectors(embeddings: &[Embedding]) -> Vec<f32> {
+    let pair = |e: &Embedding| [e.values().to_vec(), e.normalized().values().to_vec()].concat();
+    embeddings.iter().flat_map(pair).collect()
 }

@@ -1,83 +1,119 @@
 //! Decoders and preprocessing.
 
-use std::sync::Mutex;
+use clip_core::{Error, image::Processor};
+use js_sys::Uint8Array;
+use tsify::Ts;
+use wasm_bindgen::prelude::wasm_bindgen;
 
-use clip_core::{
-    Error,
-    config::PreprocessConfig,
-    image::{Limits, Processor, Profile, RgbImage},
-    trace::Stage,
+use crate::{
+    Failure, Stage,
+    processing::{copied, processor, rgb},
+    stage::{all_to_js, stages},
 };
-use serde::{Deserialize, Serialize};
 
-use crate::{Failure, answer, bytes_of, json, lock};
+/// Image files to pixel values.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Decoders(Processor);
 
-static PROCESSOR: Mutex<Option<Processor>> = Mutex::new(None);
+#[wasm_bindgen]
+impl Decoders {
+    /// `preprocessor` is HF's `preprocessor_config.json`, if the model has one; `image_size` the side
+    /// of what the model sees, pixels; `profile` the name of a preset, or parts such as
+    /// `exif=ignore`.
+    ///
+    /// # Errors
+    /// Settings that no CLIP has; an unknown profile.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        preprocessor: Option<String>,
+        image_size: usize,
+        profile: &str,
+    ) -> Result<Decoders, Failure> {
+        Ok(Decoders(processor(preprocessor.as_deref(), image_size, profile)?))
+    }
 
-/// Input of [`configure`].
-#[derive(Debug, Deserialize)]
-struct Configuration {
-    /// HF's `preprocessor_config.json`, if the model has one.
-    preprocessor: Option<serde_json::Value>,
-    image_size: usize,
-    /// Name of a preset, or parts such as `exif=ignore`.
-    profile: String,
-}
+    /// An image file to pixel values, f32 `[3, size, size]`.
+    ///
+    /// # Errors
+    /// As [`Decoders::pixels`]; too little memory for the file.
+    #[wasm_bindgen(js_name = pixels)]
+    pub fn pixels_of_array(&self, file: &Uint8Array) -> Result<Vec<f32>, Failure> {
+        self.pixels(&copied(file)?)
+    }
 
-/// Answer of [`trace`].
-#[derive(Debug, Serialize)]
-struct Traced {
-    stages: Vec<Stage>,
-}
+    /// Pixels that the browser has decoded (RGBA, 8 bits; alpha is dropped) to pixel values.
+    ///
+    /// # Errors
+    /// Sizes that do not fit the data, or are over a limit.
+    #[wasm_bindgen(js_name = pixelsOfRgba)]
+    pub fn pixels_of_rgba(
+        &self,
+        width: u32,
+        height: u32,
+        rgba: &Uint8Array,
+    ) -> Result<Vec<f32>, Failure> {
+        let image = rgb(width, height, &copied(rgba)?);
+        Ok(self.0.process_rgb(&image).map_err(Error::from)?.data)
+    }
 
-/// How pictures are prepared: JSON of [`Configuration`].
-#[unsafe(no_mangle)]
-pub extern "C" fn configure() -> i32 {
-    answer(|input| {
-        let wanted: Configuration =
-            serde_json::from_slice(input).map_err(|e| Failure::new("manifest", e))?;
-        let config = match wanted.preprocessor {
-            Some(json) => {
-                let json = json.to_string();
-                PreprocessConfig::from_json(json.as_bytes(), wanted.image_size)?
-            }
-            None => PreprocessConfig::clip(wanted.image_size),
-        };
-        let profile: Profile = wanted.profile.parse().map_err(|e| Failure::new("profile", e))?;
-        *lock(&PROCESSOR) = Some(Processor::new(&config, profile, Limits::default()));
-        Ok(Vec::new())
-    })
-}
-
-pub(crate) fn processor<T>(
-    work: impl FnOnce(&Processor) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    match &*lock(&PROCESSOR) {
-        Some(processor) => work(processor),
-        None => Err(Failure::new("internal", "the decoders are not configured")),
+    /// An image file through all stages up to its pixel values.
+    ///
+    /// # Errors
+    /// As [`Decoders::pixels`]; too little memory for the file.
+    #[wasm_bindgen(js_name = trace)]
+    pub fn trace_array(&self, file: &Uint8Array) -> Result<Traced, Failure> {
+        self.trace(&copied(file)?)
     }
 }
 
-/// An image file to pixel values, f32 `[3, size, size]`.
-#[unsafe(no_mangle)]
-pub extern "C" fn pixels() -> i32 {
-    answer(|file| processor(|p| Ok(bytes_of(&p.process(file).map_err(Error::from)?.data))))
+impl Decoders {
+    /// An image file to pixel values, f32 `[3, size, size]`.
+    ///
+    /// # Errors
+    /// Not an image, not a supported one, damaged or cut short, or over a limit.
+    pub fn pixels(&self, file: &[u8]) -> Result<Vec<f32>, Failure> {
+        Ok(self.0.process(file).map_err(Error::from)?.data)
+    }
+
+    /// An image file through all stages up to its pixel values; the same values, slower.
+    ///
+    /// # Errors
+    /// As [`Decoders::pixels`].
+    pub fn trace(&self, file: &[u8]) -> Result<Traced, Failure> {
+        let all = self.0.stages(file).map_err(Error::from)?;
+        Ok(Traced { stages: stages(all.trace()), pixels: all.pixels.data })
+    }
 }
 
-/// Pixels that the browser has decoded (RGBA, 8 bits; alpha is dropped) to pixel values.
-#[unsafe(no_mangle)]
-pub extern "C" fn pixels_of_rgba(width: u32, height: u32) -> i32 {
-    answer(|rgba| {
-        let data = rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
-        let rgb = RgbImage { width, height, data };
-        processor(|p| Ok(bytes_of(&p.process_rgb(&rgb).map_err(Error::from)?.data)))
-    })
+/// Pixel values, and the stages on the way to them.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Traced {
+    stages: Vec<Stage>,
+    pixels: Vec<f32>,
 }
 
-/// The stages of an image file up to its pixel values, as JSON.
-#[unsafe(no_mangle)]
-pub extern "C" fn trace() -> i32 {
-    answer(|file| {
-        processor(|p| json(&Traced { stages: p.stages(file).map_err(Error::from)?.trace().stages }))
-    })
+#[wasm_bindgen]
+impl Traced {
+    /// `decoded`, `resized`, `cropped`, `pixel_values`.
+    ///
+    /// # Errors
+    /// None that is known of.
+    #[wasm_bindgen(js_name = stages)]
+    pub fn stages_to_js(&self) -> Result<Vec<Ts<Stage>>, Failure> {
+        all_to_js(&self.stages)
+    }
+
+    /// f32 `[3, size, size]`; takes them out.
+    pub fn pixels(self) -> Vec<f32> {
+        self.pixels
+    }
+}
+
+impl Traced {
+    /// `decoded`, `resized`, `cropped`, `pixel_values`.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
 }

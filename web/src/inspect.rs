@@ -1,70 +1,166 @@
-//! A picture step by step, and the texts of tokens. In a module of its own with the decoders: who
+//! An image step by step, and the texts of tokens. In a module of its own with the decoders: who
 //! only embeds does not download it.
 
-use std::sync::Mutex;
+use std::fmt;
 
 use clip_core::{
     Error,
-    image::{ImageInfo, Prepared, RgbImage},
+    image::{ImageInfo, Prepared, Processor, RgbImage},
     text::Tokenizer,
-    trace::{self, Stage},
+    trace,
 };
+use js_sys::Uint8Array;
 use serde::Serialize;
+use tsify::{Ts, Tsify};
+use wasm_bindgen::{Clamped, prelude::wasm_bindgen};
 
-use crate::{Failure, answer, images::processor, json, lock};
+use crate::{
+    Failure, Stage,
+    processing::{copied, processor, rgb},
+    stage::{all_to_js, stages, to_js},
+};
 
-/// The picture that was decoded last.
-static PICTURE: Mutex<Option<Picture>> = Mutex::new(None);
+/// What an image file says about itself, as in `scraper inspect --format json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Tsify)]
+#[tsify(missing_as_null)]
+pub struct Facts {
+    /// Of the file.
+    pub bytes: usize,
+    /// Of the file, hexadecimal.
+    pub sha256: String,
+    /// Name of the format.
+    pub format: String,
+    /// Size in the file, before it is turned upright, pixels.
+    pub width: u32,
+    /// As `width`.
+    pub height: u32,
+    /// Pillow's name of the mode in which the file opens: `RGB`, `P`, `CMYK` …
+    pub mode: &'static str,
+    /// Whether it has any kind of transparency.
+    pub alpha: bool,
+    /// Where known; the first one counts.
+    pub frames: Option<u32>,
+    /// EXIF orientation, 1 (upright) to 8.
+    pub orientation: u8,
+}
 
-struct Picture {
-    decoded: RgbImage,
+/// Token ids and what each stands for (`</w>` ends a word).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Tsify)]
+pub struct Tokens {
+    /// With the start and the end.
+    pub ids: Vec<u32>,
+    /// One for each id.
+    pub pieces: Vec<String>,
+}
+
+/// Token ids of a text, at most `max`, and what each stands for.
+pub fn tokens(text: &str, max: usize) -> Tokens {
+    let tokenizer = Tokenizer::clip();
+    let ids = tokenizer.encode(text, max);
+    let pieces = tokenizer.pieces(&ids);
+    Tokens { ids, pieces }
+}
+
+/// Token ids of a text, at most `max`, and what each stands for.
+///
+/// # Errors
+/// None that is known of.
+#[wasm_bindgen(js_name = tokens)]
+pub fn tokens_to_js(text: &str, max: usize) -> Result<Ts<Tokens>, Failure> {
+    to_js(&tokens(text, max))
+}
+
+/// Takes one image after the other apart; keeps the one that was decoded last.
+#[wasm_bindgen]
+pub struct Inspector {
+    processor: Processor,
+    decoded: Option<RgbImage>,
     prepared: Option<Prepared>,
 }
 
-impl std::fmt::Debug for Picture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let RgbImage { width, height, .. } = self.decoded;
-        write!(f, "Picture({width}x{height})")
+impl fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.decoded.as_ref().map(|rgb| (rgb.width, rgb.height));
+        f.debug_struct("Inspector").field("size", &size).finish_non_exhaustive()
     }
 }
 
-/// Answer of [`decode`]: what the file says about itself, as in `scraper inspect`.
-#[derive(Debug, Serialize)]
-struct Facts {
-    bytes: usize,
-    sha256: String,
-    format: String,
-    width: u32,
-    height: u32,
-    mode: &'static str,
-    alpha: bool,
-    frames: Option<u32>,
-    orientation: u8,
+#[wasm_bindgen]
+impl Inspector {
+    /// As `Decoders`.
+    ///
+    /// # Errors
+    /// Settings that no CLIP has; an unknown profile.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        preprocessor: Option<String>,
+        image_size: usize,
+        profile: &str,
+    ) -> Result<Inspector, Failure> {
+        let processor = processor(preprocessor.as_deref(), image_size, profile)?;
+        Ok(Inspector { processor, decoded: None, prepared: None })
+    }
+
+    /// Decodes an image file and keeps the image.
+    ///
+    /// # Errors
+    /// As [`Inspector::decode`]; too little memory for the file.
+    #[wasm_bindgen(js_name = decode)]
+    pub fn decode_array(&mut self, file: &Uint8Array) -> Result<Ts<Facts>, Failure> {
+        to_js(&self.decode(&copied(file)?)?)
+    }
+
+    /// Keeps an image that another decoder has read (RGBA, 8 bits; alpha is dropped).
+    ///
+    /// # Errors
+    /// Too little memory for it.
+    #[wasm_bindgen(js_name = takeRgba)]
+    pub fn take_rgba(&mut self, width: u32, height: u32, rgba: &Uint8Array) -> Result<(), Failure> {
+        self.keep(rgb(width, height, &copied(rgba)?));
+        Ok(())
+    }
+
+    /// Resizes, crops and normalises the image; its stages.
+    ///
+    /// # Errors
+    /// As [`Inspector::prepare`].
+    #[wasm_bindgen(js_name = prepare)]
+    pub fn prepare_to_js(&mut self) -> Result<Vec<Ts<Stage>>, Failure> {
+        all_to_js(&self.prepare()?)
+    }
+
+    /// RGBA of the image: 0 as decoded, 1 resized, 2 cropped.
+    ///
+    /// # Errors
+    /// It is not prepared; too little memory.
+    pub fn rgba(&self, stage: u32) -> Result<Clamped<Vec<u8>>, Failure> {
+        let rgb = match (stage, &self.decoded, &self.prepared) {
+            (0, Some(decoded), _) => decoded,
+            (1, _, Some(prepared)) => &prepared.resized,
+            (2, _, Some(prepared)) => &prepared.cropped,
+            _ => return Err(Failure::new("internal", "the image is not prepared")),
+        };
+        let mut rgba = Vec::new();
+        if rgba.try_reserve_exact(rgb.data.len() / 3 * 4).is_err() {
+            return Err(Failure::new("memory", "there is no memory to show this image"));
+        }
+        rgba.extend(rgb.data.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]));
+        Ok(Clamped(rgba))
+    }
 }
 
-/// Answer of [`prepare`].
-#[derive(Debug, Serialize)]
-struct Traced {
-    stages: Vec<Stage>,
-}
-
-/// Answer of [`tokens`].
-#[derive(Debug, Serialize)]
-struct Tokens {
-    ids: Vec<u32>,
-    pieces: Vec<String>,
-}
-
-/// Decodes an image file and keeps the picture; JSON of [`Facts`].
-#[unsafe(no_mangle)]
-pub extern "C" fn decode() -> i32 {
-    answer(|file| {
-        // Two large pictures at a time would be one too many.
-        *lock(&PICTURE) = None;
-        let decoded = processor(|p| Ok(p.decode(file).map_err(Error::from)?))?;
+impl Inspector {
+    /// Decodes an image file and keeps the image.
+    ///
+    /// # Errors
+    /// Not an image, not a supported one, damaged or cut short, or over a limit.
+    pub fn decode(&mut self, file: &[u8]) -> Result<Facts, Failure> {
+        // Two large images at a time would be one too many.
+        (self.decoded, self.prepared) = (None, None);
+        let decoded = self.processor.decode(file).map_err(Error::from)?;
         let ImageInfo { format, width, height, mode, orientation, alpha, frames } = decoded.info;
-        *lock(&PICTURE) = Some(Picture { decoded: decoded.rgb, prepared: None });
-        json(&Facts {
+        self.keep(decoded.rgb);
+        Ok(Facts {
             bytes: file.len(),
             sha256: trace::sha256(file),
             format: format.to_string(),
@@ -75,69 +171,23 @@ pub extern "C" fn decode() -> i32 {
             frames,
             orientation,
         })
-    })
-}
-
-/// Keeps a picture that another decoder has read (RGBA, 8 bits; alpha is dropped).
-#[unsafe(no_mangle)]
-pub extern "C" fn take_rgba(width: u32, height: u32) -> i32 {
-    answer(|rgba| {
-        let data = rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
-        let decoded = RgbImage { width, height, data };
-        *lock(&PICTURE) = Some(Picture { decoded, prepared: None });
-        Ok(Vec::new())
-    })
-}
-
-fn picture<T>(work: impl FnOnce(&mut Picture) -> Result<T, Failure>) -> Result<T, Failure> {
-    match &mut *lock(&PICTURE) {
-        Some(picture) => work(picture),
-        None => Err(Failure::new("internal", "no picture was decoded")),
     }
-}
 
-/// Resizes, crops and normalises the picture; its stages as JSON.
-#[unsafe(no_mangle)]
-pub extern "C" fn prepare() -> i32 {
-    answer(|_| {
-        picture(|picture| {
-            let prepared = processor(|p| Ok(p.prepare(&picture.decoded).map_err(Error::from)?))?;
-            let stages = prepared.trace(&picture.decoded).stages;
-            picture.prepared = Some(prepared);
-            json(&Traced { stages })
-        })
-    })
-}
+    /// Resizes, crops and normalises the image; its stages.
+    ///
+    /// # Errors
+    /// No image was decoded, or it is over a limit.
+    pub fn prepare(&mut self) -> Result<Vec<Stage>, Failure> {
+        let Some(decoded) = &self.decoded else {
+            return Err(Failure::new("internal", "no image was decoded"));
+        };
+        let prepared = self.processor.prepare(decoded).map_err(Error::from)?;
+        let stages = stages(prepared.trace(decoded));
+        self.prepared = Some(prepared);
+        Ok(stages)
+    }
 
-/// RGBA of the picture: 0 as decoded, 1 resized, 2 cropped.
-#[unsafe(no_mangle)]
-pub extern "C" fn rgba(stage: u32) -> i32 {
-    answer(|_| {
-        picture(|picture| {
-            let rgb = match (stage, &picture.prepared) {
-                (0, _) => &picture.decoded,
-                (1, Some(prepared)) => &prepared.resized,
-                (2, Some(prepared)) => &prepared.cropped,
-                _ => return Err(Failure::new("internal", "the picture is not prepared")),
-            };
-            let mut rgba = Vec::new();
-            if rgba.try_reserve_exact(rgb.data.len() / 3 * 4).is_err() {
-                return Err(Failure::new("memory", "there is no memory to show this picture"));
-            }
-            rgba.extend(rgb.data.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]));
-            Ok(rgba)
-        })
-    })
-}
-
-/// Token ids of a text, at most `max`, and what each stands for: JSON of [`Tokens`].
-#[unsafe(no_mangle)]
-pub extern "C" fn tokens(max: usize) -> i32 {
-    answer(|text| {
-        let text = std::str::from_utf8(text).map_err(|e| Failure::new("input", e))?;
-        let tokenizer = Tokenizer::clip();
-        let ids = tokenizer.encode(text, max);
-        let pieces = tokenizer.pieces(&ids);
-        json(&Tokens { ids, pieces })
-    })
+    fn keep(&mut self, image: RgbImage) {
+        (self.decoded, self.prepared) = (Some(image), None);
+    }
 }

@@ -1,110 +1,97 @@
-//! clip-core for wasm hosts: plain functions that take bytes through [`input`] and answer with
-//! bytes through [`output`].
+//! [`clip_core`] for wasm32 hosts: the towers, the decoders, the inspector and a catalogue's index
+//! as classes that JavaScript and Rust front ends use alike.
 //!
-//! No binding generator: what crosses the boundary are byte ranges, and weights shall go into wasm
-//! memory without a copy on the way. `wasm.ts` is the other side.
+//! The npm package `clip-everywhere` (in this folder) runs these classes in workers; each of its
+//! wasm modules is this crate with one [feature](https://doc.rust-lang.org/cargo/reference/features.html).
+//! A front end in Rust (Leptos, Yew, Dioxus, plain `web-sys`) depends on the crate itself:
+//! `examples/front_end` is one.
+//!
+//! Read first: [`Loader`] takes the bytes of a packed model and gives a [`Model`]; [`Decoders`] make
+//! of an image file what the model sees. Everything that can fail gives a [`Failure`], which
+//! JavaScript catches as an `Error` with a `kind`.
+//!
+//! # Examples
+//!
+//! A digest, on pages for which the browser computes none:
+//!
+//! ```
+//! assert_eq!(&clip_web::sha256(b"abc")[..16], "ba7816bf8f01cfea");
+//! ```
+//!
+//! An image file to pixel values, f32 `[3, 224, 224]`:
+//!
+//! ```
+//! # use clip_web::{Decoders, Failure};
+//! # let file = include_bytes!("../../tests/corpus/jpeg/photo-420-q75.jpg");
+//! let decoders = Decoders::new(None, 224, "hf-endpoint")?;
+//! assert_eq!(decoders.pixels(file)?.len(), 3 * 224 * 224);
+//! assert_eq!(decoders.pixels(b"no image").unwrap_err().kind(), "image.not_an_image");
+//! # Ok::<(), Failure>(())
+//! ```
+//!
+//! The token ids of a text, and what they stand for:
+//!
+//! ```
+//! let tokens = clip_web::tokens("a red dress", 77);
+//! assert_eq!(tokens.ids, [49406, 320, 736, 2595, 49407]);
+//! assert_eq!(tokens.pieces[2], "red</w>");
+//! ```
+
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
 
 #[cfg(feature = "engine")]
-pub mod engine;
+mod choices;
+#[cfg(feature = "engine")]
+mod engine;
+mod failure;
 #[cfg(feature = "images")]
-pub mod images;
+mod images;
 #[cfg(feature = "inspect")]
-pub mod inspect;
+mod inspect;
+#[cfg(feature = "engine")]
+mod memory;
+#[cfg(any(feature = "images", feature = "inspect"))]
+mod processing;
 #[cfg(feature = "search")]
-pub mod search;
+mod search;
+#[cfg(any(feature = "engine", feature = "images", feature = "inspect"))]
+mod stage;
 #[cfg(feature = "threads")]
 pub mod threads;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use wasm_bindgen::prelude::wasm_bindgen;
 
-use serde::Serialize;
+#[cfg(feature = "engine")]
+pub use choices::{Precision, Towers};
+#[cfg(feature = "engine")]
+pub use engine::{Loader, Model, Texts, kernel_path};
+pub use failure::Failure;
+#[cfg(feature = "images")]
+pub use images::{Decoders, Traced};
+#[cfg(feature = "inspect")]
+pub use inspect::{Facts, Inspector, Tokens, tokens, tokens_to_js};
+#[cfg(feature = "search")]
+pub use search::{Catalogue, Search};
+#[cfg(any(feature = "engine", feature = "images", feature = "inspect"))]
+pub use stage::Stage;
 
-static INPUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-static OUTPUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-/// What the host gets instead of an answer.
-#[derive(Debug, Serialize)]
-struct Failure {
-    /// A short stable name for programs.
-    kind: &'static str,
-    message: String,
-}
-
-impl Failure {
-    fn new(kind: &'static str, message: impl ToString) -> Self {
-        Failure { kind, message: message.to_string() }
-    }
-}
-
-impl<E: Into<clip_core::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        let error = error.into();
-        Failure::new(error.kind(), error)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Makes room for `len` bytes of input and returns their address, or 0 if there is no memory.
-#[unsafe(no_mangle)]
-pub extern "C" fn input(len: usize) -> *mut u8 {
-    let mut input = lock(&INPUT);
-    input.clear();
-    if input.try_reserve_exact(len).is_err() {
-        return std::ptr::null_mut();
-    }
-    input.resize(len, 0);
-    input.as_mut_ptr()
-}
-
-/// Address of the last answer.
-#[unsafe(no_mangle)]
-pub extern "C" fn output() -> *const u8 {
-    lock(&OUTPUT).as_ptr()
-}
-
-/// SHA-256 (hex) of the input, for pages on which the browser offers none.
+/// SHA-256 in hexadecimal, for pages on which the browser offers none (those without https).
 #[cfg(any(feature = "engine", feature = "search"))]
-#[unsafe(no_mangle)]
-pub extern "C" fn sha256() -> i32 {
-    answer(|input| Ok(clip_core::trace::sha256(input).into()))
+#[wasm_bindgen]
+pub fn sha256(bytes: &[u8]) -> String {
+    clip_core::trace::sha256(bytes)
 }
 
-/// Runs `work` on the input. Returns the answer's length; for a failure, the bitwise complement of
-/// the length of its JSON. A large input gives its memory back.
-fn answer(work: impl FnOnce(&[u8]) -> Result<Vec<u8>, Failure>) -> i32 {
-    const KEPT: usize = 1 << 16;
+/// From now on a panic throws an error of kind `engine` with its message, where the host would
+/// otherwise see no more than "unreachable". For workers; a front end in Rust has a hook of its own.
+#[wasm_bindgen(js_name = throwPanics)]
+pub fn throw_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        // The program ends after this; the host reads what is here.
-        if let Ok(mut output) = OUTPUT.try_lock() {
-            *output = panic.to_string().into_bytes();
-        }
+        let message = format!(
+            "the computation crashed ({panic}). Load it again; if it happens again, it is a defect of \
+             this library: please report the input"
+        );
+        wasm_bindgen::throw_val(Failure::new("engine", message).into())
     }));
-    let mut input = lock(&INPUT);
-    let result = work(&input);
-    if input.capacity() > KEPT {
-        *input = Vec::new();
-    }
-    drop(input);
-    let (bytes, failed) = match result {
-        Ok(bytes) => (bytes, false),
-        Err(failure) => (serde_json::to_vec(&failure).unwrap_or_default(), true),
-    };
-    let mut output = lock(&OUTPUT);
-    *output = bytes;
-    // wasm32 has no answers of 2 GiB.
-    let length = i32::try_from(output.len()).unwrap_or(0);
-    if failed { !length } else { length }
-}
-
-/// Floats as little-endian bytes.
-#[cfg(any(feature = "engine", feature = "images"))]
-fn bytes_of<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
-    values.into_iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
-fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
-    serde_json::to_vec(value).map_err(|e| Failure::new("internal", e))
 }

@@ -2,9 +2,16 @@
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { build } from "rolldown";
 
 export const web = path.resolve(import.meta.dirname, "..");
 export const root = path.resolve(web, "..");
+
+/** A module of js/, which dist does not show on its own. */
+export async function source(name) {
+  const { output } = await build({ input: path.join(web, "js", name), write: false });
+  return import(`data:text/javascript,${encodeURIComponent(output[0].code)}`);
+}
 
 /** Inputs and their stages for each model: the native program's on this machine, and the goldens. */
 export async function expectations(folder) {

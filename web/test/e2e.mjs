@@ -378,9 +378,11 @@ const tests = {
   async "without OPFS the Cache API keeps the weights"() {
     await visit(plain, async (page) => {
       // The worker asks for what the page's Cache has: see that a second load needs no network.
-      await page.route("**/dist/store.js", async (route) => {
+      await page.route("**/dist/worker.js", async (route) => {
         const response = await route.fetch();
-        const body = (await response.text()).replace(".getDirectory?.()", ".noDirectory?.()");
+        const text = await response.text();
+        const body = text.replace(".getDirectory?.()", ".noDirectory?.()");
+        assert.notEqual(body, text, "OPFS is still there");
         await route.fulfill({ response, body });
       });
       await page.reload();

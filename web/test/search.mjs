@@ -9,7 +9,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { launchChromium } from "./browsers.mjs";
-import { root, web } from "./compare.mjs";
+import { root, source, web } from "./compare.mjs";
 import { report } from "./report.mjs";
 import { serve } from "./server.mjs";
 
@@ -455,7 +455,7 @@ const tests = {
     }
   },
   async "titles: words in any case, accents aside, the last one unfinished, most of them first"() {
-    const { Titles } = await import(pathToFileURL(path.join(web, "dist/titles.js")));
+    const { Titles } = await source("catalogue/titles.ts");
     const titles = new Titles(["Été dress, red", null, "Red dresses for summer", "Red shirts", "Hat", "été"]);
     const search = (...query) => titles.search(...query);
     assert.deepEqual(search("ETE", 9), [5, 0]);

@@ -16,7 +16,7 @@ async function scripts(...names) {
   const found = new Set(names);
   for (const name of found) {
     const text = await readFile(path.join(dist, name), "utf8");
-    for (const [, other] of text.matchAll(/^(?:import|export)[^"';]*?from "\.\/([\w-]+\.js)";/gm)) found.add(other);
+    for (const [, other] of text.matchAll(/\b(?:from|import)\s*"\.\/([\w-]+\.js)"/g)) found.add(other);
   }
   return found;
 }

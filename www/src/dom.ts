@@ -91,7 +91,7 @@ export async function copy(text: string, button: HTMLButtonElement): Promise<voi
   setTimeout(() => (button.textContent = label), 2500);
 }
 
-/** Calls `take` with files dropped on `zone`, and with pictures pasted while `active()`. */
+/** Calls `take` with files dropped on `zone`, and with images pasted while `active()`. */
 export function accept(zone: HTMLElement, active: () => boolean, take: (files: File[]) => void): void {
   zone.addEventListener("dragover", (event) => {
     event.preventDefault();

@@ -1,11 +1,11 @@
-// The inspector: every stage of one picture or text.
+// The inspector: every stage of one image or text.
 
 import { type Decoder, type Inspection, type Run, traceJson } from "clip-everywhere/inspect";
 
 import { chart } from "./chart.js";
 import { accept, byId, bytes, copy, digest, download, h, milliseconds, showError, status } from "./dom.js";
 import { withModel } from "./model.js";
-import { picture, site } from "./site.js";
+import { imageAt, site } from "./site.js";
 
 export interface InspectView {
   image(file: Blob, name: string): Promise<void>;
@@ -64,14 +64,14 @@ export function inspectView(): InspectView {
   return { image, last: () => last?.run, onCompare: (handler) => (compare = handler) };
 }
 
-/** Pictures of the shop to start with. */
+/** Images of the shop to start with. */
 async function samples(image: (file: Blob, name: string) => Promise<void>): Promise<void> {
   const { samples } = await site();
   byId("inspect-samples").replaceChildren(
     ...samples.slice(0, 6).map((sample) =>
       h("li", {}, h("button", {
         type: "button", "aria-label": sample.caption, title: sample.caption,
-        click: async () => image(await picture(sample.image), sample.image),
+        click: async () => image(await imageAt(sample.image), sample.image),
       }, h("img", { src: sample.image, alt: "", loading: "lazy", width: 60, height: 75 }))),
     ),
   );
@@ -109,7 +109,7 @@ function result(found: Inspection, memory: number, compare: () => void): HTMLEle
 
 const TITLES = ["Decoded", "Resized", "Cropped: what the model sees"];
 
-/** The three pictures, from left to right. */
+/** The three images, from left to right. */
 function journey({ run, facts }: Inspection, pictures: ImageBitmap[]): HTMLElement {
   const stages = run.trace ?? [];
   const crop = stages[2]?.shape ?? [];

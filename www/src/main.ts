@@ -45,6 +45,6 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
   document.getElementById("main")?.focus();
 });
 window.addEventListener("hashchange", () => show(true));
-// A picture dropped beside a target would replace the page.
+// An image dropped beside a target would replace the page.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
 show(false);

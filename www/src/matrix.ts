@@ -1,14 +1,14 @@
-// Cosine similarity of pictures and texts, each with each.
+// Cosine similarity of images and texts, each with each.
 
 import type { Inspector } from "clip-everywhere/inspect";
 
 import { accept, byId, h, showError, status } from "./dom.js";
 import { withModel } from "./model.js";
-import { picture, site } from "./site.js";
+import { imageAt, site } from "./site.js";
 
 interface Item {
   label: string;
-  /** Address of the picture; texts have none. */
+  /** Address of the image; texts have none. */
   thumbnail?: string;
   vector: Float32Array;
 }
@@ -72,8 +72,8 @@ export function matrixView(): void {
   byId("matrix-example").addEventListener("click", async () => {
     try {
       const samples = (await site()).samples.slice(0, 4);
-      const pictures = await Promise.all(samples.map(async (s) => ({ file: await picture(s.image), name: s.caption })));
-      await add([...pictures, ...samples.map((s) => s.caption)]);
+      const images = await Promise.all(samples.map(async (s) => ({ file: await imageAt(s.image), name: s.caption })));
+      await add([...images, ...samples.map((s) => s.caption)]);
     } catch (error) {
       showError(say, error);
     }

@@ -5,7 +5,7 @@ import { type Run, compare, parseTraces } from "clip-everywhere/inspect-compare"
 
 import { byId, bytes, copy, h, status } from "./dom.js";
 import { modelWarnings, withModel } from "./model.js";
-import { nativeTraces, picture, site } from "./site.js";
+import { imageAt, nativeTraces, site } from "./site.js";
 
 declare const __VERSION__: string;
 
@@ -45,11 +45,11 @@ interface Check {
   digest: string;
 }
 
-/** A picture and a text against what the native program made of them when this site was built. */
+/** An image and a text against what the native program made of them when this site was built. */
 async function selfCheck(inspector: Inspector): Promise<Check> {
   const { image, text } = (await site()).check;
   const runs = [
-    (await inspector.image(await picture(image), image)).run,
+    (await inspector.image(await imageAt(image), image)).run,
     (await inspector.text(text)).run,
   ];
   const native = parseTraces(await nativeTraces()).runs;

@@ -3,7 +3,7 @@
 import type { SelectDetail } from "clip-everywhere/search";
 
 import { byId, showError } from "./dom.js";
-import { picture, site } from "./site.js";
+import { imageAt, site } from "./site.js";
 
 export function searchView(inspect: (file: Blob, name: string) => void): void {
   const note = byId("search-note");
@@ -20,7 +20,7 @@ export function searchView(inspect: (file: Blob, name: string) => void): void {
     const [image] = event.detail.hit.card.images;
     if (image === undefined) return;
     const address = new URL(image, new URL("shop/", document.baseURI)).href;
-    picture(address).then((file) => inspect(file, image.split("/").at(-1) ?? image), (error) => showError(note, error));
+    imageAt(address).then((file) => inspect(file, image.split("/").at(-1) ?? image), (error) => showError(note, error));
   });
   site().then(({ trained }) => {
     for (const random of document.querySelectorAll<HTMLElement>("[data-random]")) random.hidden = trained;

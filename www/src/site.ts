@@ -4,7 +4,7 @@ export interface Sample {
   id: string;
   title: string;
   caption: string;
-  /** Address of the picture. */
+  /** Address of the image. */
   image: string;
 }
 
@@ -13,7 +13,7 @@ export interface Site {
   trained: boolean;
   products: number;
   samples: Sample[];
-  /** What the native program made of this picture and this text: `native.json`. */
+  /** What the native program made of this image and this text: `native.json`. */
   check: { image: string; text: string };
 }
 
@@ -27,15 +27,15 @@ let read: Promise<Site> | undefined;
 
 export const site = (): Promise<Site> => (read ??= json<Site>("site.json"));
 
-/** The native program's traces of the picture and the text of the self-check, as text. */
+/** The native program's traces of the image and the text of the self-check, as text. */
 export async function nativeTraces(): Promise<string> {
   const response = await fetch(new URL("native.json", document.baseURI));
   if (!response.ok) throw new Error(`this site has no native.json (status ${response.status})`);
   return response.text();
 }
 
-export async function picture(address: string): Promise<Blob> {
+export async function imageAt(address: string): Promise<Blob> {
   const response = await fetch(new URL(address, document.baseURI));
-  if (!response.ok) throw new Error(`there is no picture ${address} (status ${response.status})`);
+  if (!response.ok) throw new Error(`there is no image ${address} (status ${response.status})`);
   return response.blob();
 }

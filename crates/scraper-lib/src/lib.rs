@@ -76,6 +76,7 @@ pub mod export;
 pub mod fetch;
 pub mod model;
 pub mod output;
+mod panics;
 pub mod pipeline;
 pub mod report;
 pub mod source;

@@ -1,8 +1,12 @@
 //! What to type. The library says what failed, on which input; flags and commands are the program's.
 
 use scraper_lib::{
-    Error, fetch, model::ModelError, report::Summary, source::SourceError, store::StoreError,
-    verify::EndpointError,
+    Error, fetch,
+    model::ModelError,
+    report::Summary,
+    source::SourceError,
+    store::StoreError,
+    verify::{Comparison, EndpointError},
 };
 
 /// For an error that ends a command.
@@ -80,4 +84,10 @@ pub(crate) fn of_summary(summary: &Summary) -> Vec<&'static str> {
     let mut told = std::collections::HashSet::new();
     hints.retain(|hint| told.insert(*hint));
     hints
+}
+
+/// For vectors that would be the same under another preprocessing.
+pub(crate) fn of_comparison(comparison: &Comparison) -> Option<String> {
+    let (own, best) = (&comparison.own.profile, &comparison.best.profile);
+    (own != best).then(|| format!("--profile {best}"))
 }

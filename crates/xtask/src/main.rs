@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod architecture;
 mod bench;
 mod bench_scrape;
 mod cross;
@@ -40,6 +41,7 @@ enum Command {
     Web(web::Arguments),
     Www(www::Arguments),
     Goldens(goldens::Arguments),
+    Architecture(architecture::Arguments),
     DrawShop(draw_shop::Arguments),
     Fuzz(fuzz::Arguments),
 }
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Web(arguments) => web::run(&arguments),
         Command::Www(arguments) => www::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
+        Command::Architecture(arguments) => architecture::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };

@@ -2,11 +2,11 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use crate::{
@@ -30,39 +30,52 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 6] = ["sizes", "cross", "e2e", "search", "webkit", "vite"];
+const SCRIPTS: [&str; 7] = ["sizes", "cross", "e2e", "search", "rust", "webkit", "vite"];
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
 
-/// A wasm module of the package: file name and cargo features. Engines reject a module with
-/// instructions that they do not know, hence the fallback; shared memory needs a standard library
-/// with atomics, which others cannot use.
+/// A wasm module of the package: file name, cargo features, and the script of `web/js/bindings` that
+/// speaks to it. Engines reject a module with instructions that they do not know, hence the fallback;
+/// shared memory needs a standard library with atomics, which others cannot use.
 struct Module {
     name: &'static str,
     features: &'static str,
+    bindings: &'static str,
     threads: bool,
 }
 
 const MODULES: [Module; 7] = [
-    Module { name: "images", features: "images", threads: false },
-    Module { name: "inspect", features: "inspect", threads: false },
+    Module { name: "images", features: "images", bindings: "images", threads: false },
+    Module { name: "inspect", features: "inspect", bindings: "inspect", threads: false },
     // Its scan is of integers, and its few exact scores take no time even where they are emulated.
-    Module { name: "search", features: "search", threads: false },
-    Module { name: "engine-fallback", features: "engine", threads: false },
-    Module { name: "engine-relaxed", features: "engine,relaxed-simd", threads: false },
-    Module { name: "engine-fallback-threads", features: "engine,threads", threads: true },
+    Module { name: "search", features: "search", bindings: "search", threads: false },
+    Module { name: "engine-fallback", features: "engine", bindings: "engine", threads: false },
+    Module {
+        name: "engine-relaxed",
+        features: "engine,relaxed-simd",
+        bindings: "engine",
+        threads: false,
+    },
+    Module {
+        name: "engine-fallback-threads",
+        features: "engine,threads",
+        bindings: "engine-threads",
+        threads: true,
+    },
     Module {
         name: "engine-relaxed-threads",
         features: "engine,threads,relaxed-simd",
+        bindings: "engine-threads",
         threads: true,
     },
 ];
-/// Memory comes from outside, at most as much as its importer says; what a worker's start needs is
-/// exported.
+/// Memory comes from outside; what wasm-bindgen's start of a thread needs is exported.
 const THREADS: &str = "+simd128,+atomics,+bulk-memory,+mutable-globals \
     -C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=4294967296 \
-    -C link-arg=--export=__stack_pointer -C link-arg=--export=__wasm_init_tls \
-    -C link-arg=--export=__tls_size";
+    -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size \
+    -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base";
+/// What wasm-bindgen writes; the TypeScript is checked against it.
+const BINDINGS: &str = "web/js/bindings";
 /// Node before 21 has relaxed SIMD behind this flag.
 const RELAXED_FLAG: &str = "--experimental-wasm-relaxed-simd";
 /// Models of the tests, made by `web_fixtures`.
@@ -94,6 +107,7 @@ fn check_only(only: &[String]) -> Result<Tests> {
     fixtures()?;
     web_shop::write()?;
     let mut total = if only.is_empty() { core_checks()? } else { Tests::default() };
+    front_end()?;
     for script in SCRIPTS.iter().filter(|name| only.is_empty() || only.iter().any(|o| o == *name)) {
         let tests = test_script(script, &[])?;
         total.passed += tests.passed;
@@ -109,19 +123,80 @@ pub(crate) fn build() -> Result<()> {
         return Ok(());
     }
     let dist = root().join("web/dist");
-    fs::create_dir_all(&dist).with_context(|| format!("could not make {}", dist.display()))?;
+    // Scripts and types of another version would stay.
+    let _ = fs::remove_dir_all(&dist);
+    for folder in [&dist, &root().join(BINDINGS)] {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("could not make {}", folder.display()))?;
+    }
     for module in &MODULES {
         let arguments = format!("-p clip-web --no-default-features --features {}", module.features);
         let built = compile(&arguments, module.threads)?.join("clip_web.wasm");
-        let target = dist.join(module.name).with_extension("wasm");
-        fs::copy(&built, &target)
-            .with_context(|| format!("could not write {}", target.display()))?;
+        bind(module, &built)?;
     }
     install("web")?;
     Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()?;
+    // The public types name those of the bindings.
+    for module in &MODULES {
+        let name = format!("{}.d.ts", module.bindings);
+        let to = dist.join("types/bindings").join(&name);
+        copy(&root().join(BINDINGS).join(&name), &to)?;
+    }
     let bundle = "web/node_modules/rolldown/bin/cli.mjs --config web/rolldown.config.mjs";
     Cmd::new("node").args(bundle).run()?;
     BUILT.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Writes a module into web/dist and its script and types into [`BINDINGS`]. Modules with the same
+/// bindings must have the same script: the package has it once.
+fn bind(module: &Module, built: &Path) -> Result<()> {
+    let Module { name, bindings, .. } = *module;
+    let folder = cross::target_dir().join("web/bindings").join(name);
+    generate(built, &folder, bindings)?;
+    copy(
+        &folder.join(format!("{bindings}_bg.wasm")),
+        &root().join(format!("web/dist/{name}.wasm")),
+    )?;
+    for kind in ["js", "d.ts"] {
+        let file = format!("{bindings}.{kind}");
+        copy(&folder.join(&file), &root().join(BINDINGS).join(&file))?;
+    }
+    let script = |other: &Module| {
+        let folder = cross::target_dir().join("web/bindings").join(other.name);
+        fs::read(folder.join(format!("{bindings}.js")))
+    };
+    let own = script(module)?;
+    let before = MODULES.iter().take_while(|other| other.name != name);
+    for other in before.filter(|other| other.bindings == bindings) {
+        ensure!(script(other)? == own, "{name} and {} have different bindings", other.name);
+    }
+    Ok(())
+}
+
+/// Runs wasm-bindgen's generator; see `crates/bindgen`.
+fn generate(module: &Path, folder: &Path, name: &str) -> Result<()> {
+    cargo().args("run --quiet -p bindgen --").arg(module).arg(folder).arg(name).run()
+}
+
+/// The front end in Rust of web/examples, in target/web.
+fn front_end() -> Result<()> {
+    const NAME: &str = "front_end";
+    let arguments = "-p clip-web --no-default-features --features engine --example";
+    let built = compile(&format!("{arguments} {NAME}"), false)?;
+    let folder = root().join("target/web/front-end");
+    generate(&built.join(format!("examples/{NAME}.wasm")), &folder, NAME)?;
+    for file in ["index.html", "start.js"] {
+        copy(&root().join("web/examples").join(NAME).join(file), &folder.join(file))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy(from, to).with_context(|| format!("could not write {}", to.display()))?;
     Ok(())
 }
 

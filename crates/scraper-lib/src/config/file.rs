@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use reqwest::Url;
 use serde::Deserialize;
-use toml::Spanned;
+use toml::de::DeTable;
 
 use crate::{
     fetch::Guard,
@@ -132,13 +132,13 @@ pub struct SourceSettings {
     pub url: Option<String>,
     /// A file or folder; a relative one starts at the settings' folder.
     pub path: Option<String>,
-    include: Option<Spanned<Vec<String>>>,
-    currency: Option<Spanned<String>>,
-    follow_symlinks: Option<Spanned<bool>>,
-    max_unpacked_gib: Option<Spanned<NonZeroU32>>,
-    store: Option<Spanned<String>>,
-    item: Option<Spanned<String>>,
-    columns: Option<Spanned<BTreeMap<String, String>>>,
+    include: Option<Vec<String>>,
+    currency: Option<String>,
+    follow_symlinks: Option<bool>,
+    max_unpacked_gib: Option<NonZeroU32>,
+    store: Option<String>,
+    item: Option<String>,
+    columns: Option<BTreeMap<String, String>>,
 }
 
 impl SourceSettings {
@@ -154,33 +154,25 @@ impl SourceSettings {
 
     fn options(&self) -> Options {
         Options {
-            include: self.include.clone().map(Spanned::into_inner),
-            currency: self.currency.clone().map(Spanned::into_inner),
-            follow_symlinks: self.follow_symlinks.clone().map(Spanned::into_inner),
-            max_unpacked_gib: self
-                .max_unpacked_gib
-                .clone()
-                .map(|gib| gib.into_inner().get().into()),
-            store: self.store.clone().map(Spanned::into_inner),
-            item: self.item.clone().map(Spanned::into_inner),
-            columns: self.columns.clone().map(Spanned::into_inner),
+            include: self.include.clone(),
+            currency: self.currency.clone(),
+            follow_symlinks: self.follow_symlinks,
+            max_unpacked_gib: self.max_unpacked_gib,
+            store: self.store.clone(),
+            item: self.item.clone(),
+            columns: self.columns.clone(),
         }
     }
+}
 
-    /// Where in the file a setting is.
-    fn position(&self, setting: &str) -> Option<usize> {
-        let span = match setting {
-            "include" => self.include.as_ref()?.span(),
-            "currency" => self.currency.as_ref()?.span(),
-            "follow_symlinks" => self.follow_symlinks.as_ref()?.span(),
-            "max_unpacked_gib" => self.max_unpacked_gib.as_ref()?.span(),
-            "store" => self.store.as_ref()?.span(),
-            "item" => self.item.as_ref()?.span(),
-            "columns" => self.columns.as_ref()?.span(),
-            _ => return None,
-        };
-        Some(span.start)
-    }
+/// The line of a setting of the source with this index; 0 where it is not found.
+fn line(text: &str, source: usize, setting: &str) -> usize {
+    let position = || {
+        let file = DeTable::parse(text).ok()?;
+        let source = file.get_ref().get("source")?.get_ref().get(source)?;
+        text.get(..source.get_ref().get(setting)?.span().start)
+    };
+    position().map_or(0, |before| before.matches('\n').count() + 1)
 }
 
 /// Why a settings file cannot be used.
@@ -251,7 +243,7 @@ impl Settings {
             return Err(SettingsError::Format { path: path.to_owned(), reason });
         }
         let mut names = HashSet::new();
-        for source in &settings.sources {
+        for (index, source) in settings.sources.iter().enumerate() {
             let wrong = |reason: &str| {
                 let (path, name) = (path.to_owned(), source.name.clone());
                 SettingsError::Source { path, name, reason: reason.to_owned() }
@@ -266,9 +258,7 @@ impl Settings {
             // A kind that only the place itself tells is checked when it is opened.
             let checked = spec.named_kind().map_or(Ok(()), |kind| spec.options.check(kind));
             checked.map_err(|refused| {
-                let start = source.position(refused.setting).and_then(|at| text.get(..at));
-                let line = start.map_or(0, |before| before.matches('\n').count() + 1);
-                wrong(&format!("(line {line}): {refused}"))
+                wrong(&format!("(line {}): {refused}", line(text, index, refused.setting)))
             })?;
         }
         Ok(settings)
@@ -302,54 +292,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Settings, String> {
-        Settings::parse(text, Path::new("/etc/shop/scraper.toml")).map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn the_template_is_valid_as_it_is_and_with_all_that_is_commented_out() {
-        let settings = parse(TEMPLATE).unwrap();
-        assert_eq!(settings.sources.len(), 1);
-        let all: String = TEMPLATE
-            .lines()
-            // "#name = value" is an example; "# text" is a comment.
-            .map(|line| match line.strip_prefix('#') {
-                Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        let settings = parse(&all).unwrap();
-        assert!(settings.sources.len() >= 6, "{}", settings.sources.len());
-        assert!(settings.fetch.contact.is_some() && settings.store.is_some());
-        assert!(settings.verify_before_publish.is_some());
-    }
-
-    #[test]
-    fn mistakes_are_told_with_their_place() {
-        let error = parse("[fetch]\nrobot = true\n").unwrap_err();
-        assert!(error.contains("robot") && error.contains("line 2"), "{error}");
-        let error = parse("[[source]]\nname = \"a\"\nkind = \"mangento\"\nurl = \"https://x\"")
-            .unwrap_err();
-        assert!(error.contains("mangento") && error.contains("shopify"), "{error}");
-        let twice = "[[source]]\nname = \"a\"\npath = \"x.csv\"\n".repeat(2);
-        assert!(parse(&twice).unwrap_err().contains("twice"));
-        let csv = "[[source]]\nname = \"a\"\npath = \"x.csv\"\n";
-        let error = parse(&format!("{csv}\ninclude = [\n\"/p/\"]\n")).unwrap_err();
-        for part in ["\"a\"", "line 5", "include", "csv", "sitemap"] {
-            assert!(error.contains(part), "{part}: {error}");
-        }
-        assert!(parse(&format!("{csv}currency = \"EUR\"")).unwrap_err().contains("shopify"));
-        assert!(parse(&format!("{csv}max_unpacked_gib = 2")).is_ok());
-        let photos = "[[source]]\nname = \"a\"\npath = \"photos\"\nfollow_symlinks = true";
-        let settings = parse(photos).unwrap();
-        assert_eq!(settings.sources().next().unwrap().1.options.follow_symlinks, Some(true));
-        let error = parse("[[source]]\nname = \"a\"\n").unwrap_err();
-        assert!(error.contains("url") && error.contains("path"), "{error}");
-        assert!(parse("[fetch]\nallow_private = \"10.0.0.0/8\"").is_err());
-        let networks = parse("[fetch]\nallow_private = [\"10.0.0.0/8\"]").unwrap();
-        assert!(networks.fetch.allow_private.guard().permits("10.1.1.1".parse().unwrap()));
-    }
-}
+mod tests;

@@ -1,38 +1,31 @@
 //! The hub's protocol: metadata, file lists, and what of a model is brought into the cache.
 
+mod metadata;
+mod repo_info;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
 };
 
-use reqwest::{
-    Response, StatusCode,
-    header::{self, HeaderMap},
-};
-use serde::Deserialize;
+use reqwest::{Response, header};
 
 use super::{
     ModelError, ModelFiles, Origin, PinnedFile,
     answer::{is_html, plain, text},
-    cache::{OPTIONAL, RepoCache, check_sizes, etag_of, is_commit},
+    cache::{RepoCache, check_sizes, etag_of, is_commit},
     client::{Hub, unreachable},
     download::{Download, acquire_lock},
     pinned::FOR_PYTHON,
     verify::sha256,
 };
 use crate::{fetch::describe, report::Progress};
+use metadata::{Expected, Metadata};
+use repo_info::RepoInfo;
 
 /// Metadata redirects (renamed repositories, mirrors) followed by hand.
 const MAX_HOPS: usize = 5;
 const API_LIMIT: usize = 16 << 20;
-
-/// What a HEAD says about one file.
-#[derive(Debug)]
-pub(super) struct Metadata {
-    pub commit: String,
-    pub etag: String,
-    pub size: Option<u64>,
-}
 
 impl Hub {
     /// Makes sure that the cache holds the model, and says where. A file that is there already is
@@ -222,7 +215,7 @@ impl Hub {
                 if is_html(headers) {
                     return Err(ModelError::Portal { url: plain(response.url()) });
                 }
-                return metadata(&at, headers, status, commit);
+                return Metadata::read(&at, headers, status, commit);
             } else {
                 return Err(self.refused(&response, repo, revision, Some(file)));
             }
@@ -273,111 +266,4 @@ fn target(response: &Response) -> Result<String, ModelError> {
 
 fn has_size(path: &Path, size: Option<u64>) -> bool {
     size.is_none_or(|size| std::fs::metadata(path).is_ok_and(|meta| meta.len() == size))
-}
-
-/// Size and hash that a download must have.
-struct Expected<'a> {
-    size: Option<u64>,
-    sha256: Option<&'a str>,
-}
-
-impl<'a> Expected<'a> {
-    /// A pin wins; the etag of a large (LFS) file is its SHA-256.
-    fn new(
-        url: &str,
-        meta: &'a Metadata,
-        pin: Option<&'static PinnedFile>,
-    ) -> Result<Self, ModelError> {
-        let lfs = Some(meta.etag.as_str())
-            .filter(|etag| etag.len() == 64 && etag.bytes().all(|b| b.is_ascii_hexdigit()));
-        let pinned = pin.map(|pin| pin.sha256);
-        let differs = |property, found: String, expected: String| ModelError::Corrupt {
-            url: url.to_owned(),
-            property,
-            found,
-            expected,
-        };
-        // Known before 600 MB have been downloaded.
-        if let (Some(lfs), Some(pinned)) = (lfs, pinned)
-            && lfs != pinned
-        {
-            return Err(differs("sha256", lfs.into(), pinned.into()));
-        }
-        let pinned_size = pin.and_then(|pin| pin.size);
-        if let (Some(found), Some(size)) = (meta.size, pinned_size)
-            && found != size
-        {
-            return Err(differs("size", found.to_string(), size.to_string()));
-        }
-        Ok(Expected { size: pinned_size.or(meta.size), sha256: pinned.or(lfs) })
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct RepoInfo {
-    sha: String,
-    #[serde(default)]
-    siblings: Vec<Sibling>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Sibling {
-    rfilename: String,
-}
-
-impl RepoInfo {
-    fn has(&self, name: &str) -> bool {
-        self.siblings.iter().any(|s| s.rfilename == name)
-    }
-
-    /// The small files to download.
-    fn small(&self) -> impl Iterator<Item = &'static str> + use<'_> {
-        let tokenizer: &[&str] = match self.has("tokenizer.json") {
-            true => &["tokenizer.json"],
-            false => &["vocab.json", "merges.txt"],
-        };
-        let settings = ["preprocessor_config.json", "processor_config.json"];
-        let some = settings.into_iter().chain(tokenizer.iter().copied());
-        // config.json always: its absence must be an error that names it.
-        ["config.json"].into_iter().chain(some.filter(|name| self.has(name)))
-    }
-
-    fn weights(&self, repo: &str, revision: &str) -> Result<&'static str, ModelError> {
-        if self.has("model.safetensors") {
-            Ok("model.safetensors")
-        } else if self.has("model.safetensors.index.json") {
-            Err(ModelError::Sharded { place: repo.to_owned() })
-        } else if self.has("pytorch_model.bin") && cfg!(feature = "pytorch") {
-            Ok("pytorch_model.bin")
-        } else {
-            let (repo, revision) = (repo.to_owned(), revision.to_owned());
-            Err(ModelError::NoWeights { repo, revision })
-        }
-    }
-
-    fn mark_absent(&self, cache: &RepoCache) {
-        let names = OPTIONAL.iter().chain(&FOR_PYTHON);
-        names.filter(|name| !self.has(name)).for_each(|name| cache.mark_absent(&self.sha, name));
-    }
-}
-
-fn metadata(
-    url: &str,
-    headers: &HeaderMap,
-    status: StatusCode,
-    commit: Option<String>,
-) -> Result<Metadata, ModelError> {
-    let protocol = |reason: &str| ModelError::Protocol { url: url.into(), reason: reason.into() };
-    let commit = commit.ok_or_else(|| protocol("it names no commit (X-Repo-Commit)"))?;
-    let etag = text(headers, "x-linked-etag")
-        .or_else(|| text(headers, "etag"))
-        .map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned())
-        // Becomes a file name.
-        .filter(|etag| (1..=128).contains(&etag.len()))
-        .filter(|etag| etag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-        .ok_or_else(|| protocol("it sends no usable ETag"))?;
-    // The length of a redirect is not that of the file.
-    let length = || text(headers, "content-length").filter(|_| status.is_success());
-    let size = text(headers, "x-linked-size").or_else(length);
-    Ok(Metadata { commit, etag, size: size.and_then(|size| size.parse().ok()) })
 }

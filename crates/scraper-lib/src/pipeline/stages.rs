@@ -1,7 +1,6 @@
 //! The stages between the source and the store.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Receiver as SyncReceiver, SyncSender},
     time::{Duration, Instant},
 };
@@ -12,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Sender;
 
 use super::{lanes::Lanes, *};
-use crate::embed::blocking;
+use crate::{embed::blocking, panics::caught};
 
 /// How long a batch waits for more images before it is embedded as it is.
 const FILL: Duration = Duration::from_millis(50);
@@ -188,20 +187,19 @@ pub(super) fn decode(
         let outcome = match known {
             Ok(true) => Outcome::Known(image),
             Err(e) => Outcome::Stop(e.into()),
-            // One bad image must not end the night, even if a decoder panics over it.
-            Ok(false) => match catch_unwind(AssertUnwindSafe(|| context.memory.process(&bytes))) {
-                Ok(Ok(pixels)) => {
+            Ok(false) => match caught(|| context.memory.process(&bytes)) {
+                Some(Ok(pixels)) => {
                     drop((bytes, slot));
                     if next.send(Decoded { image, pixels }).is_err() {
                         return;
                     }
                     continue;
                 }
-                Ok(Err(e)) => {
+                Some(Err(e)) => {
                     let (kind, message) = (e.kind().to_owned(), e.to_string());
                     Outcome::Refused { image, kind, message }
                 }
-                Err(_) => Outcome::Refused {
+                None => Outcome::Refused {
                     image,
                     kind: "image.panic".into(),
                     message: "the decoder gave up on it; please report the file".into(),
@@ -230,19 +228,19 @@ pub(super) fn embed(context: &Context, decoded: &SyncReceiver<Decoded>, out: &Se
             batch.into_iter().map(|d| (d.image, d.pixels)).unzip();
         pause::block();
         let clip = &context.model.clip;
-        let embedded = catch_unwind(AssertUnwindSafe(|| clip.embed_pixels(&pixels)));
+        let embedded = caught(|| clip.embed_pixels(&pixels));
         let refuse = |kind: &str, message: &str| {
             let (kind, message) = (kind.to_owned(), message.to_owned());
             move |image| Outcome::Refused { image, kind: kind.clone(), message: message.clone() }
         };
         let outcomes: Vec<Outcome> = match embedded {
-            Ok(Ok(embeddings)) => images
+            Some(Ok(embeddings)) => images
                 .into_iter()
                 .zip(embeddings)
                 .map(|(image, e)| Outcome::Embedded(image, e.values().to_vec()))
                 .collect(),
-            Ok(Err(e)) => images.into_iter().map(refuse(e.kind(), &e.to_string())).collect(),
-            Err(_) => images
+            Some(Err(e)) => images.into_iter().map(refuse(e.kind(), &e.to_string())).collect(),
+            None => images
                 .into_iter()
                 .map(refuse("internal", "the engine gave up on it; please report the file"))
                 .collect(),

@@ -73,19 +73,19 @@ impl SourceSpec {
     fn open_url(&self, url: &Url, web: &Web) -> Result<Box<dyn Source>, SourceError> {
         let kind = self.named_kind();
         let kind = kind.ok_or_else(|| SourceError::Kind { place: self.place.clone() })?;
-        Ok(match (self.settings(kind)?, format(kind)) {
-            (KindSettings::Shopify(settings), _) => {
+        Ok(match self.settings(kind)? {
+            KindSettings::Shopify(settings) => {
                 Box::new(Shopify::new(url, settings.currency, web.clone()))
             }
-            (KindSettings::Woocommerce, _) => Box::new(WooCommerce::new(url, web.clone())),
-            (KindSettings::Magento(settings), _) => {
+            KindSettings::Woocommerce => Box::new(WooCommerce::new(url, web.clone())),
+            KindSettings::Magento(settings) => {
                 let shop = Magento::new(url, settings.store.as_deref(), web.clone());
                 Box::new(shop.map_err(|reason| self.wrong(reason))?)
             }
-            (KindSettings::Sitemap(settings), _) => {
+            KindSettings::Sitemap(settings) => {
                 Box::new(Sitemap::new(url, web.clone()).including(settings.include))
             }
-            (KindSettings::Feed(settings), Some(format)) => {
+            KindSettings::Feed(format, settings) => {
                 Box::new(Feed::url(url, format, web.clone()).with(settings))
             }
             _ => return Err(self.wrong("a folder or a list is a path on this machine")),
@@ -107,37 +107,21 @@ impl SourceSpec {
                  list of addresses (.txt)",
             )
         })?;
-        Ok(match (self.settings(kind)?, format(kind)) {
-            (KindSettings::Folder(settings), _) if meta.is_dir() => {
+        Ok(match self.settings(kind)? {
+            KindSettings::Folder(settings) if meta.is_dir() => {
                 let links = if settings.follow_symlinks { Links::Anywhere } else { Links::Inside };
                 Box::new(Folder::new(path, links))
             }
             _ if meta.is_dir() => return Err(self.wrong("it is a folder")),
-            (KindSettings::Feed(settings), Some(format)) => {
+            KindSettings::Feed(format, settings) => {
                 Box::new(Feed::file(path, format).with(settings))
             }
-            (KindSettings::List, _) => Box::new(List::new(path, web.clone())),
-            (KindSettings::Folder(_), _) => return Err(self.wrong("it is not a folder")),
+            KindSettings::List => Box::new(List::new(path, web.clone())),
+            KindSettings::Folder(_) => return Err(self.wrong("it is not a folder")),
             _ => {
                 return Err(self.wrong("a shop or a sitemap is given by its address, https://…"));
             }
         })
-    }
-}
-
-/// The format of a kind of feed.
-fn format(kind: Kind) -> Option<FeedFormat> {
-    match kind {
-        Kind::Csv => Some(FeedFormat::Csv),
-        Kind::Tsv => Some(FeedFormat::Tsv),
-        Kind::Jsonl => Some(FeedFormat::Jsonl),
-        Kind::Merchant | Kind::Xml => Some(FeedFormat::Merchant),
-        Kind::Shopify
-        | Kind::Woocommerce
-        | Kind::Magento
-        | Kind::Sitemap
-        | Kind::Folder
-        | Kind::List => None,
     }
 }
 

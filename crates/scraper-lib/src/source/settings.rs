@@ -1,14 +1,15 @@
 //! What may be said of a source, kind by kind: a setting that would have no effect is refused.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use serde::Deserialize;
 
-use super::{Mapping, columns::Renamed, text};
+use super::{FeedFormat, Mapping, columns::Renamed, text};
 
-/// The kinds of sources: variant, name in `scraper.toml`, and what it is.
+/// The kinds of sources: variant, name in `scraper.toml`, what it is, and the settings that have an
+/// effect on it.
 macro_rules! kinds {
-    ($($kind:ident $name:literal $about:literal,)*) => {
+    ($($kind:ident $name:literal $about:literal [$($setting:ident),*],)*) => {
         /// A kind of source.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
         pub enum Kind {
@@ -28,22 +29,29 @@ macro_rules! kinds {
             pub fn about(self) -> &'static str {
                 match self { $(Kind::$kind => $about),* }
             }
+
+            /// Names of the [`Options`] that have an effect on it.
+            fn settings(self) -> &'static [&'static str] {
+                match self { $(Kind::$kind => &[$(stringify!($setting)),*]),* }
+            }
         }
     };
 }
 
 kinds! {
-    Shopify "shopify" "A Shopify shop, by its address",
-    Woocommerce "woocommerce" "A WooCommerce shop, by its address",
-    Magento "magento" "A Magento 2 shop, by its address",
-    Sitemap "sitemap" "A sitemap or a shop that has one; products are read from the pages it lists",
-    Merchant "merchant" "A Google Merchant feed in XML (its tab-separated form is `tsv`)",
-    Xml "xml" "A list of products in XML of any shape",
-    Csv "csv" "A table with a line of column names",
-    Tsv "tsv" "The same with tabs",
-    Jsonl "jsonl" "One JSON object per line",
-    Folder "folder" "A folder of images",
-    List "list" "A text file with an address of an image or a product page per line",
+    Shopify "shopify" "A Shopify shop, by its address" [currency],
+    Woocommerce "woocommerce" "A WooCommerce shop, by its address" [],
+    Magento "magento" "A Magento 2 shop, by its address" [store],
+    Sitemap "sitemap" "A sitemap or a shop that has one; products are read from the pages it lists"
+        [include],
+    Merchant "merchant" "A Google Merchant feed in XML (its tab-separated form is `tsv`)"
+        [max_unpacked_gib],
+    Xml "xml" "A list of products in XML of any shape" [max_unpacked_gib, item, columns],
+    Csv "csv" "A table with a line of column names" [max_unpacked_gib, columns],
+    Tsv "tsv" "The same with tabs" [max_unpacked_gib, columns],
+    Jsonl "jsonl" "One JSON object per line" [max_unpacked_gib],
+    Folder "folder" "A folder of images" [follow_symlinks],
+    List "list" "A text file with an address of an image or a product page per line" [],
 }
 
 /// All that can be said of a source besides its place, whatever its kind; `None` is unsaid.
@@ -56,7 +64,7 @@ pub struct Options {
     /// Whether links in a folder may lead out of it.
     pub follow_symlinks: Option<bool>,
     /// The most that a gzip feed may be when it is unpacked, in GiB.
-    pub max_unpacked_gib: Option<u64>,
+    pub max_unpacked_gib: Option<NonZeroU32>,
     /// The code of a Magento shop's store view.
     pub store: Option<String>,
     /// Which element of an XML list is a product.
@@ -105,14 +113,14 @@ pub(super) struct FolderSettings {
     pub(super) follow_symlinks: bool,
 }
 
-/// The settings of each kind of source.
+/// A source's kind with the settings that are its own.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum KindSettings {
     Shopify(ShopifySettings),
     Woocommerce,
     Magento(MagentoSettings),
     Sitemap(SitemapSettings),
-    Feed(FeedSettings),
+    Feed(FeedFormat, FeedSettings),
     Folder(FolderSettings),
     List,
 }
@@ -132,23 +140,21 @@ impl std::fmt::Display for Refused {
     }
 }
 
-const FEEDS: &[Kind] = &[Kind::Merchant, Kind::Xml, Kind::Csv, Kind::Tsv, Kind::Jsonl];
-
 impl Options {
-    /// The settings that are made, each with the kinds it has an effect on.
-    fn made(&self) -> impl Iterator<Item = (&'static str, &'static [Kind])> {
+    /// The names of the settings that are made.
+    fn made(&self) -> impl Iterator<Item = &'static str> {
         let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
             self;
-        let all: [(_, _, &'static [Kind]); _] = [
-            ("include", include.is_some(), &[Kind::Sitemap]),
-            ("currency", currency.is_some(), &[Kind::Shopify]),
-            ("follow_symlinks", follow_symlinks.is_some(), &[Kind::Folder]),
-            ("max_unpacked_gib", max_unpacked_gib.is_some(), FEEDS),
-            ("store", store.is_some(), &[Kind::Magento]),
-            ("item", item.is_some(), &[Kind::Xml]),
-            ("columns", columns.is_some(), &[Kind::Xml, Kind::Csv, Kind::Tsv]),
+        let all = [
+            ("include", include.is_some()),
+            ("currency", currency.is_some()),
+            ("follow_symlinks", follow_symlinks.is_some()),
+            ("max_unpacked_gib", max_unpacked_gib.is_some()),
+            ("store", store.is_some()),
+            ("item", item.is_some()),
+            ("columns", columns.is_some()),
         ];
-        all.into_iter().filter(|(_, made, _)| *made).map(|(name, _, kinds)| (name, kinds))
+        all.into_iter().filter_map(|(name, made)| made.then_some(name))
     }
 
     /// Whether a source of this kind takes all that is set.
@@ -156,15 +162,14 @@ impl Options {
     /// # Errors
     /// The first setting that has no effect on it, or has no such value.
     pub fn check(&self, kind: Kind) -> Result<(), Refused> {
-        for (setting, kinds) in self.made() {
-            if !kinds.contains(&kind) {
-                let kinds = kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-                let reason = format!(
-                    "{setting} has no effect on a source of the kind {}; it is for: {kinds}",
-                    kind.as_str()
-                );
-                return Err(Refused { setting, reason });
-            }
+        if let Some(setting) = self.made().find(|name| !kind.settings().contains(name)) {
+            let takes = Kind::ALL.iter().filter(|kind| kind.settings().contains(&setting));
+            let reason = format!(
+                "{setting} has no effect on a source of the kind {}; it is for: {}",
+                kind.as_str(),
+                takes.map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+            );
+            return Err(Refused { setting, reason });
         }
         let is_code = |code: &str| code.len() == 3 && text::currency(code).is_some();
         match &self.currency {
@@ -184,6 +189,13 @@ impl Options {
         self.check(kind)?;
         let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
             self.clone();
+        let feed = |format| {
+            let columns = columns.unwrap_or_default();
+            let mapping = Mapping::new(item.as_deref(), &columns);
+            let usual = FeedSettings::default().max_unpacked;
+            let max_unpacked = max_unpacked_gib.map_or(usual, |gib| u64::from(gib.get()) << 30);
+            KindSettings::Feed(format, FeedSettings { max_unpacked, mapping, columns })
+        };
         Ok(match kind {
             Kind::Shopify => KindSettings::Shopify(ShopifySettings { currency }),
             Kind::Woocommerce => KindSettings::Woocommerce,
@@ -191,14 +203,10 @@ impl Options {
             Kind::Sitemap => {
                 KindSettings::Sitemap(SitemapSettings { include: include.unwrap_or_default() })
             }
-            Kind::Merchant | Kind::Xml | Kind::Csv | Kind::Tsv | Kind::Jsonl => {
-                let usual = FeedSettings::default();
-                let max_unpacked =
-                    max_unpacked_gib.map_or(usual.max_unpacked, |gib| gib.saturating_mul(1 << 30));
-                let columns = columns.unwrap_or_default();
-                let mapping = Mapping::new(item.as_deref(), &columns);
-                KindSettings::Feed(FeedSettings { max_unpacked, mapping, columns })
-            }
+            Kind::Merchant | Kind::Xml => feed(FeedFormat::Merchant),
+            Kind::Csv => feed(FeedFormat::Csv),
+            Kind::Tsv => feed(FeedFormat::Tsv),
+            Kind::Jsonl => feed(FeedFormat::Jsonl),
             Kind::Folder => KindSettings::Folder(FolderSettings {
                 follow_symlinks: follow_symlinks.unwrap_or(false),
             }),
@@ -210,6 +218,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn what_has_no_effect_is_refused() {
@@ -226,12 +235,29 @@ mod tests {
         assert!(currency("Euro").check(Kind::Shopify).unwrap_err().reason.contains("ISO 4217"));
         let links = Options { follow_symlinks: Some(false), ..Options::default() };
         assert!(links.check(Kind::Folder).is_ok() && links.check(Kind::Jsonl).is_err());
-        let size = Options { max_unpacked_gib: Some(2), ..Options::default() };
-        assert!(FEEDS.iter().all(|&kind| size.check(kind).is_ok()));
-        let settings =
-            KindSettings::Feed(FeedSettings { max_unpacked: 2 << 30, ..FeedSettings::default() });
-        assert_eq!(size.of(Kind::Csv), Ok(settings));
+        let size = Options { max_unpacked_gib: NonZeroU32::new(2), ..Options::default() };
+        let feeds = [Kind::Merchant, Kind::Xml, Kind::Csv, Kind::Tsv, Kind::Jsonl];
+        assert!(feeds.iter().all(|&kind| size.check(kind).is_ok()));
+        let settings = FeedSettings { max_unpacked: 2 << 30, ..FeedSettings::default() };
+        assert_eq!(size.of(Kind::Csv), Ok(KindSettings::Feed(FeedFormat::Csv, settings)));
         assert!(size.check(Kind::Folder).is_err());
         assert!(Options::default().check(Kind::List).is_ok());
+    }
+
+    #[test]
+    fn each_setting_has_an_effect_somewhere_and_each_of_the_table_can_be_made() {
+        let all = Options {
+            include: Some(Vec::new()),
+            currency: Some("EUR".into()),
+            follow_symlinks: Some(true),
+            max_unpacked_gib: Some(NonZeroU32::MIN),
+            store: Some(String::new()),
+            item: Some(String::new()),
+            columns: Some(BTreeMap::new()),
+        };
+        let made: BTreeSet<_> = all.made().collect();
+        let table: BTreeSet<_> =
+            Kind::ALL.iter().flat_map(|kind| kind.settings().iter().copied()).collect();
+        assert_eq!(made, table);
     }
 }

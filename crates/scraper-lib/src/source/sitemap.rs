@@ -14,36 +14,29 @@
 
 mod address;
 mod entries;
+mod listed;
+mod page_list;
+mod read;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::HashSet, sync::Arc};
 
 use reqwest::Url;
-use tokio::{
-    sync::{Semaphore, mpsc::Sender},
-    task::JoinSet,
-};
+use tokio::sync::mpsc::Sender;
 
 use super::{
-    Base, Product, Running, Source, SourceError, SourceItem,
-    web::{self, PAGE_LIMIT, SITEMAP_LIMIT, Wanted, Web},
+    Base, Running, Source, SourceError, SourceItem,
+    web::{self, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
 use entries::{Entries, Entry};
+use listed::with_variants;
+pub use page_list::PageList;
+pub(crate) use read::page_id;
+pub(super) use {listed::Listed, read::read_pages};
 
 /// Sitemaps of one shop; more is a circle or an attack.
 const MOST_SITEMAPS: usize = 10_000;
-/// Variants of one page that are read, at most.
-const MOST_VARIANTS: usize = 100;
-/// Pages that are read at once, at most; their host's pace decides.
-const PAGES_AT_ONCE: usize = 16;
 const XML: &str = "application/xml,text/xml;q=0.9,*/*;q=0.5";
-const HTML: &str = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5";
 /// Where sitemaps are when `robots.txt` names none.
 const USUAL: [&str; 6] = [
     "/sitemap.xml",
@@ -60,25 +53,6 @@ pub struct Sitemap {
     start: Url,
     include: Arc<[String]>,
     web: Web,
-}
-
-/// A page that a sitemap lists.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Listed {
-    pub(super) url: Url,
-    /// When it last changed, as written.
-    pub(super) lastmod: Option<String>,
-    /// Images that the sitemap has for it, for a page that tells of none.
-    pub(super) images: Vec<String>,
-    /// Pages of the same product: their images are its own too.
-    pub(super) variants: Vec<Listed>,
-}
-
-impl Listed {
-    /// Of which nothing else is known.
-    pub(super) fn page(url: Url) -> Self {
-        Listed { url, lastmod: None, images: Vec::new(), variants: Vec::new() }
-    }
 }
 
 /// Where to begin.
@@ -292,27 +266,6 @@ impl Sitemap {
     }
 }
 
-/// Puts variants (`/p/1?color=red`) to their page, where it is listed too.
-fn with_variants(pages: Vec<Listed>) -> Vec<Listed> {
-    let mut plain: HashMap<Url, usize> = HashMap::new();
-    for (at, page) in pages.iter().enumerate() {
-        plain.entry(page.url.clone()).or_insert(at);
-    }
-    let owner = |page: &Listed| plain.get(&address::without_variant(&page.url)?).copied();
-    let owners: Vec<Option<usize>> = pages.iter().map(owner).collect();
-    let mut kept: Vec<Option<Listed>> = pages.into_iter().map(Some).collect();
-    for (at, owner) in owners.into_iter().enumerate() {
-        let variant = owner.and_then(|_| kept.get_mut(at)?.take());
-        let owner = owner.and_then(|owner| kept.get_mut(owner)?.as_mut());
-        if let (Some(owner), Some(variant)) = (owner, variant)
-            && owner.variants.len() < MOST_VARIANTS
-        {
-            owner.variants.push(variant);
-        }
-    }
-    kept.into_iter().flatten().collect()
-}
-
 impl Source for Sitemap {
     fn describe(&self) -> String {
         format!("sitemap {}", self.start)
@@ -333,46 +286,6 @@ impl Source for Sitemap {
     }
 }
 
-/// Pages that are known by their address, as a [`Source`]: those that could not be read before.
-#[derive(Debug)]
-pub struct PageList {
-    pages: Vec<Url>,
-    web: Web,
-}
-
-impl PageList {
-    /// These pages, in order.
-    pub fn new(pages: Vec<Url>, web: Web) -> Self {
-        PageList { pages, web }
-    }
-}
-
-impl Source for PageList {
-    fn describe(&self) -> String {
-        format!("{} pages", self.pages.len())
-    }
-
-    fn base(&self) -> Base {
-        Base::Web
-    }
-
-    fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
-        Box::pin(async move {
-            let PageList { pages, web } = *self;
-            let (send, listed) = tokio::sync::mpsc::channel(64);
-            let listing = async move {
-                for url in pages {
-                    if send.send(Ok(Listed::page(url))).await.is_err() {
-                        return;
-                    }
-                }
-            };
-            tokio::join!(listing, read_pages(&web, listed, &out));
-            Ok(())
-        })
-    }
-}
-
 /// The body of the fuzz target: what an entry means is an address of the web.
 pub(super) fn fuzz(data: &[u8], place: &Url) {
     let Ok(found) = entries::read(data, None, place) else { return };
@@ -383,138 +296,5 @@ pub(super) fn fuzz(data: &[u8], place: &Url) {
             let _ = (address::same_site(place, &url), address::without_variant(&url));
             assert!(!page_id(&url).is_empty(), "{url}");
         }
-    }
-}
-
-/// Reads the products of listed pages and sends them as they come.
-pub(super) async fn read_pages(
-    web: &Web,
-    mut listed: tokio::sync::mpsc::Receiver<Result<Listed, SourceError>>,
-    out: &Sender<SourceItem>,
-) {
-    let room = Arc::new(Semaphore::new(PAGES_AT_ONCE));
-    let mut reading = JoinSet::new();
-    let mut seen = HashSet::new();
-    while let Some(listed) = listed.recv().await {
-        let listed = match listed {
-            Ok(listed) => listed,
-            Err(e) => match out.send(Err(e)).await {
-                Ok(()) => continue,
-                Err(_) => return,
-            },
-        };
-        let listed = Listed { url: address::without_tracking(listed.url), ..listed };
-        if !seen.insert(listed.url.clone()) {
-            continue; // several sitemaps often list the same page
-        }
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let (web, out) = (web.clone(), out.clone());
-        reading.spawn(async move {
-            let _permit = permit;
-            for item in read_page(&web, &listed).await {
-                if out.send(item).await.is_err() {
-                    return;
-                }
-            }
-        });
-        while reading.try_join_next().is_some() {}
-    }
-    while reading.join_next().await.is_some() {}
-}
-
-/// Pages that are taken apart at once: hostile ones take up to 90 MB each.
-static TURNS: [Mutex<()>; 4] = [const { Mutex::new(()) }; 4];
-
-/// Waits for one of [`TURNS`], on a thread that may wait.
-fn turn() -> Option<MutexGuard<'static, ()>> {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let turn = TURNS.get(NEXT.fetch_add(1, Ordering::Relaxed) % TURNS.len())?;
-    Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// The product of one page and its variants, and why it is missing or not whole.
-async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
-    let mut items = read_one(web, listed).await;
-    for variant in &listed.variants {
-        for item in read_one(web, variant).await {
-            let first = items.iter_mut().find_map(|item| item.as_mut().ok());
-            match (item, first) {
-                (Ok(product), Some(first)) => {
-                    let known: HashSet<String> = first.images.iter().cloned().collect();
-                    first.images.extend(product.images.into_iter().filter(|i| !known.contains(i)));
-                }
-                (Ok(product), None) => items.push(Ok(Product {
-                    id: page_id(&listed.url),
-                    page: Some(listed.url.to_string()),
-                    ..product
-                })),
-                (Err(e), _) => items.push(Err(e)),
-            }
-        }
-    }
-    // Of a product that is not known in full, what the store has is better: it is known by the
-    // page that stands for all its variants.
-    if items.iter().any(|item| item.as_ref().is_err_and(|e| !e.is_expected())) {
-        items.retain(Result::is_err);
-        for item in &mut items {
-            if let Err(SourceError::Page { page, .. }) = item {
-                listed.url.as_str().clone_into(page);
-            }
-        }
-    }
-    items
-}
-
-async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
-    let Listed { url, lastmod, images, .. } = listed;
-    let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
-    let reader = web.reader();
-    let version = reader.version();
-    let read = web.distilled(&wanted, &version, move |body| {
-        let _turn = turn();
-        Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
-    });
-    let place = url.to_string();
-    let found = match read.await {
-        Ok(found) => found,
-        Err(e) => return vec![Err(SourceError::of_page(url, &e))],
-    };
-    let Some(mut product) = found.product else {
-        // A note may be the reason that the product is missing.
-        let (kind, reason) = match found.notes.is_empty() {
-            true => (SourceError::NO_PRODUCT, "the page shows no product".to_owned()),
-            false => (SourceError::UNREADABLE, found.notes.join("; ")),
-        };
-        return vec![Err(SourceError::Page { page: place, kind, reason })];
-    };
-    for reason in found.notes {
-        tracing::info!("{place}: {reason}");
-    }
-    product.id = page_id(url);
-    product.page = Some(place);
-    if product.images.is_empty() {
-        product.images.clone_from(images);
-    }
-    vec![Ok(product)]
-}
-
-/// Pages have no key but their address: its path, and the query where there is one.
-pub(crate) fn page_id(url: &Url) -> String {
-    let path = url.path().trim_matches('/');
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let id = format!("{path}{query}");
-    if id.is_empty() { url.to_string() } else { id }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_paths() {
-        let id = |url: &str| page_id(&Url::parse(url).unwrap());
-        assert_eq!(id("https://shop.example/products/red-dress/"), "products/red-dress");
-        assert_eq!(id("https://shop.example/item?id=3"), "item?id=3");
-        assert_eq!(id("https://shop.example/"), "https://shop.example/");
     }
 }

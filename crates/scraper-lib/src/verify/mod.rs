@@ -1,11 +1,13 @@
 //! Are our vectors those of an endpoint, or of a recording?
 
 mod answer;
+mod check;
 mod compare;
 mod endpoint;
 mod golden;
 mod sample;
 
+pub use check::Check;
 pub use compare::{Comparison, Fit, Precision, Reference};
 pub use endpoint::{Endpoint, EndpointError, RequestForm};
 pub use golden::{Golden, GoldenError};

@@ -134,7 +134,7 @@ impl SourceArgs {
             include: (!self.include.is_empty()).then(|| self.include.clone()),
             currency: self.currency.clone(),
             follow_symlinks: self.follow_symlinks.then_some(true),
-            max_unpacked_gib: self.max_unpacked_gib.map(|gib| gib.get().into()),
+            max_unpacked_gib: self.max_unpacked_gib,
             columns: (!self.column.is_empty()).then(|| self.column.iter().cloned().collect()),
             ..Options::default()
         }
@@ -223,9 +223,7 @@ impl RunArgs {
             }
         };
         let limits = self.engine.model.preprocessing.limits();
-        let comparison = verify::gate(&endpoint, &how, &target, &setup, &files, limits).await?;
-        console::done_without(say!("{comparison}"));
-        if !comparison.passed() {
+        if !verify::gate(&endpoint, &how, &target, &setup, &files, limits).await? {
             console::done_without(say!("Do not publish the vectors of {target}."));
             return Ok(EXIT_UNVERIFIED);
         }

@@ -1,35 +1,32 @@
 //! `scraper verify`: are these the vectors that the endpoint gives?
 
-use clip_core::trace::hex;
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use clap::{Args, ValueEnum};
 use clip_core::{Towers, image::Limits};
 use reqwest::Url;
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 
 use super::{Context, ModelArgs, StoreArgs, network::NetworkArgs, values};
+use crate::hints;
 use scraper_lib::{
     Error,
     config::VerifySettings,
-    embed::blocking,
-    fetch::Fetcher,
-    model::{LoadedModel, ModelFiles, configs},
+    model::{LoadedModel, ModelFiles},
     pipeline::Setup,
     report::{
-        EXIT_OK, EXIT_UNVERIFIED, Progress, Unit,
+        EXIT_OK, EXIT_UNVERIFIED, Progress,
         console::{self, say},
         secrets::redact,
         shown,
     },
-    source::{Base, Location, SourceSpec, Web},
+    source::{SourceSpec, Web},
     store::StoreTarget,
-    verify::{Candidate, Comparison, Endpoint, Golden, Reference, RequestForm, Sample},
+    verify::{Candidate, Check, Comparison, Endpoint, RequestForm, Sample},
 };
 
 /// Compares vectors with those of a Hugging Face Inference Endpoint, or with recorded ones.
@@ -96,14 +93,6 @@ enum Format {
     Json,
 }
 
-/// The images to compare, where others' vectors come from, and how to get the bytes.
-struct Check<'a> {
-    fetcher: &'a Fetcher,
-    progress: &'a Progress,
-    references: Vec<Reference>,
-    skipped: Vec<String>,
-}
-
 impl VerifyArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
         let (model, files) = self.model.load_files(context, Towers::Vision).await?;
@@ -113,22 +102,22 @@ impl VerifyArgs {
             (Some(path), _) => check.recorded(path, self.how.sample()).await?,
             (None, Some(url)) => {
                 let sample = match &self.source {
-                    Some(path) => from_source(path, &fetcher, self.how.sample()).await?,
-                    None => from_store(&self.store.store, self.how.sample()).await?,
+                    Some(path) => {
+                        let spec = SourceSpec::of(&path.to_string_lossy(), None);
+                        let source = spec.open(Path::new(""), &Web::new(fetcher.clone(), None))?;
+                        Sample::of_source(source, self.how.sample()).await?
+                    }
+                    None => Sample::of_store(&self.store.store, self.how.sample()).await?,
                 };
-                check.ask(url, &self.how, sample, &model).await?;
+                self.how.ask(&mut check, url, sample, &model, &context.progress).await?;
             }
             (None, None) => return Err(Error::Usage("--endpoint or --golden is needed".into())),
         }
-        let (_, preprocess) = configs(&files)?;
-        let (limits, tolerance) = (self.model.preprocessing.limits(), self.how.tolerance());
-        let Check { references, skipped, .. } = check;
-        let comparison = blocking(move || {
-            Comparison::of(&model, &preprocess, limits, &references, tolerance, skipped)
-        });
-        let comparison = comparison.await??;
+        let limits = self.model.preprocessing.limits();
+        let comparison =
+            check.compare(Arc::new(model), &files, limits, self.how.tolerance()).await?;
         match self.format {
-            Format::Text => say!("{comparison}")?,
+            Format::Text => tell(&comparison)?,
             Format::Json => {
                 let json = serde_json::to_string_pretty(&comparison)
                     .map_err(|e| Error::Internal(e.to_string()))?;
@@ -139,80 +128,37 @@ impl VerifyArgs {
     }
 }
 
-impl<'a> Check<'a> {
-    fn new(fetcher: &'a Fetcher, progress: &'a Progress) -> Self {
-        Check { fetcher, progress, references: Vec::new(), skipped: Vec::new() }
-    }
-
-    async fn bytes(&self, address: &str, base: &Base) -> Result<Vec<u8>, String> {
-        let location = Location::parse(address, base).map_err(|e| e.to_string())?;
-        let fetched = self.fetcher.fetch(&location).await;
-        fetched.map(|fetched| fetched.bytes).map_err(|e| e.to_string())
-    }
-
-    /// Pairs recorded vectors with the bytes they are of.
-    async fn recorded(&mut self, path: &Path, size: usize) -> Result<(), Error> {
-        let owned = path.to_owned();
-        let goldens = blocking(move || Golden::read(&owned, size)).await?;
-        let base = Base::Local(path.parent().unwrap_or(Path::new("")).to_owned());
-        for Golden { image, sha256, values } in goldens.map_err(|e| Error::Usage(e.to_string()))? {
-            match self.bytes(&image, &base).await {
-                Ok(bytes) if sha256.is_none_or(|sha256| sha256 == hex(&Sha256::digest(&bytes))) => {
-                    self.references.push(Reference { image, bytes, values });
-                }
-                Ok(_) => self.skipped.push(format!("{image}: its bytes have changed since")),
-                Err(e) => self.skipped.push(e),
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the sample to the endpoint.
-    async fn ask(
-        &mut self,
-        url: &Url,
-        how: &EndpointArgs,
-        sample: Vec<Candidate>,
-        model: &LoadedModel,
-    ) -> Result<(), Error> {
-        let mut endpoint = Endpoint::new(
-            url.clone(),
-            how.token()?,
-            how.request,
-            model.provenance.model.clone(),
-            Duration::from_secs(how.timeout.get().into()),
-            Duration::from_secs(how.endpoint_wait.into()),
-        )?;
-        let dim = model.clip.config().projection_dim;
-        let task = self.progress.task("endpoint", Some(sample.len() as u64), Unit::Items);
-        for Candidate { address, base, hash } in sample {
-            match self.bytes(&address, &base).await {
-                Ok(bytes) if hash.is_none_or(|hash| hash == *Sha256::digest(&bytes)) => {
-                    match endpoint.embed(&bytes, dim).await {
-                        Ok(values) => {
-                            self.references.push(Reference { image: address, bytes, values });
-                        }
-                        Err(e) if e.is_about_the_image() => {
-                            self.skipped.push(format!("{address}: {e}"));
-                        }
-                        Err(e) => return Err(e.into()),
-                    }
-                }
-                Ok(_) => self.skipped.push(format!("{address}: its bytes have changed since")),
-                Err(e) => self.skipped.push(e),
-            }
-            task.inc(1);
-        }
-        task.finish();
-        if how.request == RequestForm::Auto && endpoint.form() != RequestForm::Auto {
-            let form = endpoint.form().name();
-            self.progress.note(&format!("The endpoint takes images in the form --request {form}."));
-        }
-        Ok(())
-    }
+/// For people.
+fn tell(comparison: &Comparison) -> Result<(), Error> {
+    say!("{comparison}")?;
+    hints::of_comparison(comparison).map_or(Ok(()), |hint| say!("hint: {hint}"))
 }
 
 impl EndpointArgs {
+    async fn ask(
+        &self,
+        check: &mut Check<'_>,
+        url: &Url,
+        sample: Vec<Candidate>,
+        model: &LoadedModel,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let mut endpoint = Endpoint::new(
+            url.clone(),
+            self.token()?,
+            self.request,
+            model.provenance.model.clone(),
+            Duration::from_secs(self.timeout.get().into()),
+            Duration::from_secs(self.endpoint_wait.into()),
+        )?;
+        check.ask(&mut endpoint, sample, model.clip.config().projection_dim).await?;
+        if self.request == RequestForm::Auto && endpoint.form() != RequestForm::Auto {
+            let form = endpoint.form().name();
+            progress.note(&format!("The endpoint takes images in the form --request {form}."));
+        }
+        Ok(())
+    }
+
     /// Takes from the settings what no flag says.
     pub(super) fn or(self, settings: &VerifySettings) -> Self {
         EndpointArgs {
@@ -240,39 +186,8 @@ impl EndpointArgs {
     }
 }
 
-async fn from_source(
-    place: &Path,
-    fetcher: &Fetcher,
-    size: usize,
-) -> Result<Vec<Candidate>, Error> {
-    let web = Web::new(fetcher.clone(), None);
-    let source = SourceSpec::of(&place.to_string_lossy(), None).open(Path::new(""), &web)?;
-    let base = source.base();
-    let (out, mut items) = mpsc::channel(64);
-    let mut sample = Sample::new(size);
-    let add = async {
-        while let Some(item) = items.recv().await {
-            if let Ok(product) = item {
-                sample.add_product(&product, &base);
-            }
-        }
-    };
-    let (read, ()) = tokio::join!(source.run(out), add);
-    read?;
-    Ok(sample.into_candidates())
-}
-
-async fn from_store(target: &StoreTarget, size: usize) -> Result<Vec<Candidate>, Error> {
-    let target = target.clone();
-    blocking(move || {
-        let mut sample = Sample::new(size);
-        sample.add_store(target.open_existing()?.as_ref())?;
-        Ok(sample.into_candidates())
-    })
-    .await?
-}
-
-/// The gate after a run: whether what the store holds now may be published.
+/// The gate after a run, which tells what it finds: whether what the store holds now may be
+/// published.
 pub(super) async fn gate(
     url: &Url,
     how: &EndpointArgs,
@@ -280,13 +195,11 @@ pub(super) async fn gate(
     setup: &Setup,
     files: &ModelFiles,
     limits: Limits,
-) -> Result<Comparison, Error> {
-    let sample = from_store(target, how.sample()).await?;
+) -> Result<bool, Error> {
+    let sample = Sample::of_store(target, how.sample()).await?;
     let mut check = Check::new(&setup.fetcher, &setup.progress);
-    check.ask(url, how, sample, &setup.model).await?;
-    let (_, preprocess) = configs(files)?;
-    let (model, tolerance) = (setup.model.clone(), how.tolerance());
-    let Check { references, skipped, .. } = check;
-    blocking(move || Comparison::of(&model, &preprocess, limits, &references, tolerance, skipped))
-        .await?
+    how.ask(&mut check, url, sample, &setup.model, &setup.progress).await?;
+    let comparison = check.compare(setup.model.clone(), files, limits, how.tolerance()).await?;
+    console::done_without(tell(&comparison));
+    Ok(comparison.passed())
 }

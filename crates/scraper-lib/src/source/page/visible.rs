@@ -4,6 +4,8 @@
 //! It is believed only where the page leaves no choice: one price in the part of the page that the
 //! heading is in.
 
+mod words;
+
 use super::{
     budget::{Blown, Meter},
     dom::Node,
@@ -15,117 +17,8 @@ use crate::source::{
     price::{self, Money},
     text,
 };
+use words::{BRAND, BRAND_NAMES, BUY, OTHER, PRICE, SALE, STOCK};
 
-/// Words in the names of elements that hold a price.
-const PRICE: &[&str] =
-    &["price", "preis", "prix", "precio", "preco", "prezzo", "prijs", "cena", "fiyat"];
-/// Words in the names of elements that hold a price that is not the one asked.
-const OTHER: &[&str] = &[
-    "old",
-    "was",
-    "regular",
-    "list",
-    "compare",
-    "strike",
-    "before",
-    "rrp",
-    "msrp",
-    "uvp",
-    "original",
-    "crossed",
-    "save",
-    "saving",
-    "discount",
-    "unit",
-    "base",
-    "shipping",
-    "delivery",
-    "member",
-    "install",
-    "finance",
-    "klarna",
-    "afterpay",
-    "tax",
-    "vat",
-    "filter",
-    "total",
-    "cart",
-    "basket",
-    "wishlist",
-    "history",
-    "lowest",
-    "omnibus",
-    "voucher",
-    "points",
-    "per-",
-    "loyalty",
-    "related",
-    "recommend",
-    "upsell",
-    "cross",
-    "similar",
-    "also",
-    "footer",
-    "header",
-    "menu",
-    "nav",
-    "bundle",
-    "promo",
-    "badge",
-    "percent",
-    "currency-switch",
-    "retail",
-    "past",
-    "previous",
-    "suggested",
-];
-/// Words in the names of elements that hold the price of a sale.
-const SALE: &[&str] =
-    &["sale", "special", "current", "final", "now", "actual", "promo-price", "new-price"];
-/// What the button to buy is called, in its text or its names.
-const BUY: &[&str] = &[
-    "add to cart",
-    "add to bag",
-    "add to basket",
-    "add to trolley",
-    "buy now",
-    "in den warenkorb",
-    "in den einkaufswagen",
-    "ajouter au panier",
-    "añadir al carrito",
-    "añadir a la cesta",
-    "agregar al carrito",
-    "aggiungi al carrello",
-    "in winkelwagen",
-    "in winkelmand",
-    "lägg i varukorg",
-    "læg i kurv",
-    "legg i handlekurv",
-    "lisää ostoskoriin",
-    "dodaj do koszyka",
-    "do košíku",
-    "sepete ekle",
-    "adicionar ao carrinho",
-    "comprar",
-    "kosárba",
-    "в корзину",
-    "купить",
-    "カートに入れる",
-    "加入购物车",
-    "장바구니",
-    "add-to-cart",
-    "addtocart",
-    "add_to_cart",
-    "add-to-bag",
-    "addtobag",
-    "add-to-basket",
-    "addtobasket",
-    "buy-now",
-    "/cart/add",
-    "product-form",
-    "btn-cart",
-    "single_add_to_cart",
-];
 /// Texts that are longer hold more than a price.
 const LONGEST: usize = 80;
 /// Ancestors of the heading that are looked at.
@@ -139,54 +32,6 @@ pub(super) struct Seen {
     pub(super) availability: Option<Availability>,
     pub(super) brand: Option<String>,
 }
-
-/// Words in the names of elements that tell of stock.
-const STOCK: &[&str] =
-    &["stock", "availab", "verfueg", "verfug", "lieferbar", "dispon", "inventory"];
-/// Classes of elements that hold the brand, as a whole word.
-const BRAND: &[&str] = &[
-    "brand",
-    "product-brand",
-    "product__brand",
-    "product_brand",
-    "productbrand",
-    "brand-name",
-    "product-brand-name",
-    "product-brand__name",
-    "product__vendor",
-    "product-vendor",
-    "vendor",
-    "manufacturer",
-    "product-manufacturer",
-    "designer-name",
-    "product-designer",
-    "pdp-brand",
-];
-/// What a table of properties calls the brand.
-const BRAND_NAMES: &[&str] = &[
-    "brand",
-    "brand name",
-    "marke",
-    "marque",
-    "marca",
-    "merk",
-    "mærke",
-    "märke",
-    "varumärke",
-    "merke",
-    "marka",
-    "značka",
-    "manufacturer",
-    "hersteller",
-    "fabricant",
-    "fabricante",
-    "produttore",
-    "producent",
-    "бренд",
-    "производитель",
-    "ブランド",
-    "品牌",
-];
 
 fn names(node: Node<'_>) -> String {
     let names = [

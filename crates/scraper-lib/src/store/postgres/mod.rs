@@ -3,11 +3,13 @@
 //! The tables are in a schema of their own, `clip_scraper`; vectors of each provenance are in a
 //! table `vectors_<n>` with a column `vector(dim)`, so that they can have an index.
 
+mod batch;
 mod connection;
 mod queue;
 mod read;
 mod schema;
 mod search;
+mod sweep;
 mod text;
 mod write;
 
@@ -73,7 +75,7 @@ impl PostgresStore {
     ) -> Result<(), StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         self.refusals.around(writes, &mut |writes| {
-            let batch = write::Batch::of(writes)?;
+            let batch = batch::Batch::of(writes)?;
             connection.with(|client| write::apply(client, &batch, provenance, enqueue))
         })
     }
@@ -104,7 +106,7 @@ impl Store for PostgresStore {
     }
 
     fn sweep(&mut self, complete: &[String], vanishing: &Vanishing) -> Result<Swept, StoreError> {
-        self.lock().with(|client| write::sweep(client, complete, vanishing))
+        self.lock().with(|client| sweep::sweep(client, complete, vanishing))
     }
 
     fn provenance(&self) -> Result<Option<Provenance>, StoreError> {

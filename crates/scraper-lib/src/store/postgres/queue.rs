@@ -12,8 +12,8 @@ use crate::{
 
 use super::{
     Connection, PostgresStore, PostgresUrl, StoreError, Swept, Vanishing, Write, schema,
+    sweep::sweep,
     text::{decode, encode},
-    write,
 };
 use crate::source::Base;
 
@@ -162,7 +162,7 @@ impl WorkQueue for PostgresQueue {
         self.connection.with(|client| {
             let row = client.query_one("SELECT coalesce(complete, '{}') FROM current", &[])?;
             let complete = row.try_get::<_, Vec<String>>(0)?.into_iter().map(decode);
-            let swept = write::sweep(client, &complete.collect::<Vec<_>>(), vanishing)?;
+            let swept = sweep(client, &complete.collect::<Vec<_>>(), vanishing)?;
             client.batch_execute("UPDATE current SET finished = true; TRUNCATE queue")?;
             Ok(swept)
         })

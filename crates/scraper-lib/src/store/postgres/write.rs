@@ -1,7 +1,5 @@
 //! What changes the tables: binary COPY into staging tables, then upserts.
 
-use std::collections::BTreeMap;
-
 use pgvector::Vector;
 use postgres::{
     Client, Transaction,
@@ -10,77 +8,18 @@ use postgres::{
     types::{ToSql, Type},
 };
 
-use super::{ImageHash, ImageKey, StoreError, Swept, Vanishing, Write, text::encode};
+use super::{
+    StoreError,
+    batch::{Batch, Fate},
+    text::encode,
+};
 use crate::{
     fetch::Validators,
-    report::{
-        KeptSource,
-        secrets::{public, redact},
-    },
-    source::{Base, Product},
+    report::secrets::{public, redact},
 };
 
 /// How often a transaction that lost a race is tried.
 const TRIES: u32 = 5;
-
-/// What became of an image.
-enum Fate<'a> {
-    Image { hash: &'a ImageHash, bytes: u64, validators: &'a Validators },
-    Unchanged,
-    Failure { kind: &'a str, message: &'a str },
-}
-
-/// Writes in the order of their keys, which keeps workers out of each other's way; of several for
-/// one key the last.
-#[derive(Default)]
-pub(super) struct Batch<'a> {
-    sources: BTreeMap<&'a str, &'a Base>,
-    products: BTreeMap<(&'a str, &'a str), (&'a Product, String)>,
-    fates: BTreeMap<(&'a str, &'a str, u32, &'a str), Fate<'a>>,
-    vectors: BTreeMap<&'a ImageHash, &'a [f32]>,
-    /// Message by source, place and kind.
-    failures: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
-    /// Page and id of products whose page could not be read, by source.
-    unread: Vec<(&'a str, &'a str, &'a str)>,
-}
-
-impl<'a> Batch<'a> {
-    pub(super) fn of(writes: &'a [Write]) -> Result<Self, StoreError> {
-        let mut batch = Batch::default();
-        for write in writes {
-            match write {
-                Write::Source { name, base } => {
-                    batch.sources.insert(name, base);
-                }
-                Write::Product(product) => {
-                    let attributes = super::super::attributes_json(product)?;
-                    let key = (product.source.as_str(), product.id.as_str());
-                    batch.products.insert(key, (product, attributes));
-                }
-                Write::Image { key, hash, bytes, validators } => {
-                    batch.fate(key, Fate::Image { hash, bytes: *bytes, validators });
-                }
-                Write::Unchanged { key } => batch.fate(key, Fate::Unchanged),
-                Write::Failure { key, kind, message } => {
-                    batch.fate(key, Fate::Failure { kind, message });
-                }
-                Write::Vector { hash, values } => {
-                    batch.vectors.entry(hash).or_insert(values);
-                }
-                Write::SourceFailure { source, place, kind, message } => {
-                    batch.failures.insert((source, place, kind), message);
-                }
-                Write::Unread { source, page, id } => batch.unread.push((source, page, id)),
-            }
-        }
-        Ok(batch)
-    }
-
-    fn fate(&mut self, key: &'a ImageKey, fate: Fate<'a>) {
-        let ImageKey { source, product, position, address } = key;
-        self.fates.insert((source, product, *position, address), fate);
-    }
-}
 
 /// Applies all of `batch` or nothing. With `enqueue` the images of its products join the queue.
 pub(super) fn apply(
@@ -353,56 +292,4 @@ fn failures(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), 
         )?;
     }
     Ok(())
-}
-
-/// See [`super::Store::sweep`].
-pub(super) fn sweep(
-    client: &mut Client,
-    complete: &[String],
-    vanishing: &Vanishing,
-) -> Result<Swept, StoreError> {
-    let mut transaction = client.transaction()?;
-    let mut swept = Swept::default();
-    let mut fine = Vec::new();
-    for source in complete {
-        let name = encode(source);
-        let row = transaction.query_one(
-            "SELECT count(*) FILTER (WHERE seen <> run AND unread <> run), count(*)
-             FROM products, current WHERE source = $1 AND missed = 0 AND born <> run",
-            &[&name],
-        )?;
-        let count = |i| u64::try_from(row.get::<_, i64>(i)).unwrap_or(0);
-        let (missing, of) = (count(0), count(1));
-        match vanishing.most.covers(missing, of) {
-            true => fine.push(name),
-            false => swept.kept.push(KeptSource { source: source.clone(), missing, of }),
-        }
-    }
-    let keep = i32::try_from(vanishing.keep).unwrap_or(i32::MAX);
-    let unseen = "source = ANY($1) AND seen <> (SELECT run FROM current)
-                  AND unread <> (SELECT run FROM current)";
-    swept.removed = transaction.execute(
-        &format!("DELETE FROM products WHERE {unseen} AND missed >= $2"),
-        &[&fine, &keep],
-    )?;
-    let row = transaction.query_one(
-        &format!(
-            "WITH missing AS (
-                 UPDATE products SET missed = missed + 1 WHERE {unseen} RETURNING missed
-             ) SELECT count(*) FROM missing WHERE missed = 1"
-        ),
-        &[&fine],
-    )?;
-    swept.marked = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
-    if !complete.is_empty() {
-        for row in transaction.query("SELECT id FROM provenances", &[])? {
-            let id: i32 = row.get(0);
-            transaction.batch_execute(&format!(
-                "DELETE FROM vectors_{id} v
-                 WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.sha256 = v.sha256)"
-            ))?;
-        }
-    }
-    transaction.commit()?;
-    Ok(swept)
 }

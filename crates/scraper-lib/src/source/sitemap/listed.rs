@@ -1,0 +1,50 @@
+//! Pages as sitemaps list them, variants with their page.
+
+use std::collections::HashMap;
+
+use reqwest::Url;
+
+use super::address;
+
+/// Variants of one page that are read, at most.
+const MOST_VARIANTS: usize = 100;
+
+/// A page that a sitemap lists.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::source) struct Listed {
+    pub(in crate::source) url: Url,
+    /// When it last changed, as written.
+    pub(in crate::source) lastmod: Option<String>,
+    /// Images that the sitemap has for it, for a page that tells of none.
+    pub(in crate::source) images: Vec<String>,
+    /// Pages of the same product: their images are its own too.
+    pub(in crate::source) variants: Vec<Listed>,
+}
+
+impl Listed {
+    /// Of which nothing else is known.
+    pub(in crate::source) fn page(url: Url) -> Self {
+        Listed { url, lastmod: None, images: Vec::new(), variants: Vec::new() }
+    }
+}
+
+/// Puts variants (`/p/1?color=red`) to their page, where it is listed too.
+pub(super) fn with_variants(pages: Vec<Listed>) -> Vec<Listed> {
+    let mut plain: HashMap<Url, usize> = HashMap::new();
+    for (at, page) in pages.iter().enumerate() {
+        plain.entry(page.url.clone()).or_insert(at);
+    }
+    let owner = |page: &Listed| plain.get(&address::without_variant(&page.url)?).copied();
+    let owners: Vec<Option<usize>> = pages.iter().map(owner).collect();
+    let mut kept: Vec<Option<Listed>> = pages.into_iter().map(Some).collect();
+    for (at, owner) in owners.into_iter().enumerate() {
+        let variant = owner.and_then(|_| kept.get_mut(at)?.take());
+        let owner = owner.and_then(|owner| kept.get_mut(owner)?.as_mut());
+        if let (Some(owner), Some(variant)) = (owner, variant)
+            && owner.variants.len() < MOST_VARIANTS
+        {
+            owner.variants.push(variant);
+        }
+    }
+    kept.into_iter().flatten().collect()
+}
