@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{Error, Shop, broken, catalogue::Product, encode::Format};
 
-/// What [`write`] made.
+/// What [`write()`] made.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// One JSON object per picture: `id`, `title`, `url`, `image` and the product's other fields.
