@@ -42,10 +42,12 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "clippy",
-        about: "lints, all targets, warnings are errors",
+        about: "lints, all targets, and the documentation; warnings are errors",
         needs: &[Need::Clippy, Need::Cc],
         run: || {
             cargo().args("clippy --workspace --all-targets -- -D warnings").run()?;
+            let doc = cargo().args("doc --quiet --workspace --no-deps");
+            doc.env("RUSTDOCFLAGS", "-D warnings").run()?;
             Ok(String::new())
         },
     },

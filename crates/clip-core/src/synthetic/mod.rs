@@ -19,7 +19,7 @@ use values::Values;
 /// Larger checkpoints are refused; the largest published CLIP has 2.5 billion parameters.
 const MAX_VALUES: u64 = 1 << 32;
 
-/// How [`safetensors`] stores the weights.
+/// How [`safetensors()`] stores the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtype {
     /// As they are.
