@@ -13,12 +13,12 @@ use serde_json::Value;
 
 use super::{ModelError, ModelFile, ModelFiles, Origin, Weights, mmap};
 
-/// What to load, and how pictures are prepared.
+/// What to load, and how images are preprocessed.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOptions {
     /// Image, text, or both.
     pub towers: Towers,
-    /// How pictures are prepared.
+    /// How images are preprocessed.
     pub profile: Profile,
     /// Largest image that is decoded.
     pub limits: Limits,
@@ -126,7 +126,7 @@ fn required_preprocess(
         (Some(found), _) => Ok(found),
         (None, Origin::Pinned) => {
             tracing::warn!(
-                "preprocessor_config.json of {} is not in the cache: pictures are prepared as it is \
+                "preprocessor_config.json of {} is not in the cache: images are preprocessed as it is \
                  known to say",
                 files.model
             );

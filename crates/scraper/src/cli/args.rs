@@ -40,7 +40,7 @@ pub(super) struct ModelArgs {
     pub(super) preprocessing: PreprocessingArgs,
 }
 
-/// Flags about how pictures are prepared.
+/// Flags about how images are preprocessed.
 #[derive(Debug, Args)]
 pub(super) struct PreprocessingArgs {
     /// Whose preprocessing to reproduce: hf-endpoint, transformers4, transformers5,
@@ -50,7 +50,7 @@ pub(super) struct PreprocessingArgs {
     /// Largest image file, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub(super) max_bytes: u32,
-    /// Largest picture, in megapixels.
+    /// Largest image, in megapixels.
     #[arg(long, value_name = "MP", default_value_t = 100)]
     pub(super) max_pixels: u32,
 }

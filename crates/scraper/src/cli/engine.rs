@@ -20,7 +20,7 @@ pub(super) struct EngineArgs {
     /// Images per batch; changes the speed, no bit of any result.
     #[arg(long, value_name = "N", default_value = "8")]
     batch: NonZeroUsize,
-    /// Memory for pictures while they are decoded, all together, in MiB; a picture that needs more is
+    /// Memory for images while they are decoded, all together, in MiB; an image that needs more is
     /// decoded alone. Changes no bit of any result.
     #[arg(long, value_name = "MIB", default_value_t = (pipeline::DECODE_MEMORY >> 20) as u32)]
     decode_memory: u32,

@@ -65,13 +65,13 @@ struct Cli {
     /// No progress on standard error.
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// More on standard error; twice for every request. RUST_LOG says it in detail.
+    /// Log more to standard error; twice (-vv) for every request. For finer control set RUST_LOG.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// How messages of the log look.
+    /// Format of log messages.
     #[arg(long, global = true, value_enum, default_value_t)]
     log_format: LogFormat,
-    /// The settings to use. [default: scraper.toml, if it is in this folder]
+    /// Settings file. [default: scraper.toml, if it is in this folder]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

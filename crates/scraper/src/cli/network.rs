@@ -17,10 +17,10 @@ use scraper_lib::{
 /// (`SSL_CERT_FILE`) come from the environment.
 #[derive(Debug, Args)]
 pub(super) struct NetworkArgs {
-    /// Downloads at once. [default: 16]
+    /// Concurrent downloads. [default: 16]
     #[arg(long, value_name = "N")]
     connections: Option<NonZeroUsize>,
-    /// Downloads at once from one host, while it answers quickly. [default: 8]
+    /// Concurrent downloads from one host, while it answers quickly. [default: 8]
     #[arg(long, value_name = "N")]
     per_host: Option<NonZeroUsize>,
     /// Requests per second to one host; 0 for no limit. [default: 30]
@@ -33,14 +33,14 @@ pub(super) struct NetworkArgs {
     /// Longest silence of a server, in seconds. [default: 20]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     idle_timeout: Option<f64>,
-    /// Longest download of a picture or page, in seconds; feeds have six hours. [default: 120]
+    /// Longest download of an image or page, in seconds; feeds have six hours. [default: 120]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     total_timeout: Option<f64>,
-    /// Least bytes per second of a picture or page, on average after 15 seconds; 0 for no limit.
+    /// Minimum bytes per second of an image or page, on average after 15 seconds; 0 for no limit.
     /// [default: 1024]
     #[arg(long, value_name = "BYTES")]
     min_speed: Option<u64>,
-    /// A mail address or a page, told to every server in the User-Agent.
+    /// An email address or URL for contact, sent to every server in the User-Agent.
     #[arg(long, value_name = "TEXT")]
     contact: Option<String>,
     /// Lets addresses lead to hosts that are not on the public internet: to all of them, or to

@@ -1,4 +1,4 @@
-//! `scraper probe`: what a page tells, where each field came from, and what was refused.
+//! `scraper probe`: what is read from a page, where each field came from, and what was rejected.
 
 use std::path::PathBuf;
 
@@ -14,8 +14,8 @@ use scraper_lib::{
     source::{Found, PageReader, Select, Web},
 };
 
-/// Shows what a product page tells: every field and where it came from, the images, and what was
-/// refused and why.
+/// Shows what is read from a product page: every field and where it came from, the images, and
+/// what was rejected and why.
 ///
 /// Examples:
 ///   scraper probe https://shop.example/p/red-dress
@@ -27,10 +27,10 @@ pub(super) struct ProbeArgs {
     /// The address of a page, or a saved page.
     #[arg(value_name = "URL|FILE", required_unless_present = "pages")]
     page: Option<String>,
-    /// Where a saved page was.
+    /// URL of a saved page.
     #[arg(long, value_name = "URL", default_value = "https://page.invalid/")]
     url: Url,
-    /// The answer as JSON.
+    /// Prints JSON.
     #[arg(long)]
     json: bool,
     /// A CSS selector for a field (title, price, image …), as in [source.select]: title=h1,

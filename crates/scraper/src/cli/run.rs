@@ -54,17 +54,17 @@ pub(super) struct RunArgs {
     /// (.txt), as a path or an address; or a shop's address with --kind. Without it, the sources
     /// of scraper.toml.
     source: Option<String>,
-    /// What SOURCE is, where its name does not tell.
+    /// Kind of SOURCE, where its name does not tell.
     #[arg(long, value_parser = values::kinds(), requires = "source")]
     kind: Option<Kind>,
     #[command(flatten)]
     said: SourceArgs,
-    /// Reads the sources and says what would be fetched; downloads no image, stores nothing.
+    /// Reads the sources and reports what would be fetched; downloads no image, stores nothing.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     store: StoreArgs,
-    /// What pages and feeds said last time, so that only what changed is downloaded; may be
+    /// Pages and feeds as last fetched, so that only what changed is downloaded; may be
     /// removed at any time. [default: beside the store, as NAME.pages.db]
     #[arg(long, value_name = "FILE")]
     pages: Option<PathBuf>,
@@ -72,8 +72,8 @@ pub(super) struct RunArgs {
     /// stores of all shards.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// For how many runs products are kept that their source no longer tells of; until then they
-    /// are hidden from search and export.
+    /// For how many runs products are kept that are no longer listed by their source; until then
+    /// they are hidden from search and export.
     #[arg(long, value_name = "N", default_value_t = 3)]
     keep_vanished: u32,
     /// How many of a source's products may vanish in one run: a number, or a share such as 30%.
@@ -107,13 +107,13 @@ struct SourceArgs {
     /// Of a sitemap, only pages whose address contains this text; may be repeated.
     #[arg(long, value_name = "TEXT", requires = "source")]
     include: Vec<String>,
-    /// What the prices of a Shopify shop are in, where it does not say (EUR, USD …).
+    /// Currency of a Shopify shop's prices, where the shop does not state it (EUR, USD …).
     #[arg(long, value_name = "CODE", requires = "source")]
     currency: Option<String>,
     /// Follows links that lead out of a folder.
     #[arg(long, requires = "source")]
     follow_symlinks: bool,
-    /// The most that a gzip feed may be when it is unpacked. [default: 16]
+    /// Largest size of a gzip feed once unpacked, in GiB. [default: 16]
     #[arg(long, value_name = "GIB", requires = "source")]
     max_unpacked_gib: Option<NonZeroU32>,
     /// In which column of a table a field is: price="Regular price"; may be repeated.
