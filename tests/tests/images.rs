@@ -285,7 +285,7 @@ fn a_webp_ends_where_its_header_says() {
         let mut bytes = corpus(name);
         let processor = processor("hf-endpoint");
         let whole = digest(&processor.process(&bytes).unwrap());
-        bytes.extend_from_slice(&bytes[12..].to_vec());
+        bytes.extend_from_within(12..);
         assert_eq!(digest(&processor.process(&bytes).unwrap()), whole, "{name}: more behind it");
         bytes[4..8].copy_from_slice(&6u32.to_le_bytes());
         let kind = processor.process(&bytes).map_or_else(|error| error.kind(), |_| "a vector");

@@ -34,6 +34,7 @@ pub(crate) struct Chains {
     /// Where they end, `[r][C * LANES]`.
     pub(crate) dst: *mut f32,
     /// [`range::normal`](crate::range::normal) of them.
+    #[allow(dead_code)] // read where the fused operation is emulated
     pub(crate) normal: bool,
 }
 

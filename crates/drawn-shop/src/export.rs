@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{Error, Shop, broken, catalogue::Product, encode::Format};
 
-/// What [`write`] made.
+/// What [`write()`] made.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// One JSON object per picture: `id`, `title`, `url`, `image` and the product's other fields.
@@ -25,6 +25,21 @@ pub struct Written {
 
 /// Writes the pictures of `shop` to `dir/images` and `dir/feed.jsonl`, whose addresses start with
 /// `base` (a URL without a final slash; empty: paths relative to the feed). With `with_broken`, four broken files become products too.
+///
+/// ```
+/// use drawn_shop::{Options, Shop, write};
+///
+/// let dir = tempfile::tempdir()?;
+/// let options = Options { size: Some((60, 80)), images: Some(1), ..Options::default() };
+/// let written = write(&Shop::with(7, 3, options), dir.path(), "", false)?;
+///
+/// assert_eq!((written.images, written.broken), (3, 0));
+/// assert_eq!(std::fs::read_to_string(written.feed)?.lines().count(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// A picture cannot be encoded, or a file not be written.
 pub fn write(shop: &Shop, dir: &Path, base: &str, with_broken: bool) -> Result<Written, Error> {
     let images = dir.join("images");
     fs::create_dir_all(&images).map_err(|e| failed(&images, e))?;

@@ -11,6 +11,12 @@
 //! let file = product.images[0].file().unwrap();
 //! assert!(!file.is_empty());
 //! ```
+//!
+//! # What to read first
+//!
+//! [`Shop`] makes the [`Product`]s, each with a [`Style`] and an [`ImageSpec`] per picture, which draws and
+//! encodes it. [`write()`] makes a folder with a feed of it, [`storefront`] the JSON and pages that shop
+//! systems serve, [`serve`] answers for both on localhost.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -76,6 +76,25 @@ struct Folder {
 impl Server {
     /// Serves the files under `root` on 127.0.0.1 at `port` (0: any free one), from a thread of
     /// its own, until dropped.
+    ///
+    /// ```
+    /// use std::{io::{Read, Write}, net::TcpStream};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// std::fs::write(dir.path().join("a.txt"), "red dress")?;
+    /// let server = drawn_shop::serve::Server::start(dir.path(), 0)?;
+    ///
+    /// let mut stream = TcpStream::connect(server.address())?;
+    /// stream.write_all(b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    /// let mut answer = String::new();
+    /// stream.read_to_string(&mut answer)?;
+    /// assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("red dress"));
+    /// assert_eq!(server.answered().full, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no such folder, or the port is taken.
     pub fn start(root: &Path, port: u16) -> io::Result<Self> {
         let root = root.canonicalize()?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;

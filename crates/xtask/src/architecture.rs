@@ -35,7 +35,7 @@ const fn room(path: &'static str, name: &'static str, about: &'static str, at: [
 const PACKAGES: &[Room] = &[
     room("crates/scraper", "scraper", "the program: flags, hints, exit codes", [24, 64, 700, 56]),
     room("crates/scraper-lib", "scraper-lib", "the nightly run as a library", [24, 150, 700, 190]),
-    room("crates/clip-core", "clip-core", "bytes or text in, 512 floats out", [24, 396, 1092, 96]),
+    room("crates/clip-core", "clip-core", "bytes or text in, 512 floats out", [24, 380, 1092, 118]),
     room(
         "crates/clip-kernels",
         "clip-kernels",
@@ -48,25 +48,45 @@ const PACKAGES: &[Room] = &[
 
 /// Modules inside them, in the order in which data passes.
 const MODULES: &[Room] = &[
-    room("crates/scraper-lib/src/source", "source", "feeds, shops, pages", [40, 192, 126, 56]),
+    room("crates/scraper-lib/src/source", "source", "feeds, shops", [40, 192, 126, 56]),
     room("crates/scraper-lib/src/fetch", "fetch", "polite HTTP", [178, 192, 126, 56]),
-    room("crates/scraper-lib/src/pipeline", "pipeline", "every image's end", [316, 192, 126, 56]),
+    room("crates/scraper-lib/src/pipeline", "pipeline", "in order", [316, 192, 126, 56]),
     room("crates/scraper-lib/src/store", "store", "SQLite, Postgres", [454, 192, 126, 56]),
     room("crates/scraper-lib/src/export", "export", "files for others", [592, 192, 116, 56]),
     room("crates/scraper-lib/src/model", "model", "hub, cache", [178, 268, 126, 56]),
-    room("crates/scraper-lib/src/verify", "verify", "same as an endpoint?", [316, 268, 126, 56]),
+    room("crates/scraper-lib/src/verify", "verify", "other vectors", [316, 268, 126, 56]),
     room("web/js/catalogue", "catalogue", "scan, rescore", [786, 192, 98, 56]),
     room("web/js/element", "element", "clip-search", [894, 192, 98, 56]),
     room("web/js/inspect", "inspect", "every stage", [1002, 192, 98, 56]),
     room("web/js/clip", "clip", "Clip.load", [786, 268, 98, 56]),
-    room("web/js/runtime", "runtime", "workers, wasm", [894, 268, 98, 56]),
+    room("web/js/runtime", "runtime", "workers", [894, 268, 98, 56]),
     room("web/src", "src", "bindings", [1002, 268, 98, 56]),
-    room("crates/clip-core/src/image", "image", "decode, resize", [280, 418, 126, 56]),
-    room("crates/clip-core/src/text", "text", "tokenizer", [418, 418, 126, 56]),
-    room("crates/clip-core/src/weights", "weights", "one table", [556, 418, 126, 56]),
-    room("crates/clip-core/src/model", "model", "both towers", [694, 418, 126, 56]),
-    room("crates/clip-core/src/index", "index", "exact search", [832, 418, 126, 56]),
-    room("crates/clip-core/src/trace.rs", "trace", "each stage", [970, 418, 126, 56]),
+    room("crates/clip-core/src/image", "image", "decode, resize", [280, 422, 126, 56]),
+    room("crates/clip-core/src/text", "text", "tokenizer", [418, 422, 126, 56]),
+    room("crates/clip-core/src/weights", "weights", "one table", [556, 422, 126, 56]),
+    room("crates/clip-core/src/model", "model", "both towers", [694, 422, 126, 56]),
+    room("crates/clip-core/src/index", "index", "exact search", [832, 422, 126, 56]),
+    room("crates/clip-core/src/trace.rs", "trace", "each stage", [970, 422, 126, 56]),
+];
+
+/// The walks of ARCHITECTURE.md: number of the step, and the room that it enters.
+const NIGHT: &[(u8, &str)] = &[
+    (1, "crates/scraper-lib/src/source"),
+    (2, "crates/scraper-lib/src/fetch"),
+    (3, "crates/scraper-lib/src/pipeline"),
+    (4, "crates/clip-core/src/image"),
+    (4, "crates/clip-core/src/model"),
+    (5, "crates/scraper-lib/src/store"),
+    (6, "crates/scraper-lib/src/export"),
+];
+const QUERY: &[(u8, &str)] = &[
+    (1, "web/js/element"),
+    (1, "web/js/clip"),
+    (2, "web/js/runtime"),
+    (2, "crates/clip-core/src/text"),
+    (3, "crates/clip-core/src/model"),
+    (4, "web/js/catalogue"),
+    (4, "crates/clip-core/src/index"),
 ];
 
 /// Draws the picture.
@@ -98,13 +118,16 @@ fn draw() -> Result<String> {
             writeln!(svg, r#"<text class="name" x="{left}" y="{first}">{name}</text>"#)?;
             // Where a package has modules inside, its sentence stands beside its name.
             let (along, below) = match class {
-                "package" => (left + 9 * i32::try_from(name.len())? + 12, first),
+                "package" => (left + 9 * i32::try_from(name.len())? + 20, first),
                 _ => (left, first + 19),
             };
             writeln!(svg, r#"<text class="about" x="{along}" y="{below}">{about}</text>"#)?;
         }
     }
-    for (from, to) in dependencies()? {
+    let uses = dependencies()?;
+    // What is used through another room needs no arrow of its own.
+    let through = |from, to| uses.iter().any(|&(a, b)| a == from && uses.contains(&(b, to)));
+    for &(from, to) in uses.iter().filter(|&&(from, to)| !through(from, to)) {
         let (from, to) = (&PACKAGES[from].at, &PACKAGES[to].at);
         // Straight down, where the two stand above each other.
         let x = (from[0].max(to[0]) + (from[0] + from[2]).min(to[0] + to[2])) / 2;
@@ -114,6 +137,16 @@ fn draw() -> Result<String> {
                 svg,
                 r##"<path class="uses" marker-end="url(#to)" d="M{x} {top}V{bottom}"/>"##
             )?;
+        }
+    }
+    for (walk, steps) in [("night", NIGHT), ("query", QUERY)] {
+        for (step, path) in steps {
+            let room = MODULES.iter().find(|room| room.path == *path);
+            let [x, y, w, _] = room.with_context(|| format!("no room {path} to walk through"))?.at;
+            // Both walks may enter a room.
+            let (x, y) = (x + w - if walk == "night" { 14 } else { 36 }, y + 2);
+            writeln!(svg, r#"<circle class="{walk}" cx="{x}" cy="{y}" r="10"/>"#)?;
+            writeln!(svg, r#"<text class="step" x="{x}" y="{}">{step}</text>"#, y + 4)?;
         }
     }
     svg.push_str("</svg>\n");
@@ -154,12 +187,15 @@ text { font-family: ui-sans-serif, system-ui, sans-serif; fill: #1d2433; }
 .about { font-size: 12px; fill: #5b6579; }
 .package { fill: #f4f6fb; stroke: #8b97b0; stroke-width: 1.5; }
 .module { fill: #fff; stroke: #c5cddc; }
+.night { fill: #b4541a; }
+.query { fill: #1f5fa8; }
+.step { fill: #fff; font-size: 12px; font-weight: 650; text-anchor: middle; }
 .uses { fill: none; stroke: #45516b; stroke-width: 2; }
 </style>
 <defs><marker id="to" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#45516b"/></marker></defs>
 <rect width="1140" height="610" fill="#fff"/>
-<text class="title" x="24" y="40">EVERY NIGHT, IN CI: products in, vectors out</text>
-<text class="title" x="770" y="40">ON THE STOREFRONT: a query in, hits out</text>
+<text class="title" x="24" y="40">EVERY NIGHT, IN CI: products in, vectors out (1–6)</text>
+<text class="title" x="770" y="40">ON THE STOREFRONT: a query in, hits out (1–4)</text>
 "##;
 
 #[cfg(test)]

@@ -19,9 +19,20 @@ pub use file::{
 
 /// The model used when neither `--model` nor `EMBEDDINGS_MODEL` names one.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
-/// Names this program to servers, and where to read about it.
-pub const USER_AGENT: &str =
-    concat!("clip-scraper/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+/// Names this program to servers and, where the workspace's `repository` is set, where to read about
+/// it.
+pub const USER_AGENT: &str = match env!("CARGO_PKG_REPOSITORY").is_empty() {
+    true => concat!("clip-scraper/", env!("CARGO_PKG_VERSION")),
+    false => {
+        concat!(
+            "clip-scraper/",
+            env!("CARGO_PKG_VERSION"),
+            " (+",
+            env!("CARGO_PKG_REPOSITORY"),
+            ")"
+        )
+    }
+};
 
 /// The same with somebody to talk to: a mail address or a page of whoever runs the program.
 pub fn user_agent(contact: &str) -> String {

@@ -50,7 +50,7 @@ pub struct Document {
     pub headers: Box<HeaderMap>,
 }
 
-/// One of [`Caps::connections`], held until dropped: keep it as long as the bytes, and the bodies
+/// One of [`Caps::connections`](super::Caps::connections), held until dropped: keep it as long as the bytes, and the bodies
 /// in memory are bounded by their number.
 #[derive(Debug)]
 pub struct Slot(

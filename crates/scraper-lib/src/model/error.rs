@@ -40,7 +40,7 @@ pub enum ModelError {
     /// Neither `preprocessor_config.json` nor its newer form is there: preprocessing is never guessed.
     #[error(
         "{model} has neither preprocessor_config.json nor a processor_config.json with \
-         image_processor: one of them says how images are preprocessed. {}", complete(*.hub)
+         image_processor: one of them says how images are prepared. {}", complete(*.hub)
     )]
     NoSettings {
         /// Hub id, or name of the folder.

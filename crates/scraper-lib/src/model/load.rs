@@ -13,12 +13,12 @@ use serde_json::Value;
 
 use super::{ModelError, ModelFile, ModelFiles, Origin, Weights, mmap};
 
-/// What to load, and how images are preprocessed.
+/// What to load, and how images are prepared.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOptions {
     /// Image, text, or both.
     pub towers: Towers,
-    /// How images are preprocessed.
+    /// How images are prepared.
     pub profile: Profile,
     /// Largest image that is decoded.
     pub limits: Limits,
@@ -126,7 +126,7 @@ fn required_preprocess(
         (Some(found), _) => Ok(found),
         (None, Origin::Pinned) => {
             tracing::warn!(
-                "preprocessor_config.json of {} is not in the cache: images are preprocessed as it is \
+                "preprocessor_config.json of {} is not in the cache: images are prepared as it is \
                  known to say",
                 files.model
             );

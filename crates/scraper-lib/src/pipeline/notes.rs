@@ -20,7 +20,7 @@ pub(super) fn product(product: &Product, summary: &mut Summary) -> Option<Write>
     if !product.images.is_empty() {
         return None;
     }
-    let message = "no image is listed by its source".to_owned();
+    let message = "its source lists no image".to_owned();
     summary.without_image += 1;
     summary.note(FailureNote {
         product: product.id.clone(),

@@ -1,4 +1,28 @@
 //! Where products come from: shops on the web, feeds, folders, lists of addresses.
+//!
+//! ```
+//! use scraper_lib::source::{Feed, FeedFormat, Source};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = tempfile::NamedTempFile::new()?;
+//! std::fs::write(
+//!     &file,
+//!     r#"{"id": "D-1", "title": "Red dress", "price": "19.95 EUR", "image": "d-1.jpg"}
+//!        {"title": "A record without an image"}"#,
+//! )?;
+//! let (out, mut products) = tokio::sync::mpsc::channel(16);
+//! let reading = tokio::spawn(Box::new(Feed::file(file.path(), FeedFormat::Jsonl)).run(out));
+//!
+//! let dress = products.recv().await.ok_or("no product")??;
+//! assert_eq!((dress.id.as_str(), dress.price), ("D-1", Some(19.95)));
+//! let bad = products.recv().await.ok_or("no second record")?;
+//! println!("{}", bad.unwrap_err()); // the source goes on
+//! assert!(products.recv().await.is_none());
+//! reading.await??;
+//! # Ok(())
+//! # }
+//! ```
 
 mod columns;
 mod distinct;

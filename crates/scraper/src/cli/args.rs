@@ -33,14 +33,14 @@ pub(super) struct ModelArgs {
     /// [default: EMBEDDINGS_MODEL, else openai/clip-vit-base-patch32]
     #[arg(long, value_name = "ID|DIR")]
     pub(super) model: Option<String>,
-    /// Threads for the engine; changes no bit of any result. [default: all cores]
+    /// Number of threads; results are the same to the last bit. [default: all cores]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) preprocessing: PreprocessingArgs,
 }
 
-/// Flags about how images are preprocessed.
+/// Flags about how images are prepared.
 #[derive(Debug, Args)]
 pub(super) struct PreprocessingArgs {
     /// Whose preprocessing to reproduce: hf-endpoint, transformers4, transformers5,
@@ -113,7 +113,7 @@ pub(super) fn spec(model: Option<&str>, context: &Context) -> Result<ModelSpec, 
 /// Where results go.
 #[derive(Debug, Args)]
 pub(super) struct OutputArgs {
-    /// Where to write; a folder where the format is one. [default: standard output]
+    /// Output file, or folder where the format is a folder. [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -183,7 +183,7 @@ pub(super) fn output_error(path: Option<&Path>) -> impl Fn(io::Error) -> Error +
 /// Which store.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
-    /// What holds the results: an SQLite file, or a Postgres database with pgvector.
+    /// The store: an SQLite file, or a Postgres database with pgvector.
     /// [default: that of scraper.toml, else scraper.db]
     #[arg(
         long,

@@ -17,11 +17,11 @@ use scraper_lib::{
 /// Arguments of every command that embeds images into a store.
 #[derive(Debug, Args)]
 pub(super) struct EngineArgs {
-    /// Images per batch; changes the speed, no bit of any result.
+    /// Images per batch; affects speed, never results.
     #[arg(long, value_name = "N", default_value = "8")]
     batch: NonZeroUsize,
-    /// Memory for images while they are decoded, all together, in MiB; an image that needs more is
-    /// decoded alone. Changes no bit of any result.
+    /// Total memory for images while they are decoded, in MiB; an image that needs more is decoded
+    /// alone. Never affects results.
     #[arg(long, value_name = "MIB", default_value_t = (pipeline::DECODE_MEMORY >> 20) as u32)]
     decode_memory: u32,
     #[command(flatten)]

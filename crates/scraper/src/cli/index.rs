@@ -10,7 +10,7 @@ use scraper_lib::{
     store::{PostgresStore, StoreTarget},
 };
 
-/// Makes an HNSW index over the vectors of a Postgres store, for `scraper search --approximate`
+/// Builds an HNSW index on the vectors of a Postgres store, for `scraper search --approximate`
 /// and for SQL of your own.
 ///
 /// Exact search needs none. The store keeps the index up to date from then on.

@@ -14,10 +14,10 @@ use scraper_lib::{
     report::{EXIT_OK, console::say},
 };
 
-/// Writes a scraper.toml with comments, which says all that can be set.
+/// Writes a commented scraper.toml with all settings.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// The file to write; one that exists is left as it is.
+    /// File to write; an existing file is not overwritten.
     #[arg(default_value = SETTINGS_FILE)]
     file: PathBuf,
 }

@@ -40,7 +40,7 @@ pub(super) struct InspectArgs {
     save: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// The model whose preprocessor_config.json counts; needs no weights to be loaded.
+    /// Model whose preprocessor_config.json is used; its weights are not loaded.
     /// [default: CLIP's own, 224x224]
     #[arg(long, value_name = "ID|DIR")]
     model: Option<String>,

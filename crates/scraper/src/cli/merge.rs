@@ -24,7 +24,7 @@ pub(super) struct MergeArgs {
     /// The stores of all shards.
     #[arg(required = true)]
     parts: Vec<PathBuf>,
-    /// The SQLite file to make.
+    /// SQLite file to create.
     #[arg(long, value_name = "FILE")]
     store: PathBuf,
 }

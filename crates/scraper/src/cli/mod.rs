@@ -65,7 +65,7 @@ struct Cli {
     /// No progress on standard error.
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Log more to standard error; twice (-vv) for every request. For finer control set RUST_LOG.
+    /// More log messages on standard error; twice for every request. For finer control set RUST_LOG.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Format of log messages.

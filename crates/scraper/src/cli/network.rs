@@ -27,24 +27,25 @@ pub(super) struct NetworkArgs {
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
     /// How long a host may refuse, fail or stall, in seconds, until it is set aside for this run; its
-    /// images stay to be retried. [default: 30]
+    /// images can be retried. [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     host_patience: Option<f64>,
-    /// Longest silence of a server, in seconds. [default: 20]
+    /// Longest time without data from a server, in seconds. [default: 20]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     idle_timeout: Option<f64>,
     /// Longest download of an image or page, in seconds; feeds have six hours. [default: 120]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     total_timeout: Option<f64>,
-    /// Minimum bytes per second of an image or page, on average after 15 seconds; 0 for no limit.
+    /// Lowest speed of an image or page, in bytes per second, on average after 15 seconds; 0 for no
+    /// limit.
     /// [default: 1024]
     #[arg(long, value_name = "BYTES")]
     min_speed: Option<u64>,
-    /// An email address or URL for contact, sent to every server in the User-Agent.
+    /// E-mail address or web page, sent to every server in the User-Agent.
     #[arg(long, value_name = "TEXT")]
     contact: Option<String>,
-    /// Lets addresses lead to hosts that are not on the public internet: to all of them, or to
-    /// these networks (10.1.0.0/16,192.168.0.0/24). The metadata services of clouds stay refused
+    /// Allows hosts that are not on the public internet: all of them, or these networks
+    /// (10.1.0.0/16,192.168.0.0/24). The metadata services of clouds stay refused
     /// unless a network of their own is named (169.254.169.254/32).
     #[arg(
         long,
@@ -55,7 +56,7 @@ pub(super) struct NetworkArgs {
         value_parser = private
     )]
     allow_private: Option<AllowPrivate>,
-    /// Fetches what robots.txt forbids; for shops that are yours.
+    /// Ignores robots.txt; for your own shops.
     #[arg(long)]
     ignore_robots: bool,
 }

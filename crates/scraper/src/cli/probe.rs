@@ -14,8 +14,8 @@ use scraper_lib::{
     source::{Found, PageReader, Select, Web},
 };
 
-/// Shows what is read from a product page: every field and where it came from, the images, and
-/// what was rejected and why.
+/// Shows what is read from a product page: every field and its origin, the images, and what was
+/// refused and why.
 ///
 /// Examples:
 ///   scraper probe https://shop.example/p/red-dress
@@ -27,7 +27,7 @@ pub(super) struct ProbeArgs {
     /// The address of a page, or a saved page.
     #[arg(value_name = "URL|FILE", required_unless_present = "pages")]
     page: Option<String>,
-    /// URL of a saved page.
+    /// Original address of a saved page.
     #[arg(long, value_name = "URL", default_value = "https://page.invalid/")]
     url: Url,
     /// Prints JSON.
@@ -40,15 +40,15 @@ pub(super) struct ProbeArgs {
     /// Reads all saved pages of a truth file and counts what is found, right and wrong per field.
     #[arg(long, value_name = "DIR", requires = "truth", conflicts_with = "page")]
     pages: Option<PathBuf>,
-    /// What is true of the pages: a JSON object of file names, each with "url" and the fields of
+    /// Expected values: a JSON object of file names, each with "url" and the fields of
     /// its product (title, brand, category, price, currency, availability, images: their number),
     /// or "product": null where there is none. Fields that are left out are not judged.
     #[arg(long, value_name = "FILE", requires = "pages")]
     truth: Option<PathBuf>,
-    /// A Python with extruct, whose plain reading of the same pages is counted beside ours.
+    /// Python interpreter with extruct, whose results for the same pages are shown for comparison.
     #[arg(long, value_name = "PYTHON", requires = "pages")]
     extruct: Option<PathBuf>,
-    /// With --pages: every answer that is not right.
+    /// With --pages: lists every wrong value.
     #[arg(long, requires = "pages")]
     all: bool,
     #[command(flatten)]

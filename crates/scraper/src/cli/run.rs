@@ -64,15 +64,15 @@ pub(super) struct RunArgs {
     dry_run: bool,
     #[command(flatten)]
     store: StoreArgs,
-    /// Pages and feeds as last fetched, so that only what changed is downloaded; may be
-    /// removed at any time. [default: beside the store, as NAME.pages.db]
+    /// Cache of pages and feeds, so that only what changed is downloaded; may be deleted at any
+    /// time. [default: beside the store, as NAME.pages.db]
     #[arg(long, value_name = "FILE")]
     pages: Option<PathBuf>,
     /// Only this share of the products: 2/4 is the second of four. `scraper merge` joins the
     /// stores of all shards.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// For how many runs products are kept that are no longer listed by their source; until then
+    /// For how many runs products are kept that are no longer listed by their source; meanwhile
     /// they are hidden from search and export.
     #[arg(long, value_name = "N", default_value_t = 3)]
     keep_vanished: u32,
@@ -88,7 +88,7 @@ pub(super) struct RunArgs {
     engine: EngineArgs,
     #[command(flatten)]
     sharing: SharingArgs,
-    /// Changes the store over to this run's model and embeds everything anew.
+    /// Switches the store to this run's model and embeds everything again.
     #[arg(long)]
     reembed: bool,
     #[command(flatten)]
@@ -107,16 +107,16 @@ struct SourceArgs {
     /// Of a sitemap, only pages whose address contains this text; may be repeated.
     #[arg(long, value_name = "TEXT", requires = "source")]
     include: Vec<String>,
-    /// Currency of a Shopify shop's prices, where the shop does not state it (EUR, USD …).
+    /// Currency of a Shopify shop's prices, where it does not say (EUR, USD …).
     #[arg(long, value_name = "CODE", requires = "source")]
     currency: Option<String>,
     /// Follows links that lead out of a folder.
     #[arg(long, requires = "source")]
     follow_symlinks: bool,
-    /// Largest size of a gzip feed once unpacked, in GiB. [default: 16]
+    /// Largest size of a gzip feed when unpacked. [default: 16]
     #[arg(long, value_name = "GIB", requires = "source")]
     max_unpacked_gib: Option<NonZeroU32>,
-    /// In which column of a table a field is: price="Regular price"; may be repeated.
+    /// Column of a table that holds a field: price="Regular price"; may be repeated.
     #[arg(long, value_name = "FIELD=COLUMN", requires = "source", value_parser = column)]
     column: Vec<(String, String)>,
 }

@@ -26,13 +26,13 @@ use scraper_lib::{
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct SearchArgs {
-    /// What to look for, in words.
+    /// Search text.
     #[arg(required_unless_present = "image", conflicts_with = "image")]
     text: Option<String>,
-    /// An image file or address to look for.
+    /// Image file or address to search for.
     #[arg(long, value_name = "FILE|URL")]
     image: Option<String>,
-    /// Number of products.
+    /// Number of products to return.
     #[arg(long, value_name = "N", default_value_t = 12)]
     top: usize,
     /// Only products for which this holds; may be repeated. FIELD=VALUE, FIELD!=VALUE,

@@ -14,6 +14,7 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use scraper_lib::{
+    config::{USER_AGENT, user_agent},
     fetch::{Caps, FetchError, FetchOptions, Fetcher, Guard, Retry},
     source::{Base, Location},
 };
@@ -174,7 +175,10 @@ async fn robots_txt_is_obeyed_and_asked_for_once() {
     let own = Fetcher::with(FetchOptions { robots: false, ..options() }).unwrap();
     assert!(get_path(&own, "/private/b.jpg").await.is_ok());
     let agent = server.requests()[0].header("user-agent").unwrap().to_owned();
-    assert!(agent.starts_with("clip-scraper/") && agent.contains("(+http"), "{agent}");
+    assert_eq!(agent, USER_AGENT);
+    assert!(agent.starts_with("clip-scraper/") && !agent.contains("(+)"), "{agent}");
+    let contact = user_agent("mailto:you@shop.example");
+    assert!(contact.ends_with(" (+mailto:you@shop.example)"), "{contact}");
 }
 
 #[tokio::test]

@@ -85,6 +85,24 @@ impl PageReader {
     }
 
     /// Reads a page that was at `page`.
+    ///
+    /// ```
+    /// use scraper_lib::source::{Availability, PageReader};
+    ///
+    /// let html = br#"<title>Shop</title><script type="application/ld+json">
+    ///     {"@type": "Product", "name": "Red dress", "image": "/d-1.jpg",
+    ///      "offers": {"price": "19.95", "priceCurrency": "EUR", "availability": "InStock"}}
+    /// </script>"#;
+    /// let address = url::Url::parse("https://shop.example/dress")?;
+    /// let found = PageReader::default().read(html, Some("text/html; charset=utf-8"), &address);
+    ///
+    /// let product = found.product.ok_or("no product")?;
+    /// assert_eq!(product.title.as_deref(), Some("Red dress"));
+    /// assert_eq!((product.price, product.currency.as_deref()), (Some(19.95), Some("EUR")));
+    /// assert_eq!(product.availability, Some(Availability::InStock));
+    /// assert_eq!(product.images, ["https://shop.example/d-1.jpg"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(&self, bytes: &[u8], content_type: Option<&str>, page: &Url) -> Found {
         let html = decode::text(bytes, content_type);
         let mut found = Found::default();
