@@ -49,7 +49,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FetchSettings {
-    /// An email address or URL for contact, sent to every server.
+    /// E-mail address or web page, sent to every server.
     pub contact: Option<String>,
     /// Concurrent downloads.
     pub connections: Option<usize>,
@@ -63,7 +63,7 @@ pub struct FetchSettings {
     pub idle_timeout: Option<f64>,
     /// Longest download of an image or page, in seconds.
     pub total_timeout: Option<f64>,
-    /// Minimum bytes per second of an image or page.
+    /// Lowest speed of an image or page, in bytes per second.
     pub min_speed: Option<u64>,
     /// Which addresses besides public ones may be connected to.
     pub allow_private: AllowPrivate,
