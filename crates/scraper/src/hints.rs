@@ -39,7 +39,7 @@ pub(crate) fn of_error(error: &Error) -> Option<String> {
         },
         Error::Endpoint(e) => match e {
             EndpointError::Timeout { .. } => "--timeout waits longer",
-            EndpointError::NotReady { .. } => "--wait waits longer",
+            EndpointError::NotReady { .. } => "--endpoint-wait waits longer",
             EndpointError::Token { .. } => "--token-env names the variable that holds the token",
             _ => return None,
         },
@@ -63,8 +63,10 @@ pub(crate) fn of_failure(kind: &str, message: &str) -> Option<&'static str> {
         "fetch.aside" => {
             "`scraper retry --failed` or the next run asks the host again; --host-patience waits longer"
         }
-        "fetch.too_large" => "--max-bytes raises the limit for pictures",
-        "page.no_product" => "`scraper probe URL` shows what a page tells, and what was refused",
+        "fetch.too_large" => "--max-bytes raises the limit for images",
+        "page.no_product" => {
+            "`scraper probe URL` shows what was read from a page, and what was rejected"
+        }
         _ if message.contains(fetch::OUTSIDE) => "--follow-symlinks follows links",
         _ => return None,
     })

@@ -49,11 +49,11 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FetchSettings {
-    /// A mail address or a page, told to every server.
+    /// E-mail address or web page, sent to every server.
     pub contact: Option<String>,
-    /// Downloads at once.
+    /// Concurrent downloads.
     pub connections: Option<usize>,
-    /// Downloads at once from one host.
+    /// Concurrent downloads from one host.
     pub per_host: Option<usize>,
     /// Requests per second to one host; 0 for no limit.
     pub rate: Option<f64>,
@@ -61,9 +61,9 @@ pub struct FetchSettings {
     pub host_patience: Option<f64>,
     /// Longest silence of a server, in seconds.
     pub idle_timeout: Option<f64>,
-    /// Longest download of a picture or page, in seconds.
+    /// Longest download of an image or page, in seconds.
     pub total_timeout: Option<f64>,
-    /// Least bytes per second of a picture or page.
+    /// Lowest speed of an image or page, in bytes per second.
     pub min_speed: Option<u64>,
     /// Which addresses besides public ones may be connected to.
     pub allow_private: AllowPrivate,

@@ -30,9 +30,9 @@ pub struct Caps {
     pub host_patience: Duration,
     /// Most redirects that one request follows.
     pub redirects: usize,
-    /// Downloads at once.
+    /// Concurrent downloads.
     pub connections: usize,
-    /// Downloads at once from one host, while it answers quickly.
+    /// Concurrent downloads from one host, while it answers quickly.
     pub per_host: usize,
     /// Requests per second to one host; 0 for no limit.
     pub rate: f64,

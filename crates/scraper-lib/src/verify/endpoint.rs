@@ -126,7 +126,7 @@ pub enum EndpointError {
         waited: Duration,
     },
     /// It wants a token, or another one.
-    #[error("{url} answered {status}: it wants a token, or another one")]
+    #[error("{url} answered {status}: it requires a token, or a different one")]
     Token {
         /// The address.
         url: String,
@@ -144,7 +144,7 @@ pub enum EndpointError {
         message: String,
     },
     /// It takes images in no form that is known here.
-    #[error("{url} takes images in no form that is known here: {}", refusals(.answers))]
+    #[error("{url} accepts images in no form that is known here: {}", refusals(.answers))]
     Refused {
         /// The address.
         url: String,
@@ -152,7 +152,7 @@ pub enum EndpointError {
         answers: Vec<(RequestForm, String)>,
     },
     /// An answer that is no vector.
-    #[error("the answer of {url} is no embedding: {reason}")]
+    #[error("the response from {url} is not an embedding: {reason}")]
     Answer {
         /// The address.
         url: String,
@@ -161,7 +161,7 @@ pub enum EndpointError {
     },
     /// A vector of another length.
     #[error(
-        "{url} gives {found} values, this model {expected}: it serves another model, or hidden \
+        "{url} returned {found} values, this model has {expected}: it serves another model, or hidden \
          states instead of the projected embedding"
     )]
     Dimension {

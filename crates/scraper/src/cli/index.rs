@@ -31,7 +31,7 @@ impl IndexArgs {
         };
         context.progress.note(&format!("Indexing {url}; this may take minutes."));
         blocking(move || PostgresStore::open(&url)?.index()).await??;
-        say!("The index is there.")?;
+        say!("The index is ready.")?;
         Ok(EXIT_OK)
     }
 }

@@ -94,7 +94,7 @@ async fn info(args: InfoArgs, context: &Context) -> Result<u8, Error> {
     show(&files)?;
     if args.verify {
         let (checked, unknown) = blocking(move || model::verify(&files)).await??;
-        say!("SHA-256 of {checked} files is right; {unknown} files have no known SHA-256")?;
+        say!("SHA-256 of {checked} files matches; {unknown} files have no known SHA-256")?;
     }
     Ok(EXIT_OK)
 }
@@ -139,7 +139,7 @@ fn list(context: &Context) -> Result<u8, Error> {
     let cache = &context.environment.hub.cache;
     let models = model::list(&context.environment.hub);
     if models.is_empty() {
-        say!("no models in {}; `scraper model pull` gets one", cache.display())?;
+        say!("no models in {}; `scraper model pull` downloads one", cache.display())?;
     }
     for found in models {
         let file = found.weights.file_name().unwrap_or_default().to_string_lossy();

@@ -1,4 +1,4 @@
-//! `scraper probe`: what a page tells, where each field came from, and what was refused.
+//! `scraper probe`: what is read from a page, where each field came from, and what was rejected.
 
 use std::path::PathBuf;
 

@@ -59,7 +59,7 @@ pub(super) struct RunArgs {
     kind: Option<Kind>,
     #[command(flatten)]
     said: SourceArgs,
-    /// Reads the sources and says what would be fetched; downloads no image, stores nothing.
+    /// Reads the sources and reports what would be fetched; downloads no image, stores nothing.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

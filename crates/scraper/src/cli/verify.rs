@@ -41,7 +41,7 @@ use scraper_lib::{
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct VerifyArgs {
-    /// Where the images are from: a folder or a feed, as in `scraper run` [default: the store].
+    /// Source of the images: a folder or a feed, as in `scraper run` [default: the store].
     source: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
@@ -72,7 +72,7 @@ pub(super) struct EndpointArgs {
     /// [default: 64]
     #[arg(long, value_name = "N")]
     sample: Option<NonZeroUsize>,
-    /// Largest difference of any value. [default: 0.001]
+    /// Largest difference allowed in any value. [default: 0.001]
     #[arg(long, value_name = "DELTA")]
     tolerance: Option<f64>,
     /// How images are sent to the endpoint.
@@ -154,7 +154,7 @@ impl EndpointArgs {
         check.ask(&mut endpoint, sample, model.clip.config().projection_dim).await?;
         if self.request == RequestForm::Auto && endpoint.form() != RequestForm::Auto {
             let form = endpoint.form().name();
-            progress.note(&format!("The endpoint takes images in the form --request {form}."));
+            progress.note(&format!("The endpoint accepts images in the form --request {form}."));
         }
         Ok(())
     }

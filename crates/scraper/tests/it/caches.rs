@@ -141,7 +141,7 @@ fn blobs_in_the_shared_store_are_not_called_damaged() {
 
     let info = ["model", "info", REPO, "--verify"];
     let text = ran(&mut offline(dir.path(), &info)).expect(0).text();
-    assert!(text.contains("SHA-256 of 1 files is right"), "{text}");
+    assert!(text.contains("SHA-256 of 1 files matches"), "{text}");
     embed(dir.path(), offline(dir.path(), &[]).env("EMBEDDINGS_MODEL", REPO));
 
     // And one that is, is replaced here without touching the store.

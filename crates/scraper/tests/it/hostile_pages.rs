@@ -53,8 +53,8 @@ fn pages() -> Vec<(&'static str, String, &'static str)> {
         .map(|i| format!("<meta property='og:image' content='/{i}'>"))
         .collect::<String>();
     vec![
-        ("laugh", laughs(7), "neither a name nor a picture"),
-        ("names", names, "neither a name nor a picture"),
+        ("laugh", laughs(7), "neither a name nor an image"),
+        ("names", names, "neither a name nor an image"),
         ("nested", nested, "budget `bytes`"),
         ("images", linked(&product(json!(images))), "budget `images`"),
         ("variants", linked(&variants), "page budget"),

@@ -281,7 +281,7 @@ fn pulled_once_the_model_works_offline() {
     let list = ran(scraper(dir.path()).args(["model", "list"])).expect(0).text();
     assert!(list.contains(&format!("{REPO}@{COMMIT}")), "{list}");
     let info = ran(scraper(dir.path()).args(["model", "info", REPO, "--verify"])).expect(0).text();
-    assert!(info.contains("SHA-256 of 1 files is right"), "{info}");
+    assert!(info.contains("SHA-256 of 1 files matches"), "{info}");
 
     let blob = blob(&dir.path().join(".cache/huggingface/hub"));
     let mut bytes = fs::read(&blob).unwrap();

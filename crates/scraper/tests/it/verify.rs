@@ -130,7 +130,7 @@ fn an_endpoint_of_transformers_passes_and_a_drifted_one_fails() {
 
     let short = endpoint(|_, values| values.truncate(384));
     let failed = verify(dir.path(), vit_b_32(), &["images", "--endpoint", &short.url]).expect(1);
-    assert!(failed.stderr.contains("gives 384 values, this model 512"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("returned 384 values, this model has 512"), "{}", failed.stderr);
 }
 
 /// A tiny model's own vectors, as an endpoint with `profile` would give them.

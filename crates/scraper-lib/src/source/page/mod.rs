@@ -208,7 +208,7 @@ impl PageReader {
             merged.category(path, origin);
         }
         if merged.told.title.is_none() && merged.told.images.is_empty() {
-            found.notes.push("its product has neither a name nor a picture".into());
+            found.notes.push("its product has neither a name nor an image".into());
             return Ok(None);
         }
         let url = found.canonical.as_deref().and_then(|url| Url::parse(url).ok());
