@@ -99,7 +99,7 @@ impl Traced {
     /// `decoded`, `resized`, `cropped`, `pixel_values`.
     ///
     /// # Errors
-    /// None that is known of.
+    /// The value cannot be handed to JavaScript.
     #[wasm_bindgen(js_name = stages)]
     pub fn stages_to_js(&self) -> Result<Vec<Ts<Stage>>, Failure> {
         all_to_js(&self.stages)

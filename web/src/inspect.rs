@@ -64,7 +64,7 @@ pub fn tokens(text: &str, max: usize) -> Tokens {
 /// Token ids of a text, at most `max`, and what each stands for.
 ///
 /// # Errors
-/// None that is known of.
+/// The value cannot be handed to JavaScript.
 #[wasm_bindgen(js_name = tokens)]
 pub fn tokens_to_js(text: &str, max: usize) -> Result<Ts<Tokens>, Failure> {
     to_js(&tokens(text, max))

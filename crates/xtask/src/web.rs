@@ -130,7 +130,11 @@ pub(crate) fn build() -> Result<()> {
             .with_context(|| format!("could not make {}", folder.display()))?;
     }
     for module in &MODULES {
-        let arguments = format!("-p clip-web --no-default-features --features {}", module.features);
+        // Of the one crate type: together with a library for Rust there is no link-time optimisation.
+        let arguments = format!(
+            "rustc -p clip-web --lib --crate-type cdylib --no-default-features --features {}",
+            module.features
+        );
         let built = compile(&arguments, module.threads)?.join("clip_web.wasm");
         bind(module, &built)?;
     }
@@ -182,7 +186,7 @@ fn generate(module: &Path, folder: &Path, name: &str) -> Result<()> {
 /// The front end in Rust of web/examples, in target/web.
 fn front_end() -> Result<()> {
     const NAME: &str = "front_end";
-    let arguments = "-p clip-web --no-default-features --features engine --example";
+    let arguments = "build -p clip-web --no-default-features --features engine --example";
     let built = compile(&format!("{arguments} {NAME}"), false)?;
     let folder = root().join("target/web/front-end");
     generate(&built.join(format!("examples/{NAME}.wasm")), &folder, NAME)?;
@@ -262,8 +266,8 @@ pub(crate) fn install(folder: &str) -> Result<()> {
     Ok(())
 }
 
-/// Compiles for wasm32; the folder of the results.
-fn compile(arguments: &str, threads: bool) -> Result<PathBuf> {
+/// Compiles for wasm32 with this subcommand of cargo and its arguments; the folder of the results.
+fn compile(command: &str, threads: bool) -> Result<PathBuf> {
     let Some(std) = cross::source() else { bail!("no source of Rust's standard library") };
     let kind = if threads { "threads" } else { "plain" };
     let target_dir = cross::target_dir().join("wasm").join(kind);
@@ -274,7 +278,8 @@ fn compile(arguments: &str, threads: bool) -> Result<PathBuf> {
         .collect();
     // Not RUSTFLAGS, which would take the place of the flags in .cargo/config.toml.
     let flags = format!("--config=target.{WASM}.rustflags=[{}]", flags.join(","));
-    std.cargo("build", WASM)
+    let (subcommand, arguments) = command.split_once(' ').unwrap_or((command, ""));
+    std.cargo(subcommand, WASM)
         .args("--profile web")
         .args(arguments)
         .arg(flags)
@@ -304,7 +309,7 @@ pub(crate) fn models() -> Result<()> {
 
 /// The cross-target checks that need no page: pixels under every preset, all tokens, every kernel.
 fn core_checks() -> Result<Tests> {
-    let built = compile("-p clip-tests-wasm --features relaxed-simd", false)?;
+    let built = compile("build -p clip-tests-wasm --features relaxed-simd", false)?;
     node()
         .arg(root().join("tests/wasm/run.mjs"))
         .arg(built.join("clip_tests_wasm.wasm"))
