@@ -65,7 +65,7 @@ pub(crate) fn of_failure(kind: &str, message: &str) -> Option<&'static str> {
         }
         "fetch.too_large" => "--max-bytes raises the limit for images",
         "page.no_product" => {
-            "`scraper probe URL` shows what was read from a page, and what was rejected"
+            "`scraper probe URL` shows what was read from a page, and what was refused"
         }
         _ if message.contains(fetch::OUTSIDE) => "--follow-symlinks follows links",
         _ => return None,

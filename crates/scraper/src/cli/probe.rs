@@ -1,4 +1,4 @@
-//! `scraper probe`: what is read from a page, where each field came from, and what was rejected.
+//! `scraper probe`: what is read from a page, where each field came from, and what was refused.
 
 use std::path::PathBuf;
 
