@@ -29,9 +29,12 @@ export async function launchChromium(args = []) {
   });
 }
 
-/** Ends a browser, by force when it does not answer: it would hold a whole run up. */
+/** Ends a browser, by force where it does not answer: one that hangs may not end either. */
+const end = (name, close, force) => within(30, `${name} is to end`, close()).catch(force);
+
+/** Ends a Chromium whose process is known. */
 export const endChromium = (browser, pid) =>
-  within(30, "Chromium is to end", browser.close()).catch(() => process.kill(pid, "SIGKILL"));
+  end("Chromium", () => browser.close(), () => process.kill(pid, "SIGKILL"));
 
 const launchFirefox = () =>
   puppeteer.launch({
@@ -51,8 +54,7 @@ export async function openPage(name, url) {
   return {
     version,
     run: (work, argument) => page.evaluate(work, argument),
-    // One that does not answer may not end either.
-    close: () => within(30, `${version} is to end`, browser.close()).catch(() => browser.process?.()?.kill("SIGKILL")),
+    close: () => end(version, () => browser.close(), () => browser.process?.()?.kill("SIGKILL")),
   };
 }
 
@@ -60,8 +62,8 @@ async function openWebKit(url) {
   const browser = await launchWebKit();
   try {
     const { version, run, close } = await browser.open(url);
-    const end = () => within(30, `${version} is to end`, close()).catch(() => undefined).finally(() => browser.close());
-    return { version, run, close: end };
+    const ended = () => end(version, close, () => undefined).finally(() => browser.close());
+    return { version, run, close: ended };
   } catch (error) {
     browser.close();
     throw error;

@@ -38,7 +38,7 @@ impl Trace {
     }
 
     pub(crate) fn u8(&mut self, name: impl Into<String>, shape: &[usize], values: &[u8]) {
-        self.push(name.into(), shape, hex(&Sha256::digest(values)));
+        self.push(name.into(), shape, sha256(values));
     }
 
     fn push(&mut self, name: String, shape: &[usize], sha256: String) {

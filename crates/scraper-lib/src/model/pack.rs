@@ -10,14 +10,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clip_core::trace::hex;
+use clip_core::trace::sha256;
 use clip_core::{
     NUMERICS_VERSION, Tower, Towers,
     tensors::{TensorId, TensorTable},
     weights::{Dtype, Tensor, Weights},
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
     ModelError, ModelFile, ModelFiles,
@@ -125,7 +124,6 @@ impl Packed {
         start: usize,
         chunk: usize,
     ) -> Result<Value, ModelError> {
-        let sha256 = |bytes: &[u8]| hex(&Sha256::digest(bytes));
         let whole = sha256(bytes);
         let file = format!("{name}-{}.safetensors", &whole[..16]);
         self.write(&out.join(&file), bytes)?;

@@ -17,11 +17,9 @@ use std::{
 use candle_core::{DType, Tensor, pickle::PthTensors};
 use safetensors::{Dtype, SafeTensors, View};
 
-use sha2::{Digest, Sha256};
-
 use super::{ModelError, cache::create_parent, mmap, pickle};
 use crate::panics::caught;
-use clip_core::trace::hex;
+use clip_core::trace::sha256;
 
 const SOURCE: &str = "converted_from";
 /// Files in the archive. Each tensor is one; the largest CLIPs have 2,000.
@@ -61,7 +59,7 @@ pub(super) fn converted(checkpoint: &Path) -> Result<PathBuf, ModelError> {
 /// in a folder of this user alone among the temporary files.
 fn elsewhere(checkpoint: &Path) -> Vec<PathBuf> {
     let full = checkpoint.canonicalize().unwrap_or_else(|_| checkpoint.to_owned());
-    let name = hex(&Sha256::digest(full.as_os_str().as_encoded_bytes()));
+    let name = sha256(full.as_os_str().as_encoded_bytes());
     let name = format!("{}.safetensors", &name[..32]);
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let home = || Some(PathBuf::from(set("HOME").or_else(|| set("USERPROFILE"))?).join(".cache"));

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use clip_core::{image::Limits, trace::hex};
+use clip_core::{image::Limits, trace::sha256};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
@@ -32,10 +32,25 @@ impl<'a> Check<'a> {
         Check { fetcher, progress, references: Vec::new(), skipped: Vec::new() }
     }
 
-    async fn bytes(&self, address: &str, base: &Base) -> Result<Vec<u8>, String> {
-        let location = Location::parse(address, base).map_err(|e| e.to_string())?;
-        let fetched = self.fetcher.fetch(&location).await;
-        fetched.map(|fetched| fetched.bytes).map_err(|e| e.to_string())
+    /// The bytes of an image, where they are still those that a vector is known of; else it is told
+    /// why they are left out.
+    async fn bytes(
+        &mut self,
+        address: &str,
+        base: &Base,
+        is_same: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<Vec<u8>> {
+        let fetched = match Location::parse(address, base) {
+            Ok(location) => self.fetcher.fetch(&location).await,
+            Err(e) => Err(e),
+        };
+        let why = match fetched {
+            Ok(fetched) if is_same(&fetched.bytes) => return Some(fetched.bytes),
+            Ok(_) => format!("{address}: its bytes have changed since"),
+            Err(e) => e.to_string(),
+        };
+        self.skipped.push(why);
+        None
     }
 
     /// Pairs at most `size` recorded vectors of the file `path` with the bytes they are of. What
@@ -47,13 +62,11 @@ impl<'a> Check<'a> {
         let owned = path.to_owned();
         let goldens = blocking(move || Golden::read(&owned, size)).await?;
         let base = Base::Local(path.parent().unwrap_or(Path::new("")).to_owned());
-        for Golden { image, sha256, values } in goldens.map_err(|e| Error::Usage(e.to_string()))? {
-            match self.bytes(&image, &base).await {
-                Ok(bytes) if sha256.is_none_or(|sha256| sha256 == hex(&Sha256::digest(&bytes))) => {
-                    self.references.push(Reference { image, bytes, values });
-                }
-                Ok(_) => self.skipped.push(changed(&image)),
-                Err(e) => self.skipped.push(e),
+        for golden in goldens.map_err(|e| Error::Usage(e.to_string()))? {
+            let Golden { image, sha256: recorded, values } = golden;
+            let is_same = |bytes: &[u8]| recorded.is_none_or(|recorded| recorded == sha256(bytes));
+            if let Some(bytes) = self.bytes(&image, &base, is_same).await {
+                self.references.push(Reference { image, bytes, values });
             }
         }
         Ok(())
@@ -72,20 +85,17 @@ impl<'a> Check<'a> {
     ) -> Result<(), Error> {
         let task = self.progress.task("endpoint", Some(sample.len() as u64), Unit::Items);
         for Candidate { address, base, hash } in sample {
-            match self.bytes(&address, &base).await {
-                Ok(bytes) if hash.is_none_or(|hash| hash == *Sha256::digest(&bytes)) => {
-                    match endpoint.embed(&bytes, dim).await {
-                        Ok(values) => {
-                            self.references.push(Reference { image: address, bytes, values });
-                        }
-                        Err(e) if e.is_about_the_image() => {
-                            self.skipped.push(format!("{address}: {e}"));
-                        }
-                        Err(e) => return Err(e.into()),
+            let is_same = |bytes: &[u8]| hash.is_none_or(|hash| hash == *Sha256::digest(bytes));
+            if let Some(bytes) = self.bytes(&address, &base, is_same).await {
+                match endpoint.embed(&bytes, dim).await {
+                    Ok(values) => {
+                        self.references.push(Reference { image: address, bytes, values });
                     }
+                    Err(e) if e.is_about_the_image() => {
+                        self.skipped.push(format!("{address}: {e}"));
+                    }
+                    Err(e) => return Err(e.into()),
                 }
-                Ok(_) => self.skipped.push(changed(&address)),
-                Err(e) => self.skipped.push(e),
             }
             task.inc(1);
         }
@@ -111,10 +121,6 @@ impl<'a> Check<'a> {
         })
         .await?
     }
-}
-
-fn changed(image: &str) -> String {
-    format!("{image}: its bytes have changed since")
 }
 
 impl Sample {

@@ -2,92 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::{Client, StatusCode, Url, header};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::answer::{message, parse, vector};
+use super::{
+    RequestForm,
+    answer::{message, parse, vector},
+};
 use crate::fetch::{client_builder, describe, retry_after};
 
 /// Largest answer, in bytes: a vector is some kilobytes. An endless one also ends with the timeout.
 const ANSWER_LIMIT: usize = 16 << 20;
-
-/// How an image is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RequestForm {
-    /// The first of the others that the endpoint does not refuse.
-    #[default]
-    Auto,
-    /// The bytes of the file as the body.
-    Raw,
-    /// `{"inputs": "<base64>"}`.
-    Json,
-    /// `{"inputs": {"image": "<base64>"}}`, as many handlers of Inference Endpoints want it.
-    Image,
-    /// `{"inputs": {"image": "<base64>", "text": ""}}`, for those that want both.
-    ImageText,
-    /// `{"model": …, "input": ["data:image/jpeg;base64,…"], "modality": "image"}`, what Infinity's
-    /// `/embeddings` takes.
-    Embeddings,
-}
-
-impl RequestForm {
-    /// All of them, and what each is.
-    pub const ALL: &[(RequestForm, &str)] = &[
-        (RequestForm::Auto, "The first of the others that the endpoint does not refuse"),
-        (RequestForm::Raw, "The bytes of the file as the body"),
-        (RequestForm::Json, "`{\"inputs\": \"<base64>\"}`"),
-        (
-            RequestForm::Image,
-            "`{\"inputs\": {\"image\": \"<base64>\"}}`, as many handlers of Inference Endpoints want it",
-        ),
-        (
-            RequestForm::ImageText,
-            "`{\"inputs\": {\"image\": \"<base64>\", \"text\": \"\"}}`, for those that want both",
-        ),
-        (
-            RequestForm::Embeddings,
-            "`{\"model\": …, \"input\": [\"data:image/jpeg;base64,…\"], \"modality\": \"image\"}`, what Infinity's `/embeddings` takes",
-        ),
-    ];
-
-    /// In the order in which `Auto` tries them.
-    const TRIED: [RequestForm; 5] = [
-        RequestForm::Raw,
-        RequestForm::Json,
-        RequestForm::Image,
-        RequestForm::ImageText,
-        RequestForm::Embeddings,
-    ];
-
-    /// Its name on the command line and in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            RequestForm::Auto => "auto",
-            RequestForm::Raw => "raw",
-            RequestForm::Json => "json",
-            RequestForm::Image => "image",
-            RequestForm::ImageText => "image-text",
-            RequestForm::Embeddings => "embeddings",
-        }
-    }
-
-    /// The body of a request, and its media type.
-    fn body(self, image: &[u8], model: &str) -> (&'static str, Vec<u8>) {
-        let base64 = || BASE64_STANDARD.encode(image);
-        let json = match self {
-            RequestForm::Raw | RequestForm::Auto => return (media_type(image), image.to_vec()),
-            RequestForm::Json => json!({ "inputs": base64() }),
-            RequestForm::Image => json!({ "inputs": { "image": base64() } }),
-            RequestForm::ImageText => json!({ "inputs": { "image": base64(), "text": "" } }),
-            RequestForm::Embeddings => {
-                let uri = format!("data:{};base64,{}", media_type(image), base64());
-                json!({ "model": model, "input": [uri], "modality": "image" })
-            }
-        };
-        ("application/json", json.to_string().into_bytes())
-    }
-}
 
 /// Why an Inference Endpoint gave no vector.
 #[derive(Debug, thiserror::Error)]
@@ -260,7 +185,7 @@ impl Endpoint {
 
     /// Finds the form that the endpoint takes, and keeps to it.
     async fn negotiate(&mut self, bytes: &[u8]) -> Result<Vec<f32>, EndpointError> {
-        let mut forms = RequestForm::TRIED;
+        let mut forms = RequestForm::tried();
         if self.url.path().trim_end_matches('/').ends_with("/embeddings") {
             forms.rotate_right(1);
         }
@@ -367,16 +292,4 @@ fn refusals(answers: &[(RequestForm, String)]) -> String {
     }
     let told = told.iter().map(|(answer, forms)| format!("to {} {answer}", forms.join(", ")));
     told.collect::<Vec<_>>().join("; ")
-}
-
-/// Endpoints choose the decoder by it.
-fn media_type(bytes: &[u8]) -> &'static str {
-    match bytes {
-        [0xff, 0xd8, ..] => "image/jpeg",
-        [0x89, b'P', b'N', b'G', ..] => "image/png",
-        [b'G', b'I', b'F', ..] => "image/gif",
-        [b'B', b'M', ..] => "image/bmp",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
-        _ => "application/octet-stream",
-    }
 }

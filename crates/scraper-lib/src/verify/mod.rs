@@ -4,11 +4,13 @@ mod answer;
 mod check;
 mod compare;
 mod endpoint;
+mod form;
 mod golden;
 mod sample;
 
 pub use check::Check;
 pub use compare::{Comparison, Fit, Precision, Reference};
-pub use endpoint::{Endpoint, EndpointError, RequestForm};
+pub use endpoint::{Endpoint, EndpointError};
+pub use form::RequestForm;
 pub use golden::{Golden, GoldenError};
 pub use sample::{Candidate, Sample};

@@ -6,14 +6,12 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use clip_core::trace::hex;
 use clip_core::{
     config::PreprocessConfig,
     image::{ImageInfo, Processor, RgbImage, Stages},
-    trace::sha256_f32,
+    trace::{sha256, sha256_f32},
 };
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{Context, PreprocessingArgs, keep, output_error, spec};
 use scraper_lib::{
@@ -131,13 +129,13 @@ impl InspectArgs {
         let rgb = |name, image: &RgbImage| Stage {
             name,
             size: [image.width as usize, image.height as usize],
-            sha256: hex(&Sha256::digest(&image.data)),
+            sha256: sha256(&image.data),
         };
         let pixels = &stages.pixels;
         Report {
             input: redact(&self.image).into_owned(),
             bytes: bytes.len(),
-            sha256: hex(&Sha256::digest(bytes)),
+            sha256: sha256(bytes),
             format: format.to_string(),
             width,
             height,

@@ -20,5 +20,5 @@ pub(super) fn kinds() -> impl TypedValueParser<Value = Kind> {
 }
 
 pub(super) fn request_forms() -> impl TypedValueParser<Value = RequestForm> {
-    one_of(RequestForm::ALL.iter().map(|(form, about)| (*form, form.name(), *about)))
+    one_of(RequestForm::ALL.iter().map(|form| (*form, form.name(), form.about())))
 }

@@ -7,41 +7,13 @@ use std::{
     sync::OnceLock,
 };
 
-use clip_core::{
-    config::{Activation, ClipConfig, TextConfig, VisionConfig},
-    synthetic::{self, Dtype},
-};
+use clip_core::synthetic::{self, Dtype};
 use serde_json::Value;
 
 pub(crate) const DIM: usize = 16;
 
 /// One layer per tower, 32x32 pixels: a real model in every way but its size.
-pub(crate) fn tiny_config() -> ClipConfig {
-    ClipConfig {
-        text: TextConfig {
-            vocab_size: 49408,
-            hidden_size: 16,
-            intermediate_size: 32,
-            layers: 1,
-            heads: 2,
-            max_positions: 77,
-            activation: Activation::QuickGelu,
-            layer_norm_eps: 1e-5,
-            eos_token_id: 49407,
-        },
-        vision: VisionConfig {
-            hidden_size: 32,
-            intermediate_size: 64,
-            layers: 1,
-            heads: 2,
-            image_size: 32,
-            patch_size: 16,
-            activation: Activation::QuickGelu,
-            layer_norm_eps: 1e-5,
-        },
-        projection_dim: DIM,
-    }
-}
+pub(crate) use clip_core::synthetic::small_shape as tiny_config;
 
 pub(crate) fn tiny_weights() -> &'static [u8] {
     static WEIGHTS: OnceLock<Vec<u8>> = OnceLock::new();
