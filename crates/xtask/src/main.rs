@@ -5,6 +5,7 @@
 mod architecture;
 mod bench;
 mod bench_scrape;
+mod compare;
 mod cross;
 mod demo;
 mod draw_shop;
@@ -41,6 +42,7 @@ enum Command {
     Web(web::Arguments),
     Www(www::Arguments),
     Goldens(goldens::Arguments),
+    Compare(compare::Arguments),
     Architecture(architecture::Arguments),
     DrawShop(draw_shop::Arguments),
     Fuzz(fuzz::Arguments),
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Web(arguments) => web::run(&arguments),
         Command::Www(arguments) => www::run(&arguments),
         Command::Goldens(arguments) => goldens::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Architecture(arguments) => architecture::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

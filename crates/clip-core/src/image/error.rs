@@ -39,18 +39,24 @@ pub enum ImageError {
     },
     /// An image (or film, or document) of a kind that the Python pipeline or this crate does
     /// not read.
-    #[error("{found} is not supported: convert it to JPEG, PNG, WebP, GIF or BMP")]
+    #[error("{found} is not supported: convert it to JPEG, PNG or WebP")]
     Unsupported {
         /// The kind.
         found: String,
     },
     /// Not an image at all.
-    #[error("this is {found}, not an image: JPEG, PNG, WebP, GIF and BMP can be read")]
+    #[error("this is {found}, not an image: {formats} can be read", formats = FORMATS)]
     NotAnImage {
         /// What it looks like.
         found: &'static str,
     },
 }
+
+const FORMATS: &str = if cfg!(feature = "tiff") {
+    "JPEG, PNG, WebP, GIF, BMP and TIFF"
+} else {
+    "JPEG, PNG, WebP, GIF and BMP"
+};
 
 impl ImageError {
     /// A short stable name for programs.

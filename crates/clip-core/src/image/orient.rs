@@ -69,45 +69,59 @@ fn from_xmp(data: &[u8]) -> Option<u32> {
 
 /// Turns the image upright. Values outside 2–8 leave it as it is.
 pub(crate) fn apply(image: RgbImage, orientation: u8) -> RgbImage {
-    if !(2..=8).contains(&orientation) || image.data.is_empty() {
-        return image;
-    }
     let (w, h) = (image.width as usize, image.height as usize);
-    let mut data = image.data;
+    let data = apply_channels(w, h, 3, image.data, orientation);
+    match orientation {
+        5..=8 if !data.is_empty() => RgbImage { width: image.height, height: image.width, data },
+        _ => RgbImage { data, ..image },
+    }
+}
+
+/// The same for pixels of `channels` bytes.
+pub(crate) fn apply_channels(
+    w: usize,
+    h: usize,
+    channels: usize,
+    mut data: Vec<u8>,
+    orientation: u8,
+) -> Vec<u8> {
+    if !(2..=8).contains(&orientation) || data.is_empty() {
+        return data;
+    }
     if matches!(orientation, 2..=4) {
         if matches!(orientation, 2 | 3) {
-            for row in data.chunks_exact_mut(w * 3) {
-                reverse_pixels(row);
+            for row in data.chunks_exact_mut(w * channels) {
+                reverse_pixels(row, channels);
             }
         }
         if matches!(orientation, 3 | 4) {
-            let (top, bottom) = data.split_at_mut(h / 2 * w * 3);
-            let bottom_rows = bottom.chunks_exact_mut(w * 3).rev();
-            for (a, b) in top.chunks_exact_mut(w * 3).zip(bottom_rows) {
+            let (top, bottom) = data.split_at_mut(h / 2 * w * channels);
+            let bottom_rows = bottom.chunks_exact_mut(w * channels).rev();
+            for (a, b) in top.chunks_exact_mut(w * channels).zip(bottom_rows) {
                 a.swap_with_slice(b);
             }
         }
-        return RgbImage { data, ..image };
+        return data;
     }
     // Output row y is input column y (5, 6) or w-1-y (7, 8); 6 and 7 read it bottom to top.
     let mut out = vec![0; data.len()];
-    for (y, row) in out.chunks_exact_mut(h * 3).enumerate() {
+    for (y, row) in out.chunks_exact_mut(h * channels).enumerate() {
         let column = if matches!(orientation, 5 | 6) { y } else { w - 1 - y };
-        let pixels = data.chunks_exact(w * 3).filter_map(|r| r.get(column * 3..column * 3 + 3));
+        let at = column * channels..(column + 1) * channels;
+        let pixels = data.chunks_exact(w * channels).filter_map(|r| r.get(at.clone()));
+        let places = row.chunks_exact_mut(channels);
         if matches!(orientation, 5 | 8) {
-            row.chunks_exact_mut(3).zip(pixels).for_each(|(to, from)| to.copy_from_slice(from));
+            places.zip(pixels).for_each(|(to, from)| to.copy_from_slice(from));
         } else {
-            row.chunks_exact_mut(3)
-                .zip(pixels.rev())
-                .for_each(|(to, from)| to.copy_from_slice(from));
+            places.zip(pixels.rev()).for_each(|(to, from)| to.copy_from_slice(from));
         }
     }
-    RgbImage { width: image.height, height: image.width, data: out }
+    out
 }
 
-fn reverse_pixels(row: &mut [u8]) {
+fn reverse_pixels(row: &mut [u8], channels: usize) {
     row.reverse();
-    for px in row.chunks_exact_mut(3) {
+    for px in row.chunks_exact_mut(channels) {
         px.reverse();
     }
 }

@@ -17,6 +17,15 @@ pub enum Format {
     Gif,
     /// Windows and OS/2 bitmaps.
     Bmp,
+    /// TIFF 6.0 and BigTIFF; of several pages the first. Needs the feature `tiff`.
+    Tiff,
+}
+
+impl Format {
+    /// The format of a file by its first bytes; `None` for what cannot be read.
+    pub fn of(bytes: &[u8]) -> Option<Format> {
+        sniff(bytes).ok()
+    }
 }
 
 impl fmt::Display for Format {
@@ -27,6 +36,7 @@ impl fmt::Display for Format {
             Format::WebP => "WebP",
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
+            Format::Tiff => "TIFF",
         })
     }
 }
@@ -58,6 +68,10 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     if starts(b"BM") && [12, 40, 52, 56, 64, 108, 124].iter().any(|n| at(14, &[*n, 0, 0, 0])) {
         return Ok(Format::Bmp);
     }
+    // Not BigTIFF with its high bytes first, which Pillow does not know.
+    if cfg!(feature = "tiff") && [b"II*\0", b"MM\0*", b"II+\0"].iter().any(|m| starts(*m)) {
+        return Ok(Format::Tiff);
+    }
     for (format, magic) in [(Format::Jpeg, &b"\xff\xd8\xff"[..]), (Format::Png, PNG)] {
         if magic.starts_with(bytes) {
             return Err(ImageError::truncated(format, format!("{} bytes", bytes.len())));
@@ -72,12 +86,17 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
 /// Images and films that a shop may serve but CLIP's pipeline here does not read.
 fn other_media(bytes: &[u8]) -> Option<&'static str> {
     if bytes.get(4..8) == Some(b"ftyp") {
-        return Some(match bytes.get(8..12) {
-            Some(b"avif" | b"avis") => "an AVIF image",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => {
-                "a HEIC image"
-            }
-            _ => "an MP4 or QuickTime video",
+        // "mif1" says that it is an image, the compatible brands of which kind (ISO/IEC 23008-12).
+        let length = bytes.first_chunk::<4>().map_or(0, |n| u32::from_be_bytes(*n) as usize);
+        let end = length.clamp(16, 256).min(bytes.len());
+        let brands = || bytes.get(8..end).unwrap_or_default().chunks_exact(4);
+        let any = |known: &[&[u8]]| brands().any(|brand| known.contains(&brand));
+        let is_image =
+            any(&[b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"]);
+        return Some(match is_image {
+            true if any(&[b"avif", b"avis"]) => "an AVIF image",
+            true => "a HEIC image",
+            false => "an MP4 or QuickTime video",
         });
     }
     let magics: [(&[u8], &'static str); 13] = [
@@ -149,9 +168,11 @@ mod tests {
             (b"\xff\xd8", "JPEG file ends"),
             (b"\0\0\0\x1cftypavif\0\0", "AVIF"),
             (b"\0\0\0\x18ftypheic", "HEIC"),
+            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", "HEIC"),
             (b"\0\0\0\x18ftypmp42", "video"),
             (b"\x1a\x45\xdf\xa3\x9f", "WebM"),
-            (b"II*\0\x08\0\0\0", "TIFF"),
+            (b"MM\0+\0\x08\0\0", "TIFF"),
             (b"<?xml version='1.0'?>\n<svg xmlns=", "SVG"),
             (b"\xef\xbb\xbf  <SVG width=", "SVG"),
             (b"<!DOCTYPE html><html><body><svg>", "HTML"),

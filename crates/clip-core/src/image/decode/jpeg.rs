@@ -32,8 +32,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     if decoder.is_arithmetic() {
         return Err(ImageError::unsupported("an arithmetic-coded JPEG"));
     }
-    if frame.precision != 8 || frame.is_lossless {
-        let kind = format!("a {}-bit or lossless JPEG", frame.precision);
+    if frame.is_lossless {
+        return Err(ImageError::unsupported("a lossless JPEG"));
+    }
+    if frame.precision != 8 {
+        let kind = format!("a JPEG of {} bits per sample", frame.precision);
         return Err(ImageError::unsupported(kind));
     }
     // T.81 B.2.3: an interleaved scan holds at most 10 blocks in a unit; libjpeg insists.

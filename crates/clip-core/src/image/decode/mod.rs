@@ -9,6 +9,8 @@ mod jpeg;
 mod jpeg_cmyk;
 mod jpeg_markers;
 mod png;
+#[cfg(feature = "tiff")]
+mod tiff;
 mod webp;
 
 use super::{Format, ImageError, Limits, raster::Raster, sniff};
@@ -25,6 +27,10 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         Format::WebP => webp::decode(bytes, limits),
         Format::Gif => gif::decode(bytes, limits),
         Format::Bmp => bmp::decode(bytes, limits),
+        #[cfg(feature = "tiff")]
+        Format::Tiff => tiff::decode(bytes, limits),
+        #[cfg(not(feature = "tiff"))]
+        Format::Tiff => Err(ImageError::unsupported("a TIFF image")),
     })
     .unwrap_or_else(|_| Err(ImageError::corrupt(format, "the decoder could not handle it")))
 }
