@@ -46,6 +46,7 @@ const TARGETS: [Target; 12] = [
             "corpus/webp",
             "corpus/gif",
             "corpus/bmp",
+            "corpus/tiff",
             "corpus/bad",
         ],
     },

@@ -1,6 +1,6 @@
 //! The tags of a TIFF file's first page (TIFF 6.0, section 2; BigTIFF).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::Cell};
 
 use super::FORMAT;
 use crate::image::ImageError;
@@ -97,19 +97,20 @@ impl Directory {
             let inline = count.checked_mul(size).is_some_and(|bytes| bytes <= wide);
             let place = if inline { field } else { reader.place(field, wide)? };
             let values = || -> Result<Vec<u32>, ImageError> {
-                if count > MOST_VALUES {
-                    return Err(ImageError::corrupt(
-                        FORMAT,
-                        format!("{count} values of tag {tag}"),
-                    ));
-                }
+                let rest = left.get().checked_sub(count).ok_or_else(|| {
+                    ImageError::corrupt(FORMAT, format!("more than {MOST_VALUES} values of tags"))
+                })?;
+                left.set(rest);
                 let value = |i| {
                     let value = reader.number(place.saturating_add(i * size), size)?;
                     u32::try_from(value).map_err(|_| truncated())
                 };
                 (0..count).map(value).collect()
             };
-            let one = || Ok::<_, ImageError>(values()?.first().copied().unwrap_or_default());
+            let one = || match count {
+                0 => Ok(0),
+                _ => u32::try_from(reader.number(place, size)?).map_err(|_| truncated()),
+            };
             match tag {
                 256 => found.width = one()?,
                 257 => found.height = one()?,
