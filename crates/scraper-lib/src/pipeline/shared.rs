@@ -293,10 +293,7 @@ fn fill(
             match input {
                 Input::Note(write) => writes.push(write),
                 Input::Product(product, _) => {
-                    filled.summary.products += 1;
-                    let note = notes::product(&product, &mut filled.summary);
-                    writes.push(Write::Product(product));
-                    writes.extend(note);
+                    writes.extend(notes::product(product, &mut filled.summary));
                 }
                 Input::BadRecord(source, e) => {
                     writes.extend(notes::record(source, &e, &mut filled.summary));
