@@ -23,7 +23,7 @@ use crate::{
     model::LoadedModel,
     report::{FailureNote, Progress, Summary},
     source::Source,
-    store::{Filler, StoreError, Swept, Vanishing, WorkQueue, Write},
+    store::{Filler, StoreError, Swept, Vanishing, WorkQueue},
 };
 
 /// How often an idle process looks whether there is something to do.

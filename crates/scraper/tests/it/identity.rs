@@ -210,7 +210,7 @@ fn keys_of_before_move_to_the_new_ones() {
             forget = if knows_pages {
                 "SELECT 1".into()
             } else {
-                format!("UPDATE products SET page = NULL")
+                "UPDATE products SET page = NULL".into()
             },
             s = if store.starts_with("postgres") { "clip_scraper." } else { "" },
         );
