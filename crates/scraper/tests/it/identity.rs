@@ -207,10 +207,9 @@ fn keys_of_before_move_to_the_new_ones() {
              INSERT INTO {s}images (source, product, position, address)
                  VALUES ('', 'sale/1', 0, '{}/1.png')",
             server.url,
-            forget = if knows_pages {
-                "SELECT 1".into()
-            } else {
-                "UPDATE products SET page = NULL".into()
+            forget = match knows_pages {
+                true => "SELECT 1",
+                false => "UPDATE products SET page = NULL",
             },
             s = if store.starts_with("postgres") { "clip_scraper." } else { "" },
         );
