@@ -28,7 +28,7 @@ const fn target(name: &'static str, longest: u32) -> Target {
     Target { name, longest, corpora: &[] }
 }
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 14] = [
     target("html", 8192),
     target("sitemap", 8192),
     target("robots", 4096),
@@ -36,6 +36,8 @@ const TARGETS: [Target; 12] = [
     target("tsv", 4096),
     target("jsonl", 4096),
     target("merchant", 8192),
+    target("xml", 8192),
+    target("api", 8192),
     target("pickle", 4096),
     Target {
         name: "decode",

@@ -14,7 +14,7 @@ use toml::de::DeTable;
 use crate::{
     fetch::Guard,
     report::MaxFailures,
-    source::{Kind, Options, SourceSpec},
+    source::{ImageOptions, Kind, Options, Select, SourceSpec},
     store::PostgresUrl,
 };
 
@@ -139,6 +139,8 @@ pub struct SourceSettings {
     store: Option<String>,
     item: Option<String>,
     columns: Option<BTreeMap<String, String>>,
+    select: Option<Select>,
+    images: Option<ImageOptions>,
 }
 
 impl SourceSettings {
@@ -161,6 +163,8 @@ impl SourceSettings {
             store: self.store.clone(),
             item: self.item.clone(),
             columns: self.columns.clone(),
+            select: self.select.clone(),
+            images: self.images.clone(),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     model::LoadedModel,
     report::{FailureNote, Progress, Summary},
     source::Source,
-    store::{Filler, StoreError, Swept, Vanishing, WorkQueue, Write},
+    store::{Filler, StoreError, Swept, Vanishing, WorkQueue},
 };
 
 /// How often an idle process looks whether there is something to do.
@@ -293,10 +293,7 @@ fn fill(
             match input {
                 Input::Note(write) => writes.push(write),
                 Input::Product(product, _) => {
-                    filled.summary.products += 1;
-                    let note = notes::product(&product, &mut filled.summary);
-                    writes.push(Write::Product(product));
-                    writes.extend(note);
+                    writes.extend(notes::product(product, &mut filled.summary));
                 }
                 Input::BadRecord(source, e) => {
                     writes.extend(notes::record(source, &e, &mut filled.summary));

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::mpsc::{self, Sender};
 
-use super::{Input, Setup, join, process};
+use super::{Input, Setup, join, notes::renamed, process};
 use crate::{
     Error,
     embed::blocking,
@@ -154,6 +154,12 @@ pub(super) async fn read(
                     lock(&told).products += 1;
                     product.source.clone_from(&name);
                     if shard.is_some_and(|shard| !shard.holds(&name, &product.id)) {
+                        // Its row here is a copy that must not count as another product.
+                        let page = product.page.as_deref();
+                        let notes = page.map(|page| renamed(&name, page, &product.id));
+                        for note in notes.into_iter().flatten() {
+                            sent = out.send(Input::Note(note)).await;
+                        }
                         continue;
                     }
                     Input::Product(product, Arc::clone(&base))

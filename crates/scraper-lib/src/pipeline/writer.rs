@@ -106,11 +106,8 @@ impl Commit {
             Outcome::Note(write) => self.writes.push(write),
             Outcome::Image => summary.images += 1,
             Outcome::Product(product) => {
-                summary.products += 1;
                 summary.images += product.images.len() as u64;
-                let note = notes::product(&product, summary);
-                self.writes.push(Write::Product(product));
-                self.writes.extend(note);
+                self.writes.extend(notes::product(product, summary));
             }
             Outcome::BadRecord(source, e) => self.writes.extend(notes::record(source, &e, summary)),
             Outcome::NotFetched { key, kind, message } => self.fail(key, kind, message, summary),

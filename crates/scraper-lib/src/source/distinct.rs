@@ -58,6 +58,8 @@ impl Source for Distinct {
                         let content = hash(&format!("{product:?}"));
                         match seen.insert(hash(&product.id), content) {
                             None => {}
+                            // Whole only now.
+                            Some(_) if product.completes => {}
                             // Lists of a shop move while they are read page by page.
                             Some(known) if known == content => continue,
                             Some(known) => {

@@ -1,18 +1,21 @@
 //! Bodies of the fuzz targets of `tests/fuzz`, so that a plain test can replay what fuzzing found.
 //! Each takes any bytes and panics where a promise is broken.
 
-use std::io::BufReader;
+use std::{collections::BTreeMap, io::BufReader};
 
 use reqwest::Url;
 
-use super::{FeedFormat, PageReader, Product, SourceItem, feed, json, sitemap};
+use super::{
+    FeedFormat, Mapping, PageReader, Product, SourceItem, feed, json, magento,
+    settings::FeedSettings, sitemap, woocommerce,
+};
 use crate::fetch::Robots;
 
 /// What a target runs.
 pub type Target = fn(&[u8]);
 
 /// Targets by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("html", html),
     ("sitemap", sitemap),
     ("robots", robots),
@@ -20,6 +23,8 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("tsv", tsv),
     ("jsonl", jsonl),
     ("merchant", merchant),
+    ("xml", xml),
+    ("api", api),
 ];
 
 fn place() -> Url {
@@ -76,6 +81,34 @@ pub fn jsonl(data: &[u8]) {
 
 pub fn merchant(data: &[u8]) {
     feed(FeedFormat::Merchant, data);
+}
+
+/// A list of products in XML of any shape. The first byte chooses what the settings say of it.
+pub fn xml(data: &[u8]) {
+    let Some((&first, list)) = data.split_first() else { return };
+    let columns = BTreeMap::from(
+        [("id", "@id"), ("title", "name"), ("image", "pictures/picture"), ("price", "offer/price")]
+            .map(|(field, path)| (field.to_owned(), path.to_owned())),
+    );
+    let mapping = match first % 3 {
+        0 => Mapping::default(),
+        1 => Mapping::new(Some("shop/offers/offer"), &BTreeMap::new()),
+        _ => Mapping::new(Some("item"), &columns),
+    };
+    let settings = FeedSettings { mapping, ..FeedSettings::default() };
+    let mut send = |item: SourceItem| {
+        if let Ok(product) = &item {
+            sound(product);
+        }
+        true
+    };
+    let _ = feed::read("fuzz", FeedFormat::Merchant, &settings, BufReader::new(list), &mut send);
+}
+
+/// What the programming interfaces of WooCommerce and Magento answer.
+pub fn api(data: &[u8]) {
+    let products = [woocommerce::fuzz(data, &place()), magento::fuzz(data, &place())];
+    products.iter().flatten().for_each(sound);
 }
 
 /// Products are sound, and the same however the bytes come in.

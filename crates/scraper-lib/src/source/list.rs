@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Sender;
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem, folder,
     lines::{Ends, Line, Lines, TOO_LONG},
-    sitemap::{Listed, read_pages},
+    sitemap::{Listed, Reading, read_pages},
     web::Web,
 };
 
@@ -94,7 +94,7 @@ impl Source for List {
                 }
                 Ok(())
             });
-            read_pages(&self.web, listed, &out).await;
+            read_pages(&self.web, listed, &out, Reading::All).await;
             reading.await.map_err(|e| SourceError::Stopped(e.to_string()))?
         })
     }

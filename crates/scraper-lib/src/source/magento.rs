@@ -18,7 +18,7 @@ use reqwest::{
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
-use super::{Base, Running, Source, SourceError, SourceItem, web::Web};
+use super::{Base, Product, Running, Source, SourceError, SourceItem, web::Web};
 use crate::fetch::{FetchError, Sent};
 use answer::{Answer, Failure};
 use query::{Range, Select};
@@ -325,6 +325,16 @@ fn smaller(size: usize) -> usize {
         50.. => size / 10,
         _ => 1,
     }
+}
+
+/// The products of an answer, whatever it is, for the fuzz target.
+pub(super) fn fuzz(data: &[u8], place: &Url) -> Vec<Product> {
+    let Ok(value) = answer::value(data) else { return Vec::new() };
+    let mut site = product::Site::new(place);
+    site.read(&value);
+    let _ = answer::unknown(&value);
+    let items = Answer::read(value).ok().and_then(|answer| answer.items).unwrap_or_default();
+    items.iter().flatten().filter_map(|item| product::read(item, &site).ok()).collect()
 }
 
 impl Source for Magento {

@@ -24,6 +24,8 @@
 //! # }
 //! ```
 
+mod address;
+mod cdn;
 mod columns;
 mod distinct;
 mod facts;
@@ -33,6 +35,7 @@ mod folder;
 pub mod fuzz;
 mod images;
 mod json;
+mod key;
 mod lines;
 mod list;
 mod magento;
@@ -65,14 +68,14 @@ pub use distinct::Distinct;
 pub(crate) use facts::{Facts, publish};
 pub use feed::{Feed, FeedFormat};
 pub use folder::{Folder, Links, image_files};
+pub(crate) use key::{former_page_key, page_key};
 pub use list::List;
 pub use magento::Magento;
 pub use open::SourceSpec;
-pub use page::{Found, Origin, PageBudget, PageReader, Refusal, Report, Select};
+pub use page::{Found, Origin, PageBudget, PageReader, Reason, Refusal, Report, SameAs, Select};
 pub use pages::Pages;
-pub use settings::{Kind, Options, Refused};
+pub use settings::{ImageOptions, Kind, Options, Refused};
 pub use shopify::Shopify;
-pub(crate) use sitemap::page_id;
 pub use sitemap::{PageList, Sitemap};
 pub use web::Web;
 pub use woocommerce::WooCommerce;
@@ -112,6 +115,9 @@ pub struct Product {
     /// cannot be read one night.
     #[serde(default)]
     pub page: Option<String>,
+    /// It came before under the same id, and only now it has the images of all its pages.
+    #[serde(default)]
+    pub completes: bool,
 }
 
 /// Whether it can be bought; the names are those of schema.org's `ItemAvailability`, reduced.
@@ -242,6 +248,14 @@ pub enum SourceError {
         /// Why, in words.
         reason: String,
     },
+    /// A listed page is one more of a product: no failure.
+    #[error("{page}: the same product as {product}")]
+    Twin {
+        /// Its address.
+        page: String,
+        /// Id of the product.
+        product: String,
+    },
     /// A page, feed or API could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -274,6 +288,8 @@ impl SourceError {
     pub const GONE: &'static str = "page.gone";
     /// A page that can be read and tells of no product.
     pub const NO_PRODUCT: &'static str = "page.no_product";
+    /// A page of a product that another page stands for.
+    pub const TWIN: &'static str = "page.same_product";
     /// A page that is there and cannot be read.
     pub const UNREADABLE: &'static str = "page.unreadable";
 
@@ -290,6 +306,7 @@ impl SourceError {
     pub fn kind(&self) -> &'static str {
         match self {
             SourceError::Page { kind, .. } => kind,
+            SourceError::Twin { .. } => Self::TWIN,
             _ => "source",
         }
     }
@@ -299,24 +316,25 @@ impl SourceError {
     /// listed (a theme may have changed).
     pub fn hides(&self) -> Hides<'_> {
         match self {
-            SourceError::Repeated { .. } | SourceError::Page { kind: Self::GONE, .. } => {
-                Hides::Nothing
-            }
+            SourceError::Repeated { .. }
+            | SourceError::Twin { .. }
+            | SourceError::Page { kind: Self::GONE, .. } => Hides::Nothing,
             SourceError::Page { page, .. } => Hides::Page(page),
             _ => Hides::Any,
         }
     }
 
-    /// Whether it is no fault of the run: sitemaps list pages that are gone, and pages that are
-    /// no product's.
+    /// Whether it is no fault of the run: sitemaps list pages that are gone, pages that are no
+    /// product's, and several pages of one.
     pub fn is_expected(&self) -> bool {
-        matches!(self, SourceError::Page { kind: Self::GONE | Self::NO_PRODUCT, .. })
+        let kind = self.kind();
+        [Self::GONE, Self::NO_PRODUCT, Self::TWIN].contains(&kind)
     }
 
     /// The page, file or list that it is about.
     pub fn place(&self) -> String {
         match self {
-            SourceError::Page { page, .. } => page.clone(),
+            SourceError::Page { page, .. } | SourceError::Twin { page, .. } => page.clone(),
             SourceError::Record { place, record, .. } => format!("{place}, record {record}"),
             SourceError::Read { place, .. }
             | SourceError::Format { place, .. }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Feed, FeedFormat, Folder, Kind, Links, List, Magento, Options, Shopify, Sitemap, Source,
-    SourceError, Web, WooCommerce, settings::KindSettings,
+    Feed, FeedFormat, Folder, Kind, Links, List, Magento, Options, PageList, Shopify, Sitemap,
+    Source, SourceError, Web, WooCommerce, cdn::Sized, settings::KindSettings,
 };
 use reqwest::Url;
 
@@ -40,9 +40,24 @@ impl SourceSpec {
     /// # Errors
     /// There is nothing at the path, or its kind cannot be told.
     pub fn open(&self, folder: &Path, web: &Web) -> Result<Box<dyn Source>, SourceError> {
-        match self.url()? {
+        let web = &web.clone().reading(self.options.reader());
+        let source = match self.url()? {
             Some(url) => self.open_url(&web.authorize(url), web),
             None => self.open_path(&folder.join(&self.place), web),
+        };
+        Ok(self.sized(source?))
+    }
+
+    /// Single pages of the source, which could not be read before, as a source.
+    pub fn pages(&self, pages: Vec<Url>, web: &Web) -> Box<dyn Source> {
+        let web = web.clone().reading(self.options.reader());
+        self.sized(Box::new(PageList::new(pages, web)))
+    }
+
+    fn sized(&self, inner: Box<dyn Source>) -> Box<dyn Source> {
+        match self.options.width() {
+            Some(width) => Box::new(Sized { inner, width }),
+            None => inner,
         }
     }
 

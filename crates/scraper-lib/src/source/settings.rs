@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 
 use serde::Deserialize;
 
-use super::{FeedFormat, Mapping, columns::Renamed, text};
+use super::{FeedFormat, Mapping, PageReader, Select, cdn, columns::Renamed, text};
 
 /// The kinds of sources: variant, name in `scraper.toml`, what it is, and the settings that have an
 /// effect on it.
@@ -39,19 +39,20 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Shopify "shopify" "A Shopify shop, by its address" [currency],
-    Woocommerce "woocommerce" "A WooCommerce shop, by its address" [],
-    Magento "magento" "A Magento 2 shop, by its address" [store],
+    Shopify "shopify" "A Shopify shop, by its address" [currency, images],
+    Woocommerce "woocommerce" "A WooCommerce shop, by its address" [images],
+    Magento "magento" "A Magento 2 shop, by its address" [store, images],
     Sitemap "sitemap" "A sitemap or a shop that has one; products are read from the pages it lists"
-        [include],
+        [include, select, images],
     Merchant "merchant" "A Google Merchant feed in XML (its tab-separated form is `tsv`)"
-        [max_unpacked_gib],
-    Xml "xml" "A list of products in XML of any shape" [max_unpacked_gib, item, columns],
-    Csv "csv" "A table with a line of column names" [max_unpacked_gib, columns],
-    Tsv "tsv" "The same with tabs" [max_unpacked_gib, columns],
-    Jsonl "jsonl" "One JSON object per line" [max_unpacked_gib],
+        [max_unpacked_gib, images],
+    Xml "xml" "A list of products in XML of any shape" [max_unpacked_gib, item, columns, images],
+    Csv "csv" "A table with a line of column names" [max_unpacked_gib, columns, images],
+    Tsv "tsv" "The same with tabs" [max_unpacked_gib, columns, images],
+    Jsonl "jsonl" "One JSON object per line" [max_unpacked_gib, images],
     Folder "folder" "A folder of images" [follow_symlinks],
-    List "list" "A text file with an address of an image or a product page per line" [],
+    List "list" "A text file with an address of an image or a product page per line"
+        [select, images],
 }
 
 /// All that can be said of a source besides its place, whatever its kind; `None` is unsaid.
@@ -71,6 +72,19 @@ pub struct Options {
     pub item: Option<String>,
     /// Which column of a table, or which part of such an element, is which field.
     pub columns: Option<BTreeMap<String, String>>,
+    /// Selectors for what pages do not tell.
+    pub select: Option<Select>,
+    /// How images are asked for.
+    pub images: Option<ImageOptions>,
+}
+
+/// How images are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageOptions {
+    /// Width in pixels, where the address is of a content delivery network that makes it; at least
+    /// 224. As listed, if `None`.
+    pub width: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -143,8 +157,17 @@ impl std::fmt::Display for Refused {
 impl Options {
     /// The names of the settings that are made.
     fn made(&self) -> impl Iterator<Item = &'static str> {
-        let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
-            self;
+        let Options {
+            include,
+            currency,
+            follow_symlinks,
+            max_unpacked_gib,
+            store,
+            item,
+            columns,
+            select,
+            images,
+        } = self;
         let all = [
             ("include", include.is_some()),
             ("currency", currency.is_some()),
@@ -153,6 +176,8 @@ impl Options {
             ("store", store.is_some()),
             ("item", item.is_some()),
             ("columns", columns.is_some()),
+            ("select", select.is_some()),
+            ("images", images.is_some()),
         ];
         all.into_iter().filter_map(|(name, made)| made.then_some(name))
     }
@@ -172,13 +197,33 @@ impl Options {
             return Err(Refused { setting, reason });
         }
         let is_code = |code: &str| code.len() == 3 && text::currency(code).is_some();
-        match &self.currency {
-            Some(code) if !is_code(code) => Err(Refused {
-                setting: "currency",
-                reason: format!("currency = {code:?} is no code of ISO 4217, such as \"EUR\""),
-            }),
+        let refuse = |setting, reason| Err(Refused { setting, reason });
+        if let Some(code) = self.currency.as_ref().filter(|code| !is_code(code)) {
+            let reason = format!("currency = {code:?} is no code of ISO 4217, such as \"EUR\"");
+            return refuse("currency", reason);
+        }
+        if let Some(Err(reason)) = self.select.as_ref().map(Select::check) {
+            return refuse("select", reason);
+        }
+        match self.width() {
+            Some(width) if width < cdn::LEAST_WIDTH => {
+                let least = cdn::LEAST_WIDTH;
+                let reason =
+                    format!("images.width = {width}: at least {least}, which the model sees");
+                refuse("images", reason)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// The width that images are asked for at.
+    pub(super) fn width(&self) -> Option<u32> {
+        self.images.as_ref()?.width
+    }
+
+    /// How pages are read.
+    pub(super) fn reader(&self) -> PageReader {
+        PageReader { select: self.select.clone().unwrap_or_default(), ..PageReader::default() }
     }
 
     /// The settings for one kind of source.
@@ -187,8 +232,16 @@ impl Options {
     /// Those of [`Options::check`].
     pub(super) fn of(&self, kind: Kind) -> Result<KindSettings, Refused> {
         self.check(kind)?;
-        let Options { include, currency, follow_symlinks, max_unpacked_gib, store, item, columns } =
-            self.clone();
+        let Options {
+            include,
+            currency,
+            follow_symlinks,
+            max_unpacked_gib,
+            store,
+            item,
+            columns,
+            ..
+        } = self.clone();
         let feed = |format| {
             let columns = columns.unwrap_or_default();
             let mapping = Mapping::new(item.as_deref(), &columns);
@@ -242,6 +295,18 @@ mod tests {
         assert_eq!(size.of(Kind::Csv), Ok(KindSettings::Feed(FeedFormat::Csv, settings)));
         assert!(size.check(Kind::Folder).is_err());
         assert!(Options::default().check(Kind::List).is_ok());
+        let width = |width| Options {
+            images: Some(ImageOptions { width: Some(width) }),
+            ..Options::default()
+        };
+        assert!(width(448).check(Kind::Sitemap).is_ok() && width(448).check(Kind::Folder).is_err());
+        assert!(width(200).check(Kind::Csv).unwrap_err().reason.contains("224"));
+        let select = |title: &str| Options {
+            select: Some(Select { title: Some(title.into()), ..Select::default() }),
+            ..Options::default()
+        };
+        assert!(select("h1").check(Kind::List).is_ok() && select("h1").check(Kind::Csv).is_err());
+        assert!(select("h1[").check(Kind::Sitemap).unwrap_err().reason.contains("select.title"));
     }
 
     #[test]
@@ -254,6 +319,8 @@ mod tests {
             store: Some(String::new()),
             item: Some(String::new()),
             columns: Some(BTreeMap::new()),
+            select: Some(Select::default()),
+            images: Some(ImageOptions::default()),
         };
         let made: BTreeSet<_> = all.made().collect();
         let table: BTreeSet<_> =

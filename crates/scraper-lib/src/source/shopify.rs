@@ -242,6 +242,7 @@ impl Shopify {
             images,
             source: String::new(),
             page: None,
+            completes: false,
         }))
     }
 }

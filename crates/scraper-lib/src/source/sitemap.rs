@@ -10,13 +10,14 @@
 //! - a page and its variants, where the sitemap lists both `/p/1` and `/p/1?color=red`: the former,
 //!   with the images of all.
 //!
-//! Parameters that only tell where visitors came from (`utm_source`) are dropped.
+//! Parameters that only tell where visitors came from (`utm_source`) are dropped. What pages say of
+//! each other is in `twins.rs`.
 
-mod address;
 mod entries;
 mod listed;
 mod page_list;
 mod read;
+mod twins;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -24,15 +25,18 @@ use reqwest::Url;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Base, Running, Source, SourceError, SourceItem,
+    Base, Running, Source, SourceError, SourceItem, address,
+    key::page_key,
     web::{self, SITEMAP_LIMIT, Wanted, Web},
 };
 use crate::fetch::FetchError;
 use entries::{Entries, Entry};
 use listed::with_variants;
 pub use page_list::PageList;
-pub(crate) use read::page_id;
-pub(super) use {listed::Listed, read::read_pages};
+pub(super) use {
+    listed::Listed,
+    read::{Reading, read_pages},
+};
 
 /// Sitemaps of one shop; more is a circle or an attack.
 const MOST_SITEMAPS: usize = 10_000;
@@ -280,7 +284,7 @@ impl Source for Sitemap {
             let (send, listed) = tokio::sync::mpsc::channel(64);
             let web = self.web.clone();
             let listing = tokio::spawn(async move { self.pages(&send).await });
-            read_pages(&web, listed, &out).await;
+            read_pages(&web, listed, &out, Reading::All).await;
             listing.await.map_err(|e| SourceError::Stopped(e.to_string()))?
         })
     }
@@ -294,7 +298,7 @@ pub(super) fn fuzz(data: &[u8], place: &Url) {
             let url = address::without_tracking(url);
             assert!(matches!(url.scheme(), "http" | "https"), "{url}");
             let _ = (address::same_site(place, &url), address::without_variant(&url));
-            assert!(!page_id(&url).is_empty(), "{url}");
+            assert!(!page_key(&url).is_empty(), "{url}");
         }
     }
 }

@@ -124,6 +124,16 @@ impl Web {
         self.kept(wanted, version, read, pack, |bytes| serde_json::from_slice(&bytes).ok()).await
     }
 
+    /// What [`Web::distilled`] made of a document the last time, if it is kept.
+    pub(super) async fn kept_reading<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        version: &str,
+    ) -> Option<T> {
+        let page = self.recall(format!("{version} {url}")).await?;
+        serde_json::from_slice(&page.content).ok()
+    }
+
     async fn kept<T: Send + 'static>(
         &self,
         wanted: &Wanted<'_>,

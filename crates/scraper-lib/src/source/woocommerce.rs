@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Base, Running, Source, SourceError, SourceItem, json,
+    Base, Product, Running, Source, SourceError, SourceItem, json,
     web::{Body, PAGE_LIMIT, Wanted, Web},
 };
 use crate::fetch::{FetchError, Sent};
@@ -291,6 +291,12 @@ fn listing(body: &Body) -> Result<Listing, String> {
         pages: header("x-wp-totalpages").and_then(|pages| pages.trim().parse().ok()),
         next: link.map(|link| link.contains("rel=\"next\"") || link.contains("rel=next")),
     })
+}
+
+/// The products of a page of a list, whatever it is, for the fuzz target.
+pub(super) fn fuzz(data: &[u8], place: &Url) -> Vec<Product> {
+    let Ok(Value::Array(items)) = json::read(data) else { return Vec::new() };
+    items.iter().filter_map(|item| product::read(item, place, &HashMap::new()).ok()).collect()
 }
 
 impl Source for WooCommerce {

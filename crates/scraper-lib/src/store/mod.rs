@@ -120,6 +120,19 @@ pub enum Write {
         /// For people.
         message: String,
     },
+    /// The product of a page has another id now: its row and images move there. Where there is a
+    /// product of that id, it is dropped. Nothing happens where `from` is the product of another
+    /// page.
+    Renamed {
+        /// Name of the source.
+        source: String,
+        /// Its id before.
+        from: String,
+        /// Address of the page.
+        page: String,
+        /// Its id now.
+        to: String,
+    },
     /// The page could not be read: the product that was read from it before counts as seen. `id`
     /// is the one of pages in older stores, which do not know the page.
     Unread {

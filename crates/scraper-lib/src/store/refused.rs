@@ -80,7 +80,9 @@ impl Refusals {
             }
             Write::Source { name, .. } => (name.clone(), String::new()),
             Write::SourceFailure { place, .. } => (place.clone(), String::new()),
-            Write::Unread { page, .. } => (page.clone(), String::new()),
+            Write::Renamed { page, .. } | Write::Unread { page, .. } => {
+                (page.clone(), String::new())
+            }
             Write::Vector { .. } => (String::new(), String::new()),
         };
         let message = format!("the store cannot hold it: {message}");

@@ -6,12 +6,12 @@ use clap::Args;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::{Context, network::NetworkArgs, probe_pages, unreadable};
+use super::{Context, network::NetworkArgs, probe_pages, unreadable, values};
 use scraper_lib::{
     Error,
     embed::blocking,
     report::{EXIT_FAILURES, EXIT_OK, console::print},
-    source::{Found, PageReader, Select, Web},
+    source::{Found, PageReader, Web},
 };
 
 /// Shows what is read from a product page: every field and its origin, the images, and what was
@@ -35,7 +35,7 @@ pub(super) struct ProbeArgs {
     json: bool,
     /// A CSS selector for a field (title, price, image …), as in [source.select]: title=h1,
     /// image=img.main@src; may be repeated.
-    #[arg(long, value_name = "FIELD=CSS", value_parser = selector)]
+    #[arg(long, value_name = "FIELD=CSS", value_parser = values::selector)]
     select: Vec<(String, String)>,
     /// Reads all saved pages of a truth file and counts what is found, right and wrong per field.
     #[arg(long, value_name = "DIR", requires = "truth", conflicts_with = "page")]
@@ -55,14 +55,9 @@ pub(super) struct ProbeArgs {
     network: NetworkArgs,
 }
 
-fn selector(text: &str) -> Result<(String, String), String> {
-    let (field, css) = text.split_once('=').ok_or("FIELD=CSS, such as price=.price")?;
-    Ok((field.trim().to_owned(), css.trim().to_owned()))
-}
-
 impl ProbeArgs {
     pub(super) async fn run(self, _context: &Context) -> Result<u8, Error> {
-        let reader = PageReader { select: select(&self.select)?, ..PageReader::default() };
+        let reader = PageReader { select: values::select(&self.select)?, ..PageReader::default() };
         if let (Some(pages), Some(truth)) = (&self.pages, &self.truth) {
             let (pages, truth, python) = (pages.clone(), truth.clone(), self.extruct.clone());
             let all = self.all;
@@ -93,14 +88,6 @@ impl ProbeArgs {
 
 /// Largest page, in bytes.
 const PAGE_LIMIT: u64 = 16 << 20;
-
-fn select(fields: &[(String, String)]) -> Result<Select, Error> {
-    let object = fields.iter().map(|(field, css)| (field.clone(), json!(css))).collect();
-    let select: Select = serde_json::from_value(Value::Object(object))
-        .map_err(|e| Error::Usage(format!("--select: {e}")))?;
-    select.check().map_err(Error::Usage)?;
-    Ok(select)
-}
 
 fn as_json(url: &Url, found: &Found) -> Value {
     let mut value = json!({

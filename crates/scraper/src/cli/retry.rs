@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use reqwest::Url;
 
-use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs};
+use super::{Context, StoreArgs, engine::EngineArgs, outcome::OutcomeArgs, settings::settings};
 use crate::hints;
 use scraper_lib::{
     Error,
@@ -17,7 +17,7 @@ use scraper_lib::{
         secrets::redact,
         shown,
     },
-    source::{PageList, Source, SourceError, Web},
+    source::{SourceError, Web},
     store::{SourceFailure, StoreError},
 };
 
@@ -100,12 +100,15 @@ impl RetryArgs {
             return Ok(EXIT_OK);
         }
         let fetcher = self.engine.fetcher()?;
-        let web = Web::new(fetcher.clone(), None);
+        let (web, settings) = (Web::new(fetcher.clone(), None), settings()?);
         let readers = pages.len();
         let pages = pages
             .into_iter()
             .map(|(name, urls)| {
-                (name, Box::new(PageList::new(urls, web.clone())) as Box<dyn Source>)
+                let mut specs = settings.sources();
+                let spec = specs.find_map(|(known, spec)| (known == name).then_some(spec));
+                let source = spec.unwrap_or_default().pages(urls, &web);
+                (name, source)
             })
             .collect();
         let (setup, _) =

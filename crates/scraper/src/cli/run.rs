@@ -29,7 +29,7 @@ use scraper_lib::{
         EXIT_UNVERIFIED, MaxFailures,
         console::{self, say},
     },
-    source::{Distinct, Kind, Options, Pages, Source, SourceSpec, Web},
+    source::{Distinct, ImageOptions, Kind, Options, Pages, Source, SourceSpec, Web},
     store::{Shard, StoreTarget, WorkQueue},
 };
 
@@ -119,6 +119,13 @@ struct SourceArgs {
     /// Column of a table that holds a field: price="Regular price"; may be repeated.
     #[arg(long, value_name = "FIELD=COLUMN", requires = "source", value_parser = column)]
     column: Vec<(String, String)>,
+    /// CSS selector for a field that pages do not tell: price=.price, image=img.main@src; may be
+    /// repeated.
+    #[arg(long, value_name = "FIELD=CSS", requires = "source", value_parser = values::selector)]
+    select: Vec<(String, String)>,
+    /// Width to ask content delivery networks for, at least 224. [default: images as listed]
+    #[arg(long, value_name = "PIXELS", requires = "source")]
+    image_width: Option<u32>,
 }
 
 fn column(text: &str) -> Result<(String, String), String> {
@@ -129,15 +136,20 @@ fn column(text: &str) -> Result<(String, String), String> {
 }
 
 impl SourceArgs {
-    fn options(&self) -> Options {
-        Options {
+    /// # Errors
+    /// A selector of a field that there is not.
+    fn options(&self) -> Result<Options, Error> {
+        let select = (!self.select.is_empty()).then(|| values::select(&self.select));
+        Ok(Options {
             include: (!self.include.is_empty()).then(|| self.include.clone()),
             currency: self.currency.clone(),
             follow_symlinks: self.follow_symlinks.then_some(true),
             max_unpacked_gib: self.max_unpacked_gib,
             columns: (!self.column.is_empty()).then(|| self.column.iter().cloned().collect()),
+            select: select.transpose()?,
+            images: self.image_width.map(|width| ImageOptions { width: Some(width) }),
             ..Options::default()
-        }
+        })
     }
 }
 
@@ -246,7 +258,7 @@ impl RunArgs {
         let settings = settings()?;
         let (folder, specs): (&Path, Vec<(&str, SourceSpec)>) = match &self.source {
             Some(place) => {
-                let (kind, place, options) = (self.kind, place.clone(), self.said.options());
+                let (kind, place, options) = (self.kind, place.clone(), self.said.options()?);
                 (Path::new(""), vec![("", SourceSpec { kind, place, options })])
             }
             None => (&settings.folder, settings.sources().collect()),

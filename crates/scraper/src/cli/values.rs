@@ -1,7 +1,12 @@
 //! Values of flags that the library names.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use scraper_lib::{source::Kind, verify::RequestForm};
+use scraper_lib::{
+    Error,
+    source::{Kind, Select},
+    verify::RequestForm,
+};
+use serde_json::{Value, json};
 
 /// Takes one of `named`: value, name, and what it is.
 fn one_of<T: Copy + Send + Sync + 'static>(
@@ -21,4 +26,22 @@ pub(super) fn kinds() -> impl TypedValueParser<Value = Kind> {
 
 pub(super) fn request_forms() -> impl TypedValueParser<Value = RequestForm> {
     one_of(RequestForm::ALL.iter().map(|form| (*form, form.name(), form.about())))
+}
+
+/// `FIELD=CSS`, of `--select`.
+pub(super) fn selector(text: &str) -> Result<(String, String), String> {
+    let (field, css) = text.split_once('=').ok_or("FIELD=CSS, such as price=.price")?;
+    Ok((field.trim().to_owned(), css.trim().to_owned()))
+}
+
+/// The selectors together.
+///
+/// # Errors
+/// A field that there is not, or a selector that cannot be read.
+pub(super) fn select(fields: &[(String, String)]) -> Result<Select, Error> {
+    let object = fields.iter().map(|(field, css)| (field.clone(), json!(css))).collect();
+    let select: Select = serde_json::from_value(Value::Object(object))
+        .map_err(|e| Error::Usage(format!("--select: {e}")))?;
+    select.check().map_err(Error::Usage)?;
+    Ok(select)
 }

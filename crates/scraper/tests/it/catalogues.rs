@@ -138,7 +138,8 @@ fn every_source_tells_the_same_of_a_product() {
     }
     assert_eq!(rows["google"]["id"], product.id);
     assert_eq!(rows["shopify"]["id"], "7000000004");
-    assert_eq!(rows["pages"]["id"], format!("products/{}", product.id));
+    let host = web.server.url().replace("http://", "");
+    assert_eq!(rows["pages"]["id"], format!("{host}/products/{}", product.id));
 }
 
 #[test]

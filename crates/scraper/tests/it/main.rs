@@ -14,6 +14,7 @@ mod hostile_pages;
 mod hosts;
 mod hub;
 mod hub_python;
+mod identity;
 mod inspect;
 mod kills;
 mod lost;

@@ -53,9 +53,14 @@ async fn found_with(
     let include: Vec<String> = include.iter().map(|text| text.replace("{}", &server.url)).collect();
     spec.options.include = (!include.is_empty()).then_some(include);
     let (products, notes, end) = read(&spec, &web()).await;
-    let mut ids: Vec<String> = products.into_iter().map(|p| p.id).collect();
+    let mut ids: Vec<String> = products.into_iter().map(|p| path(&p.id)).collect();
     ids.sort_unstable();
     (ids, notes, end)
+}
+
+/// A key without its host, whose port is another one each time.
+fn path(id: &str) -> String {
+    id.split_once('/').map_or(id, |(_, path)| path).to_owned()
 }
 
 fn asked(server: &Server, path: &str) -> usize {
@@ -170,8 +175,9 @@ async fn colours_belong_to_their_page_and_bring_their_images() {
     let spec = SourceSpec::of(&format!("{}/sitemap.xml", server.url), None);
     let (mut products, notes, end) = read(&spec, &web()).await;
     products.sort_by(|a, b| a.id.cmp(&b.id));
-    let ids: Vec<_> = products.iter().map(|p| p.id.as_str()).collect();
-    assert_eq!((ids, notes, end), (vec!["p/1", "p/2?color=red"], vec![], Ok(())));
+    let ids: Vec<_> = products.iter().map(|p| path(&p.id)).collect();
+    let expected = ["p/1", "p/2?color=red"].map(String::from).to_vec();
+    assert_eq!((ids, notes, end), (expected, vec![], Ok(())));
     assert_eq!(products[0].title.as_deref(), Some("/p/1"));
     let images = ["/p/1.jpg", "/p/1?color=red.jpg", "/p/1?color=blue&size=M.jpg"];
     assert_eq!(products[0].images, images.map(|image| format!("{}/i{image}", server.url)));

@@ -122,6 +122,7 @@ impl Merged {
             self.told.images = told.images;
             from.insert("images", origin);
         }
+        self.told.of_group |= told.of_group;
         for (name, value) in told.attributes {
             self.told.attributes.entry(name).or_insert(value);
             from.entry("attributes").or_insert(origin);
@@ -153,8 +154,9 @@ impl Merged {
     }
 
     pub(super) fn finish(self, page: &Url, canonical: Option<Url>, base: &Url) -> Product {
-        let Told { title, description, url, brand, category, offered, images, mut attributes } =
-            self.told;
+        let Told {
+            title, description, url, brand, category, offered, images, mut attributes, ..
+        } = self.told;
         for (name, value) in
             [("list_price", offered.list_price), ("unit_price", offered.unit_price)]
         {

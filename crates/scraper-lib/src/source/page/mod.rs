@@ -22,6 +22,7 @@ mod own;
 mod place;
 mod product;
 mod report;
+mod same;
 pub(super) mod select;
 mod state;
 mod survey;
@@ -45,11 +46,12 @@ use super::Product;
 pub use self::{
     budget::PageBudget,
     report::{Origin, Refusal, Report},
+    same::{Reason, SameAs},
     select::Select,
 };
 
 /// Names what this reading makes of a page; changed whenever it makes something else.
-const VERSION: &str = "page-3";
+const VERSION: &str = "page-4";
 
 /// What a page told.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -60,6 +62,8 @@ pub struct Found {
     pub notes: Vec<String>,
     /// `<link rel="canonical">`, where it is on the page's own site.
     pub canonical: Option<String>,
+    /// Another page of the site that stands for this one's product, as this one says.
+    pub same_as: Option<SameAs>,
     /// The page is a list of products.
     pub is_listing: bool,
     /// Where each field came from.
@@ -213,6 +217,7 @@ impl PageReader {
         }
         let url = found.canonical.as_deref().and_then(|url| Url::parse(url).ok());
         found.report.fields = merged.fields();
+        found.same_as = same::same_as(&survey, page, merged.told.is_variant());
         Ok(Some(merged.finish(page, url, graph.base)))
     }
 
@@ -237,6 +242,16 @@ impl PageReader {
         merged.pictures(images.list, Origin::Html);
         Ok(())
     }
+}
+
+/// The same for all sizes of one picture.
+pub(super) fn picture_key(address: &str) -> String {
+    image::key(address)
+}
+
+/// Whether two titles are those of one product.
+pub(super) fn alike(a: &str, b: &str) -> bool {
+    place::names(&place::words(a), &place::words(b)) >= Match::Weak
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use reqwest::Url;
 
 use super::survey::Survey;
+use crate::source::address;
 
 /// How sure it is that two addresses or names mean the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,27 +25,13 @@ pub(super) struct Place {
     names: Vec<String>,
 }
 
-/// Parameters that tell where a visitor came from, never what the page shows.
-const TRACKING: &[&str] = &[
-    "gclid",
-    "gbraid",
-    "wbraid",
-    "dclid",
-    "fbclid",
-    "msclkid",
-    "yclid",
-    "ttclid",
-    "twclid",
-    "igshid",
-    "mc_cid",
-    "mc_eid",
-    "_ga",
-    "_gl",
+/// Parameters that mostly tell where a visitor came from, beyond those that always do. Enough to
+/// recognise an address by, not to give a product its key.
+const MOSTLY_TRACKING: &[&str] = &[
     "ref",
     "ref_",
     "referrer",
     "source",
-    "srsltid",
     "cmpid",
     "cid",
     "campaign",
@@ -75,36 +62,15 @@ const TRACKING: &[&str] = &[
 ];
 
 /// An address without its fragment and what only tracks visitors.
-pub(super) fn without_tracking(url: &Url) -> Url {
-    let mut url = url.clone();
+fn bare(url: &Url) -> Url {
+    let mut url = address::without_tracking(url.clone());
     url.set_fragment(None);
-    let Some(query) = url.query() else { return url };
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
-            !name.is_empty() && !name.starts_with("utm_") && !TRACKING.contains(&name.as_str())
-        })
-        .collect();
-    let kept = kept.join("&");
-    url.set_query((!kept.is_empty()).then_some(kept.as_str()));
-    url
+    address::without(&url, |name| name.is_empty() || MOSTLY_TRACKING.contains(&name)).unwrap_or(url)
 }
 
-fn host(url: &Url) -> &str {
-    let host = url.host_str().unwrap_or_default();
-    host.strip_prefix("www.").unwrap_or(host)
-}
-
-/// Whether two hosts are of one site: the same, or one below the other.
-pub(in crate::source) fn same_site(a: &Url, b: &Url) -> bool {
-    if a.port() != b.port() {
-        return false;
-    }
-    let (a, b) = (host(a), host(b));
-    a == b
-        || a.strip_suffix(b).is_some_and(|rest| rest.ends_with('.'))
-        || b.strip_suffix(a).is_some_and(|rest| rest.ends_with('.'))
+/// Whether two addresses are of one site, at the same port.
+pub(super) fn same_site(a: &Url, b: &Url) -> bool {
+    a.port() == b.port() && address::same_site(a, b)
 }
 
 fn path(url: &Url) -> String {
@@ -116,7 +82,7 @@ fn addresses(a: &Url, b: &Url) -> Match {
     if !same_site(a, b) {
         return Match::No;
     }
-    let (a, b) = (without_tracking(a), without_tracking(b));
+    let (a, b) = (bare(a), bare(b));
     let (left, right) = (path(&a), path(&b));
     if left == right {
         return if a.query() == b.query() { Match::Exact } else { Match::Good };
@@ -192,6 +158,6 @@ fn is_ours(url: &Url, page: &Url) -> bool {
 
 /// `<link rel="canonical">`, where it is on the page's own site.
 pub(super) fn canonical(survey: &Survey<'_>, page: &Url) -> Option<Url> {
-    let url = page.join(survey.link("canonical")?.trim()).ok()?;
+    let url = survey.base.join(survey.link("canonical")?.trim()).ok()?;
     is_ours(&url, page).then_some(url)
 }

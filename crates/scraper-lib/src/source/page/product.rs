@@ -114,6 +114,14 @@ pub(super) struct Told {
     pub(super) offered: Offered,
     pub(super) images: Vec<String>,
     pub(super) attributes: BTreeMap<String, String>,
+    /// It is one of several variants, as the page says.
+    pub(super) of_group: bool,
+}
+
+impl Told {
+    pub(super) fn is_variant(&self) -> bool {
+        self.of_group || self.attributes.contains_key("productGroupID")
+    }
 }
 
 /// Images, each once.
@@ -235,6 +243,7 @@ pub(super) fn read(
         offered,
         images: images.list,
         attributes,
+        of_group: !groups.is_empty(),
     })
 }
 

@@ -21,7 +21,8 @@ pub(super) struct Survey<'a> {
     /// `<meta property|name content>` in their order, names in lower case.
     metas: Vec<(String, &'a str)>,
     links: HashMap<String, &'a str>,
-    pub(super) alternates: Vec<&'a str>,
+    /// `hreflang` and address of the same page in other languages.
+    pub(super) alternates: Vec<(&'a str, &'a str)>,
     pub(super) headings: Vec<String>,
     pub(super) title: Option<String>,
     /// Against it addresses are read.
@@ -30,6 +31,8 @@ pub(super) struct Survey<'a> {
 
 /// Headings that are looked at.
 const HEADINGS: usize = 4;
+/// Languages that are looked at.
+const ALTERNATES: usize = 500;
 
 impl<'a> Survey<'a> {
     pub(super) fn of(dom: &'a Dom, page: &Url, meter: &Meter) -> Result<Self, Blown> {
@@ -64,8 +67,11 @@ impl<'a> Survey<'a> {
                     if let (Some(rel), Some(href)) = (node.attribute("rel"), node.attribute("href"))
                     {
                         let rel = rel.trim().to_ascii_lowercase();
-                        if rel == "alternate" && node.has("hreflang") {
-                            survey.alternates.push(href);
+                        if let Some(language) = node.attribute("hreflang")
+                            && rel == "alternate"
+                            && survey.alternates.len() < ALTERNATES
+                        {
+                            survey.alternates.push((language.trim(), href));
                         }
                         survey.links.entry(rel).or_insert(href);
                     }

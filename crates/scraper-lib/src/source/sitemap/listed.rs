@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use reqwest::Url;
 
-use super::address;
+use crate::source::address;
 
 /// Variants of one page that are read, at most.
 const MOST_VARIANTS: usize = 100;

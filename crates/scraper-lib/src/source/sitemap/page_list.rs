@@ -3,7 +3,10 @@
 use reqwest::Url;
 use tokio::sync::mpsc::Sender;
 
-use super::{listed::Listed, read::read_pages};
+use super::{
+    listed::Listed,
+    read::{Reading, read_pages},
+};
 use crate::source::{Base, Running, Source, SourceItem, Web};
 
 /// Such pages as a [`Source`]: those that could not be read before.
@@ -40,7 +43,7 @@ impl Source for PageList {
                     }
                 }
             };
-            tokio::join!(listing, read_pages(&web, listed, &out));
+            tokio::join!(listing, read_pages(&web, listed, &out, Reading::Some));
             Ok(())
         })
     }

@@ -8,30 +8,46 @@ use std::{
     },
 };
 
-use reqwest::Url;
 use tokio::{
     sync::{Semaphore, mpsc::Sender},
     task::JoinSet,
 };
 
-use super::{address, listed::Listed};
+use super::{
+    listed::Listed,
+    twins::{More, Settled, Twins},
+};
 use crate::source::{
-    Product, SourceError, SourceItem,
+    Found, Product, SameAs, SourceError, SourceItem, address,
+    key::page_key,
     web::{PAGE_LIMIT, Wanted, Web},
 };
 
 /// Pages that are read at once, at most; their host's pace decides.
 const PAGES_AT_ONCE: usize = 16;
 const HTML: &str = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5";
-/// Reads the products of listed pages and sends them as they come.
+
+/// How much of a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::source) enum Reading {
+    /// All its pages.
+    All,
+    /// Those that failed before: of a product with several pages they are not the whole.
+    Some,
+}
+
+/// Reads the products of listed pages and sends them as they come; those of which several pages may
+/// tell at the end.
 pub(in crate::source) async fn read_pages(
     web: &Web,
     mut listed: tokio::sync::mpsc::Receiver<Result<Listed, SourceError>>,
     out: &Sender<SourceItem>,
+    how: Reading,
 ) {
     let room = Arc::new(Semaphore::new(PAGES_AT_ONCE));
     let mut reading = JoinSet::new();
     let mut seen = HashSet::new();
+    let twins = Arc::new(Mutex::new(Twins::default()));
     while let Some(listed) = listed.recv().await {
         let listed = match listed {
             Ok(listed) => listed,
@@ -45,11 +61,15 @@ pub(in crate::source) async fn read_pages(
             continue; // several sitemaps often list the same page
         }
         let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let (web, out) = (web.clone(), out.clone());
+        let (web, out, twins) = (web.clone(), out.clone(), twins.clone());
         reading.spawn(async move {
             let _permit = permit;
-            for item in read_page(&web, &listed).await {
-                if out.send(item).await.is_err() {
+            let Read { items, same_as } = read_page(&web, &listed).await;
+            for item in items {
+                let item = lock(&twins).sort(&listed, item, same_as.as_ref());
+                if let Some(item) = item
+                    && out.send(item).await.is_err()
+                {
                     return;
                 }
             }
@@ -57,6 +77,43 @@ pub(in crate::source) async fn read_pages(
         while reading.try_join_next().is_some() {}
     }
     while reading.join_next().await.is_some() {}
+    let Settled { items, more } = std::mem::take(&mut *lock(&twins)).settle(how);
+    for item in items {
+        if out.send(item).await.is_err() {
+            return;
+        }
+    }
+    for more in more {
+        if out.send(extended(web, more).await).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A product that went on already, with the images of its twins. Its page is asked for again, which
+/// is one request where the server says that it has not changed: twins are few, and keeping all
+/// products of a shop would take more memory than anything else does.
+async fn extended(web: &Web, more: More) -> SourceItem {
+    let mut items = read_page(web, &more.listed).await.items;
+    // Where it is not whole, there is none; see `read_page`.
+    items.sort_by_key(Result::is_err);
+    let product = items.into_iter().next().unwrap_or_else(|| {
+        let (page, kind) = (more.listed.url.to_string(), SourceError::UNREADABLE);
+        Err(SourceError::Page { page, kind, reason: "it cannot be read again".into() })
+    })?;
+    let mut images = product.images;
+    images.extend(more.images);
+    Ok(Product { images, completes: true, ..product })
+}
+
+fn lock(twins: &Mutex<Twins>) -> MutexGuard<'_, Twins> {
+    twins.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What one page gave.
+struct Read {
+    items: Vec<SourceItem>,
+    same_as: Option<SameAs>,
 }
 
 /// Pages that are taken apart at once: hostile ones take up to 90 MB each.
@@ -70,10 +127,10 @@ fn turn() -> Option<MutexGuard<'static, ()>> {
 }
 
 /// The product of one page and its variants, and why it is missing or not whole.
-async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
-    let mut items = read_one(web, listed).await;
+async fn read_page(web: &Web, listed: &Listed) -> Read {
+    let Read { mut items, same_as } = read_one(web, listed).await;
     for variant in &listed.variants {
-        for item in read_one(web, variant).await {
+        for item in read_one(web, variant).await.items {
             let first = items.iter_mut().find_map(|item| item.as_mut().ok());
             match (item, first) {
                 (Ok(product), Some(first)) => {
@@ -81,7 +138,7 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
                     first.images.extend(product.images.into_iter().filter(|i| !known.contains(i)));
                 }
                 (Ok(product), None) => items.push(Ok(Product {
-                    id: page_id(&listed.url),
+                    id: page_key(&listed.url),
                     page: Some(listed.url.to_string()),
                     ..product
                 })),
@@ -90,8 +147,9 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
         }
     }
     // Of a product that is not known in full, what the store has is better: it is known by the
-    // page that stands for all its variants.
-    if items.iter().any(|item| item.as_ref().is_err_and(|e| !e.is_expected())) {
+    // page that stands for all its variants. Of a twin, the kept images of the last time count.
+    if same_as.is_none() && items.iter().any(|item| item.as_ref().is_err_and(|e| !e.is_expected()))
+    {
         items.retain(Result::is_err);
         for item in &mut items {
             if let Err(SourceError::Page { page, .. }) = item {
@@ -99,10 +157,10 @@ async fn read_page(web: &Web, listed: &Listed) -> Vec<SourceItem> {
             }
         }
     }
-    items
+    Read { items, same_as }
 }
 
-async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
+async fn read_one(web: &Web, listed: &Listed) -> Read {
     let Listed { url, lastmod, images, .. } = listed;
     let wanted = Wanted { url, accept: HTML, limit: PAGE_LIMIT, lastmod: lastmod.as_deref() };
     let reader = web.reader();
@@ -112,46 +170,39 @@ async fn read_one(web: &Web, listed: &Listed) -> Vec<SourceItem> {
         Ok(reader.read(&body.bytes, body.content_type.as_deref(), &body.url))
     });
     let place = url.to_string();
-    let found = match read.await {
-        Ok(found) => found,
-        Err(e) => return vec![Err(SourceError::of_page(url, &e))],
+    let (found, failed) = match read.await {
+        Ok(found) => (found, None),
+        // Of a twin that cannot be read, the images are those of the last time.
+        Err(e) => {
+            let failed = SourceError::of_page(url, &e);
+            let kept = match failed.kind() {
+                SourceError::GONE => None,
+                _ => web.kept_reading::<Found>(url, &version).await,
+            };
+            match kept.filter(|found| found.same_as.is_some()) {
+                Some(found) => (found, Some(failed)),
+                None => return Read { items: vec![Err(failed)], same_as: None },
+            }
+        }
     };
-    let Some(mut product) = found.product else {
+    let Found { product, notes, same_as, .. } = found;
+    let Some(mut product) = product else {
         // A note may be the reason that the product is missing.
-        let (kind, reason) = match found.notes.is_empty() {
+        let (kind, reason) = match notes.is_empty() {
             true => (SourceError::NO_PRODUCT, "the page shows no product".to_owned()),
-            false => (SourceError::UNREADABLE, found.notes.join("; ")),
+            false => (SourceError::UNREADABLE, notes.join("; ")),
         };
-        return vec![Err(SourceError::Page { page: place, kind, reason })];
+        let items = vec![Err(SourceError::Page { page: place, kind, reason })];
+        return Read { items, same_as: None };
     };
-    for reason in found.notes {
+    for reason in notes {
         tracing::info!("{place}: {reason}");
     }
-    product.id = page_id(url);
+    product.id = page_key(url);
     product.page = Some(place);
     if product.images.is_empty() {
         product.images.clone_from(images);
     }
-    vec![Ok(product)]
-}
-
-/// Pages have no key but their address: its path, and the query where there is one.
-pub(crate) fn page_id(url: &Url) -> String {
-    let path = url.path().trim_matches('/');
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let id = format!("{path}{query}");
-    if id.is_empty() { url.to_string() } else { id }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_paths() {
-        let id = |url: &str| page_id(&Url::parse(url).unwrap());
-        assert_eq!(id("https://shop.example/products/red-dress/"), "products/red-dress");
-        assert_eq!(id("https://shop.example/item?id=3"), "item?id=3");
-        assert_eq!(id("https://shop.example/"), "https://shop.example/");
-    }
+    let items = std::iter::once(Ok(product)).chain(failed.map(Err)).collect();
+    Read { items, same_as }
 }

@@ -25,6 +25,8 @@ pub(super) struct Batch<'a> {
     pub(super) vectors: BTreeMap<&'a ImageHash, &'a [f32]>,
     /// Message by source, place and kind.
     pub(super) failures: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
+    /// Source, id before, page and id now.
+    pub(super) renamed: Vec<[&'a str; 4]>,
     /// Page and id of products whose page could not be read, by source.
     pub(super) unread: Vec<(&'a str, &'a str, &'a str)>,
 }
@@ -54,6 +56,9 @@ impl<'a> Batch<'a> {
                 }
                 Write::SourceFailure { source, place, kind, message } => {
                     batch.failures.insert((source, place, kind), message);
+                }
+                Write::Renamed { source, from, page, to } => {
+                    batch.renamed.push([source, from, page, to]);
                 }
                 Write::Unread { source, page, id } => batch.unread.push((source, page, id)),
             }

@@ -40,6 +40,7 @@ pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
         attributes,
         images: Vec::new(),
         page: None,
+        completes: false,
     })
 }
 

@@ -72,6 +72,7 @@ fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {
         attributes,
         images: Vec::new(),
         page: None,
+        completes: false,
     })
 }
 

@@ -88,6 +88,7 @@ pub(super) fn write(
                 )?
                 .execute([source, place, kind, message])?;
         }
+        Write::Renamed { source, from, page, to } => rename(connection, source, from, page, to)?,
         Write::Unread { source, page, id } => {
             connection
                 .prepare_cached("UPDATE products SET unread = ?3 WHERE source = ?1 AND page = ?2")?
@@ -127,6 +128,50 @@ fn release(connection: &Connection, key: &ImageKey) -> Result<(), StoreError> {
             "DELETE FROM quarantine WHERE source = ?1 AND product = ?2 AND position = ?3",
         )?
         .execute(params![key.source, key.product, key.position])?;
+    Ok(())
+}
+
+/// See [`Write::Renamed`].
+fn rename(
+    connection: &Connection,
+    source: &str,
+    from: &str,
+    page: &str,
+    to: &str,
+) -> Result<(), StoreError> {
+    let is_there = connection
+        .prepare_cached(
+            "SELECT 1 FROM products WHERE source = ?1 AND id = ?2 AND (page IS NULL OR page = ?3)",
+        )?
+        .exists([source, from, page])?;
+    if !is_there {
+        return Ok(());
+    }
+    let is_known = connection
+        .prepare_cached("SELECT 1 FROM products WHERE source = ?1 AND id = ?2")?
+        .exists([source, to])?;
+    if !is_known {
+        // Rows refer to each other by the id: copies first.
+        for copy in [
+            "INSERT INTO products (source, id, title, description, url, brand, category, price,
+                 currency, availability, attributes, seen, missed, page, born, unread)
+             SELECT source, ?3, title, description, url, brand, category, price, currency,
+                 availability, attributes, seen, missed, page, born, unread
+             FROM products WHERE source = ?1 AND id = ?2",
+            "INSERT INTO images (source, product, position, address, sha256, bytes, etag,
+                 last_modified)
+             SELECT source, ?3, position, address, sha256, bytes, etag, last_modified
+             FROM images WHERE source = ?1 AND product = ?2",
+            "INSERT INTO quarantine (source, product, position, kind, message)
+             SELECT source, ?3, position, kind, message
+             FROM quarantine WHERE source = ?1 AND product = ?2",
+        ] {
+            connection.prepare_cached(copy)?.execute([source, from, to])?;
+        }
+    }
+    connection
+        .prepare_cached("DELETE FROM products WHERE source = ?1 AND id = ?2")?
+        .execute([source, from])?;
     Ok(())
 }
 

@@ -42,7 +42,7 @@ pub(super) fn without_variant(url: &Url) -> Option<Url> {
 }
 
 /// The address without the parameters of which `drop` is true; `None` if there are none.
-fn without(url: &Url, drop: impl Fn(&str) -> bool) -> Option<Url> {
+pub(super) fn without(url: &Url, drop: impl Fn(&str) -> bool) -> Option<Url> {
     let query = url.query()?;
     let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
     // As they are written: an address that is put together anew need not be the same to a shop.

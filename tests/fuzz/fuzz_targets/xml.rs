@@ -1,0 +1,3 @@
+#![no_main]
+
+clip_fuzz::target!(scraper_lib::source::fuzz::xml);
