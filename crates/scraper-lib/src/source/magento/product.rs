@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::source::{Product, text};
+use crate::source::{Product, price, text};
 
 /// Attributes of the shop's keeper, not of the product.
 const INTERNAL: [&str; 13] = [
@@ -72,16 +72,17 @@ pub(super) fn read(item: &Value, site: &Site) -> Result<Product, String> {
     }
     let amount = |name: &str| {
         let money = item.pointer("/price_range/minimum_price")?.get(name)?;
-        let value = money.get("value")?.as_f64().filter(|value| *value >= 0.0)?;
+        let value =
+            money.get("value")?.as_f64().filter(|value| (0.0..price::MOST).contains(value))?;
         Some((value, money.get("currency").and_then(Value::as_str).and_then(text::currency)))
     };
-    let (price, list) = (amount("final_price"), amount("regular_price"));
-    if let (Some((price, _)), Some((list, _))) = (&price, &list)
-        && list > price
+    let (now, list) = (amount("final_price"), amount("regular_price"));
+    if let (Some((now, _)), Some((list, _))) = (&now, &list)
+        && list > now
     {
         attributes.insert("list_price".to_owned(), list.to_string());
     }
-    let (price, currency) = price.or(list).map_or((None, None), |(p, c)| (Some(p), c));
+    let (price, currency) = now.or(list).map_or((None, None), |(p, c)| (Some(p), c));
     let plain = |key: &str| text::plain(item.get(key)?.get("html")?.as_str()?);
     Ok(Product {
         id,

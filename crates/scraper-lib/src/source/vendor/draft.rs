@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Availability, Product, images::Images, text};
+use super::super::{Availability, Product, images::Images, price, text};
 
 /// What one variant costs, and whether it can be had.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,7 +43,9 @@ pub(super) fn price(text: &str) -> Option<(f64, Option<String>)> {
         && text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(plain)
     {
-        true => text.parse().ok().filter(|amount| *amount < 1e12).map(|amount| (amount, None)),
+        true => {
+            text.parse().ok().filter(|amount| *amount < price::MOST).map(|amount| (amount, None))
+        }
         false => text::price_in(text, None),
     }
 }

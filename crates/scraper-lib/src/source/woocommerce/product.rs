@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::source::{Availability, Product, text};
+use crate::source::{Availability, Product, price, text};
 
 /// What shops call the attribute that holds the brand, where they have no brands.
 const BRAND: [&str; 8] =
@@ -82,7 +82,7 @@ fn prices(value: &Value) -> (Option<f64>, Option<f64>, Option<String>) {
             Value::String(text) => text.trim().parse().ok()?,
             value => value.as_f64()?,
         };
-        (amount.is_finite() && amount >= 0.0).then_some(amount / unit)
+        (0.0..price::MOST).contains(&(amount / unit)).then_some(amount / unit)
     };
     // Of a product with variations, the lowest.
     let range = prices.get("price_range").filter(|range| range.is_object());

@@ -90,7 +90,7 @@ impl Directory {
                 1 | 2 | 6 | 7 => 1,
                 3 | 8 => 2,
                 4 | 9 | 13 => 4,
-                16 | 17 | 18 => 8,
+                16..=18 => 8,
                 _ => continue,
             };
             let field = at + 4 + wide;
