@@ -330,7 +330,7 @@ const tests = {
       const kinds = await page.evaluate(async () => {
         const catalogue = await Catalogue.open("/shop/");
         const clip = await Clip.load({ model: "/models/second_shape_moved/", towers: "text" });
-        const kind = (promise) => promise.then(() => "fine", (error) => error.kind ?? String(error));
+        const kind = (promise) => promise.then(() => "fine", (error) => error.kind ?? error.name);
         const embedding = await clip.embedText("dress");
         const same = { ...embedding, provenance: catalogue.info.provenance };
         const kinds = [
@@ -350,7 +350,7 @@ const tests = {
         return kinds;
       });
       assert.deepEqual(kinds, [
-        "index.provenance", "fine", "index.dimension", "index.not_unit", "input", "input", "abort",
+        "index.provenance", "fine", "index.dimension", "index.not_unit", "input", "input", "AbortError",
         "index.not_found", "input", "disposed",
       ]);
     }, { attributes: { model: "/models/second_shape_moved/" } });

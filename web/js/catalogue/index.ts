@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * A shop's catalogue in the page: the products nearest to an embedding, with the ids and the scores
  * (to the last bit) of `scraper search`.
@@ -10,16 +11,19 @@
 
 import type { Card, Facets, Filters } from "./data.js";
 import type { CatalogueInfo, CatalogueRequest, Hit } from "./worker.js";
-import { ClipError } from "../runtime/errors.js";
-import type { Embedding } from "../clip/index.js";
-import { address, browserWorker, foreignWorker, isNode, nodeWorker } from "../runtime/platform.js";
+import { type Configuration, configure, finder } from "../runtime/assets.js";
+import { disposable } from "../runtime/dispose.js";
+import { ClipError, type ClipErrorKind } from "../runtime/errors.js";
+import type { Embedding } from "../clip/options.js";
+import { address } from "../runtime/platform.js";
 import { Remote } from "../runtime/rpc.js";
+import { startWorker } from "../runtime/workers.js";
 
-export { ClipError };
-export type { Card, CatalogueInfo, Facets, Filters, Hit };
+export { ClipError, configure };
+export type { Card, CatalogueInfo, ClipErrorKind, Configuration, Facets, Filters, Hit };
 
 /** How a catalogue is opened. */
-export interface OpenOptions {
+export interface OpenOptions extends Configuration {
   /** Whether files are kept on this device; in Node also the folder to keep them in. Default: true. */
   cache?: boolean | string;
   /**
@@ -38,7 +42,7 @@ export interface OpenOptions {
   onProgress?: (progress: { loaded: number; total: number }) => void;
   /** What went wrong without stopping the search, e.g. no storage to keep files in. */
   onWarning?: (warning: ClipError) => void;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Which of the products that are found are wanted. */
@@ -46,7 +50,7 @@ export interface SearchOptions {
   /** Products at most. Default: 24. */
   limit?: number;
   filters?: Filters;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** An open catalogue, in a worker of its own. */
@@ -67,14 +71,15 @@ export class Catalogue {
    */
   static async open(folder: string | URL, options: OpenOptions = {}): Promise<Catalogue> {
     const url = await address(folder, "give the address of a folder that `scraper export --format web` wrote");
-    const worker = isNode
-      ? await nodeWorker(new URL("./catalogue-worker.js", import.meta.url).href)
-      : browserWorker(pageWorker());
-    const remote = new Remote(worker, "catalogue", (warning) => options.onWarning?.(warning));
+    const find = await finder(options.baseUrl);
+    const script = find("catalogue-worker.js", () => new URL("./catalogue-worker.js", import.meta.url));
+    const wasm = find("search.wasm", () => new URL("./search.wasm", import.meta.url));
+    const worker = await startWorker(script, "catalogue");
+    const remote = new Remote(worker, "the catalogue", (warning) => options.onWarning?.(warning));
     const catalogue = new Catalogue(remote, url.endsWith("/") ? url : `${url}/`);
     const { cache = true, exact = "auto", signal, onProgress } = options;
     try {
-      catalogue.opened = await catalogue.ask({ op: "open", options: { url, cache, exact } }, signal, onProgress);
+      catalogue.opened = await catalogue.ask({ op: "open", options: { url, cache, exact, wasm } }, signal, onProgress);
       return catalogue;
     } catch (error) {
       catalogue.dispose();
@@ -119,6 +124,11 @@ export class Catalogue {
     this.remote.end(new ClipError("disposed", "the catalogue was disposed of: open it again"));
   }
 
+  /** Resolves when the worker has ended. */
+  ended(): Promise<void> {
+    return this.remote.ended;
+  }
+
   private ask<T>(
     request: CatalogueRequest extends infer R ? (R extends CatalogueRequest ? Omit<R, "id"> : never) : never,
     signal?: AbortSignal,
@@ -128,15 +138,11 @@ export class Catalogue {
   }
 }
 
+/** `using` and `await using` give the catalogue back. */
+export interface Catalogue extends Disposable, AsyncDisposable {}
+disposable(Catalogue);
+
 function count(limit = 24): number {
   if (!Number.isSafeInteger(limit) || limit < 0) throw new ClipError("input", `a limit of ${limit}: give a whole number`);
   return Math.min(limit, 1_000_000);
-}
-
-function pageWorker(): Worker {
-  try {
-    return new Worker(new URL("./catalogue-worker.js", import.meta.url), { type: "module", name: "catalogue" });
-  } catch (error) {
-    return foreignWorker("./catalogue-worker.js", "catalogue", error);
-  }
 }

@@ -20,6 +20,8 @@ export interface CatalogueOptions {
   url: string;
   cache: boolean | string;
   exact: "auto" | "rows" | "whole";
+  /** Address of search.wasm. */
+  wasm: string;
 }
 
 /** What is known of an open catalogue. */
@@ -65,14 +67,14 @@ class Catalogue {
     private readonly report: Report,
   ) {}
 
-  static async open({ url, cache, exact }: CatalogueOptions, signal: AbortSignal, report: Report): Promise<Catalogue> {
+  static async open({ url, cache, exact, wasm }: CatalogueOptions, signal: AbortSignal, report: Report): Promise<Catalogue> {
     try {
-      initSync({ module: await compile(new URL("./search.wasm", import.meta.url)) });
+      initSync({ module: await compile(wasm) });
       throwPanics();
     } catch (error) {
       throw new ClipError(
         "engine",
-        `search.wasm could not be started (${failure(error).message}): see that it lies beside this script, ` +
+        `${wasm} could not be started (${failure(error).message}): see that it can be fetched (connect-src), ` +
           "and that the Content-Security-Policy has script-src 'wasm-unsafe-eval'",
       );
     }

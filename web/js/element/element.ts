@@ -1,7 +1,7 @@
 // <clip-search>: a search box for a shop; see the README for its attributes, events and parts.
 
 import type { CatalogueInfo, Hit } from "../catalogue/index.js";
-import { ClipError } from "../runtime/errors.js";
+import { ClipError, isAbort } from "../runtime/errors.js";
 import type { Clip } from "../clip/index.js";
 import { Controls } from "./controls.js";
 import type { ProgressDetail, ResultsDetail, SelectDetail } from "./events.js";
@@ -154,7 +154,7 @@ export class ClipSearch extends Base {
     } catch (error) {
       if (session !== this.session) return undefined;
       this.view.showProgress(undefined);
-      if (!(error instanceof ClipError && error.kind === "abort")) this.fail(error);
+      if (!isAbort(error)) this.fail(error);
       return undefined;
     }
   }
@@ -252,7 +252,7 @@ export class ClipSearch extends Base {
       if (!signal.aborted) this.answer(query, "model", hits);
     } catch (error) {
       if (signal.aborted || session !== this.session) return;
-      if (!(error instanceof ClipError && error.kind === "abort")) this.fail(error);
+      if (!isAbort(error)) this.fail(error);
     } finally {
       if (this.running === controller) this.running = undefined;
     }
