@@ -16,19 +16,30 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
  * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a strict
  * Content-Security-Policy (and `policy` more of it), `cors` lets other origins read, `held` keeps files
  * in memory, so that a measurement on the same machine is not one of this server, `caching` is the
- * `Cache-Control` of models and catalogues. The returned `faults` may be changed at any time:
+ * `Cache-Control` of models and catalogues, `answers` gives JSON at some addresses (a function of request and
+ * body, which gives status and value). The returned `faults` may be changed at any time:
  * - `cut`: closes the connection after so many bytes of a body, as often as `cuts` says
  * - `ignoreRange`: answers 200 with the whole file
  * - `corrupt`: `{ file, at }`, a byte of a file (by a part of its name) that arrives wrong
  * - `then`: what to refuse after the first cut
  * - `refuse`: paths that start with this get no answer at all
+ * - `stall`: paths that start with this get their answer when this is taken away
  * - `pause`: milliseconds between pieces of 256 kB
+ * `line` makes it slow: bytes per `rate` of a second that all answers share, `latency` in ms before each.
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
-export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false, held = false, caching = "no-cache" } = {}) {
+export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false, held = false, caching = "no-cache", answers = {} } = {}) {
   const files = new Map();
   const faults = {};
   const log = [];
+  const line = { rate: 0, latency: 0, free: 0 };
+  /** Waits until `bytes` have gone through the line. */
+  const through = async (bytes) => {
+    if (!line.rate) return;
+    const now = performance.now();
+    line.free = Math.max(line.free, now) + (bytes / line.rate) * 1000;
+    await new Promise((resolve) => setTimeout(resolve, line.free - now));
+  };
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => {
       response.statusCode = 500;
@@ -44,12 +55,21 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
       request.socket.destroy();
       return;
     }
+    while (faults.stall && url.pathname.startsWith(faults.stall) && !response.destroyed) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    if (line.latency) await new Promise((resolve) => setTimeout(resolve, line.latency));
     if (isolated) {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     }
     if (csp) response.setHeader("Content-Security-Policy", [CSP, policy].filter(Boolean).join("; "));
     if (cors) response.setHeader("Access-Control-Allow-Origin", "*");
+    if (Object.hasOwn(answers, url.pathname)) {
+      const [status, value] = await answers[url.pathname](request, Buffer.concat(await request.toArray()));
+      response.writeHead(entry.status = status, { "Content-Type": "application/json" }).end(JSON.stringify(value));
+      return;
+    }
     const prefix = Object.keys(mounts).filter((p) => url.pathname.startsWith(p))
       .sort((a, b) => b.length - a.length)[0];
     const rest = prefix && decodeURIComponent(url.pathname.slice(prefix.length));
@@ -89,7 +109,7 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     let position = start;
     response.setMaxListeners(0);
     const model = url.pathname.startsWith("/models/") && url.pathname.endsWith(".safetensors");
-    for await (const piece of createReadStream(file, { start, end, highWaterMark: 1 << 18 })) {
+    for await (const piece of createReadStream(file, { start, end, highWaterMark: line.rate ? 4096 : 1 << 18 })) {
       const at = faults.corrupt && url.pathname.includes(faults.corrupt.file)
         ? faults.corrupt.at - position : -1;
       if (at >= 0 && at < piece.length) piece[at] ^= 1;
@@ -105,6 +125,7 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
       }
       position += piece.length;
       entry.bytes += piece.length;
+      await through(piece.length);
       if (response.destroyed) return;
       if (!response.write(piece)) {
         await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
@@ -120,6 +141,7 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     // By name: a secure context, as 127.0.0.1 is, and an origin like any other.
     origin: `http://localhost:${port}`,
     faults,
+    line,
     log,
     reset() {
       for (const key of Object.keys(faults)) delete faults[key];
