@@ -93,7 +93,7 @@ const tests = {
       import { createElement } from "react";
       import { renderToString } from "react-dom/server";
       import { ClipSearch } from "clip-everywhere/react";
-      export const html = renderToString(createElement(ClipSearch, { index: "/shop/", limit: 5, preload: true, recent: false, labels: {}, onResults() {} }));
+      export const html = renderToString(createElement(ClipSearch, { index: "/shop/", limit: 5, recent: true, preload: undefined, labels: {}, onResults() {} }));
     `;
     const { output } = await build({
       configFile: path.join(project, "vite.config.js"), logLevel: "error",
@@ -105,7 +105,7 @@ const tests = {
     const file = path.join(folder, "frameworks", "server.mjs");
     await writeFile(file, output[0].code);
     const { html } = await import(file);
-    assert.equal(html, '<clip-search index="/shop/" limit="5" preload=""></clip-search>');
+    assert.equal(html, '<clip-search index="/shop/" limit="5" recent=""></clip-search>');
   },
 };
 

@@ -27,8 +27,9 @@ export const ATTRIBUTES = {
   /** Milliseconds without a key before what was typed is searched for. */
   debounce: count(200, 0),
   placeholder: text(),
-  /** Downloads without waiting for a focus. */
-  preload: flag,
+  /** What is downloaded without waiting for a focus: nothing, the catalogue's words, or the model, too. */
+  preload: ((value) => (value === null || value === "none" || value === "false" ? "none" : value === "words" ? value : "all")) as
+    Reader<"none" | "words" | "all">,
   /** Remembers queries on this device. */
   recent: flag,
   /** Begins the names of the parameters in the page's address; `off` leaves the address alone. */

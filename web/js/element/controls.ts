@@ -15,14 +15,16 @@ export interface Actions {
   searchPhoto(photo: Blob): void;
   /** The photo, or the product that others are like, is taken away. */
   removeAbout(): void;
-  /** Something will be searched for soon. */
-  prepare(): void;
+  /** Something will be searched for soon, or may be. */
+  prepare(what: "all" | "words"): void;
   /** What was stopped, or has failed, once more. */
   resume(): void;
   retry(): void;
   more(): void;
   /** Milliseconds without a key before what was typed is searched for. */
   debounce(): number;
+  /** Whether an answer costs next to nothing, so that it need not wait for the last key. */
+  isCheap(): boolean;
 }
 
 /** Listens to the parts of `view`, and to `host`, which shows it. */
@@ -58,7 +60,9 @@ export class Controls {
     view.offer.addEventListener("click", focusing(() => actions.resume()));
     view.retry.addEventListener("click", focusing(() => actions.retry()));
     view.more.addEventListener("click", () => actions.more());
-    host.addEventListener("focusin", () => actions.prepare());
+    host.addEventListener("focusin", () => actions.prepare("all"));
+    // A while before the click.
+    host.addEventListener("pointerenter", () => actions.prepare("words"));
     host.addEventListener("paste", (event) => this.take(event, event.clipboardData));
     host.addEventListener("drop", (event) => {
       view.showDrop(false);
@@ -79,12 +83,18 @@ export class Controls {
   /** What was typed so far is not searched for. */
   forgetTyping(): void {
     clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
   private typed(composing: boolean): void {
-    this.forgetTyping();
     const { query } = this.view.box;
-    const search = () => this.actions.search(query.value, false);
+    const cheap = !composing && this.actions.isCheap();
+    if (cheap && this.timer !== undefined && query.value !== "") return;
+    this.forgetTyping();
+    const search = () => {
+      this.timer = undefined;
+      this.actions.search(query.value, false);
+    };
     const pause = this.actions.debounce();
     // Emptied with its own button.
     if (query.value === "") search();

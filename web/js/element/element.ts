@@ -2,6 +2,7 @@
 
 import { Address, type Asked } from "./address.js";
 import { ATTRIBUTES, type Attribute, type Properties, locale, reflect, upgrade } from "./attributes.js";
+import { idle } from "./connection.js";
 import { Controls } from "./controls.js";
 import type { ClipSearchEventMap } from "./events.js";
 import { type Filters, type Sort, filtersOf, isSort } from "./filters.js";
@@ -82,7 +83,7 @@ export class ClipSearch extends Base {
       search: (text, done) => this.#search(text, done),
       searchPhoto: (photo) => this.searchPhoto(photo),
       removeAbout: () => this.search(this.#searcher.state.query?.kind === "similar" ? this.#words : ""),
-      prepare: () => void this.#searcher.prepare(),
+      prepare: (what) => void this.#searcher.prepare(what),
       resume: () => this.#searcher.resume(),
       retry: () => this.#searcher.resume(),
       more: () => {
@@ -90,6 +91,7 @@ export class ClipSearch extends Base {
         this.#searcher.more();
       },
       debounce: () => this.debounce,
+      isCheap: () => this.#searcher.isCheap,
     });
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet()];
@@ -152,7 +154,7 @@ export class ClipSearch extends Base {
     const asked = this.#address.connect(this.url);
     if (this.#searcher.state.query) this.#searcher.renew();
     else if (asked && (asked.text !== "" || asked.like)) this.#apply(asked);
-    if (this.preload) void this.#searcher.prepare();
+    this.#preload();
   }
 
   disconnectedCallback(): void {
@@ -179,8 +181,7 @@ export class ClipSearch extends Base {
         this.#address.connect(this.url);
         return;
       case "preload":
-        if (this.preload) void this.#searcher.prepare();
-        return;
+        return this.#preload();
       case "paging":
         return this.#show();
       case "debounce":
@@ -194,7 +195,7 @@ export class ClipSearch extends Base {
       this.#resetting = false;
       this.#searcher.reset();
       this.#searcher.again();
-      if (this.preload && this.isConnected) void this.#searcher.prepare();
+      this.#preload();
     });
   }
 
@@ -219,6 +220,13 @@ export class ClipSearch extends Base {
   searchSimilar(product: { id: string; source?: string; title?: string }): void {
     const { id, source, title } = product;
     this.#similar({ id, ...(source === undefined ? {} : { source }) }, title);
+  }
+
+  #preload(): void {
+    if (!this.isConnected || this.preload === "none") return;
+    void idle().then(() => {
+      if (this.isConnected) void this.#searcher.prepare(this.preload);
+    });
   }
 
   #similar(like: NonNullable<Query["like"]>, title = "", image?: string): void {

@@ -6,7 +6,8 @@ import type { Filters, Sort } from "./filters.js";
 import type { Labels } from "./labels.js";
 
 /** Attributes and properties of `<clip-search>`; all may be left out. */
-export type ClipSearchAttributes = { [name in keyof Properties]?: Properties[name] | undefined } & {
+export type ClipSearchAttributes = { [name in Exclude<keyof Properties, "preload">]?: Properties[name] | undefined } & {
+  preload?: Properties["preload"] | boolean | undefined;
   labels?: Partial<Labels> | undefined;
   filters?: Filters | undefined;
   sort?: Sort | undefined;

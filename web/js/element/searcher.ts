@@ -78,15 +78,21 @@ export class Searcher {
     this.again(true);
   }
 
+  /** Whether words alone answer: they need no model, and no server. */
+  get isCheap(): boolean {
+    const { mode, endpoint } = this.settings();
+    return mode === "words" || (endpoint === "" && !this.session?.ready("text"));
+  }
+
   /** The next page. */
   more(): void {
     const { answer, query, work } = this.state;
     if (answer && answer.query === query && !answer.outdated && work === "none" && answer.hits.length < answer.total) void this.run(query, answer);
   }
 
-  /** Starts what the first question will need: the catalogue, and when the page is idle the model. */
-  async prepare(): Promise<void> {
-    if (this.state.stopped) return;
+  /** Starts what the first question will need: the catalogue's words, and when the page is idle the model. */
+  async prepare(what: "all" | "words" | "none" = "all"): Promise<void> {
+    if (this.state.stopped || what === "none") return;
     const session = this.open();
     try {
       await this.catalogue(session);
@@ -94,6 +100,7 @@ export class Searcher {
       if (session === this.session && !isAbort(error) && !this.state.query) this.fail(error);
       return;
     }
+    if (what === "words") return;
     await idle();
     if (session === this.session) this.want();
   }

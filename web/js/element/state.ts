@@ -87,17 +87,19 @@ export function present(state: State): Shown {
     shown.error = error instanceof ClipError && error.kind.startsWith("image.") ? "badPhoto" : "failed";
   }
   if (query === undefined) {
+    if (error !== undefined) return shown;
     if (state.stopped) return { ...shown, status: [["stopped"]], offer: "retry" };
-    if (words === "cancelled" && error === undefined) return { ...shown, status: [["cancelled"]], offer: "resume" };
+    if (words === "cancelled") return { ...shown, status: [["cancelled"]], offer: "resume" };
     return shown;
   }
-  if (answer && (own || work === "search")) {
+  const replacing = work === "search" && error === undefined && !state.stopped;
+  if (answer && (own || replacing)) {
     Object.assign(shown, { hits: answer.hits, total: answer.total, stale: !own });
   }
   if (!own) {
     if (error !== undefined) return shown;
-    if (state.stopped) return { ...shown, hits: [], stale: false, status: [["stopped"]], offer: "retry" };
-    if (work === "search") return { ...shown, status: [["searching"]], skeletons: shown.hits.length === 0 };
+    if (state.stopped) return { ...shown, status: [["stopped"]], offer: "retry" };
+    if (replacing) return { ...shown, status: [["searching"]], skeletons: shown.hits.length === 0 };
     return shown;
   }
   const { total: count, hits } = answer;

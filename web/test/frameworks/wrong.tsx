@@ -10,7 +10,7 @@ export const wrong = [
   // @ts-expect-error a listener of results has `hits`, not `hit`
   <ClipSearch onResults={({ detail }) => detail.hit} />,
   // @ts-expect-error a boolean
-  <clip-search preload="yes" />,
+  <clip-search recent="yes" />,
   // @ts-expect-error no such label
   <clip-search labels={{ nothingAtAll: "" }} />,
 ];
