@@ -52,14 +52,14 @@ async function used(page, last) {
   assert.equal(await own.locator(".submit span").first().textContent(), "Suchen");
   assert.equal(await own.getAttribute("class"), "shop");
   assert.deepEqual(await own.evaluate((e) => [e.limit, e.recent, e.filters]), [5, false, { availability: ["in_stock"] }]);
-  await page.getByRole("button", { name: "seven" }).click();
+  await page.getByRole("button", { name: "seven", exact: true }).click();
   assert.deepEqual(await last(() => window.seen.find(([n, text]) => n === 7 && text === "ruevane")), [7, "ruevane", 7]);
-  await page.getByRole("button", { name: "blue" }).click();
+  await page.getByRole("button", { name: "blue", exact: true }).click();
   await last(() => window.seen.find(([n, text]) => n === 7 && text === "blue"));
   assert.equal(await box.inputValue(), "blue");
-  await page.getByRole("button", { name: "toggle" }).click();
+  await page.getByRole("button", { name: "toggle", exact: true }).click();
   assert.equal(await own.count(), 0);
-  await page.getByRole("button", { name: "toggle" }).click();
+  await page.getByRole("button", { name: "toggle", exact: true }).click();
   await own.locator(".card").first().waitFor();
 }
 
@@ -67,7 +67,7 @@ const tests = {
   async "React 19: properties, events, ref, StrictMode; the component and the tag"() {
     await visit("react", async (page, last) => {
       await used(page, last);
-      await page.getByRole("button", { name: "ref" }).click();
+      await page.getByRole("button", { name: "ref", exact: true }).click();
       assert.equal(await page.evaluate(() => window.element === document.querySelector("#component")), true);
       await page.locator("#component .card").first().click();
       assert.equal(typeof (await last(() => window.seen.find((seen) => typeof seen === "string"))), "string");

@@ -15,7 +15,7 @@ export type { ClipSearchEventMap, ErrorDetail, ProgressDetail, ResultsDetail, Se
 export type { Filters, Sort } from "./filters.js";
 export type { Label, Labels } from "./labels.js";
 export type { Result } from "./results.js";
-export type { ClipSearchAttributes } from "./jsx.js";
+export type { ClipSearchAttributes, ClipSearchListeners } from "./jsx.js";
 export { type Card, Catalogue, type CatalogueInfo, ClipError, type Facets, type Hit } from "../catalogue/index.js";
 
 if (globalThis.customElements && !customElements.get("clip-search")) customElements.define("clip-search", ClipSearch);

@@ -4,7 +4,7 @@ import { defineConfig } from "vite";
 const here = (file) => path.join(import.meta.dirname, file);
 export default defineConfig({
   root: import.meta.dirname,
-  logLevel: "warn",
+  logLevel: "error",
   define: { __VUE_OPTIONS_API__: false, __VUE_PROD_DEVTOOLS__: false, __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: false },
   resolve: {
     dedupe: ["react", "vue"],
