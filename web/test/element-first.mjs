@@ -147,15 +147,15 @@ const tests = {
       faults.pause = 400;
       await type(TEXT);
       await event("results", "words");
-      const bar = page.getByRole("progressbar", { name: /Getting the search ready: [\d.]+ MB of [\d.]+ MB/ });
+      const bar = page.getByRole("progressbar", { name: /Search by meaning: [\d.]+ MB of [\d.]+ MB/ });
       await bar.waitFor();
       const sheets = [path.join(root, PHOTO)];
       await inside("input[type=file]").first().setInputFiles(sheets);
-      const photo = page.getByRole("progressbar", { name: /Getting the search by photo ready/ });
+      const photo = page.getByRole("progressbar", { name: /Search by photo: / });
       await photo.waitFor();
       assert.equal(await inside(".progress").count(), 2);
       assert.equal(await inside(".skeletons").isVisible() || await inside(".results").isVisible(), true);
-      await inside(".progress").filter({ hasText: "by photo" }).getByRole("button", { name: "Cancel" }).click();
+      await inside(".progress").filter({ hasText: "by photo:" }).getByRole("button", { name: "Cancel" }).click();
       assert.equal(await inside(".photo").isVisible(), false);
       assert.equal(await inside(".progress").count(), 1);
       await inside(".progress").getByRole("button", { name: "Cancel" }).click();

@@ -28,8 +28,8 @@ const CSS = `
   overflow: hidden; clip-path: inset(50%); white-space: nowrap;
 }
 .box { position: relative; }
-form, .tools, .progress, .photo, .error, .line, .suggestions, .chips { display: flex; gap: 0.5rem; align-items: center; }
-.progress, .photo, .error, .suggestions, .chips { flex-wrap: wrap; margin-block-start: 0.5rem; }
+form, .tools, .photo, .error, .line, .suggestions, .chips { display: flex; gap: 0.5rem; align-items: center; }
+.photo, .error, .suggestions, .chips { flex-wrap: wrap; margin-block-start: 0.5rem; }
 .toolbar { margin-block-start: 0.75rem; }
 input, select, button, summary {
   font: inherit; color: inherit; background: var(--_background); min-block-size: 2.75rem;
@@ -120,10 +120,14 @@ select { max-inline-size: 100%; min-inline-size: 0; text-overflow: ellipsis; }
 .sheet .stock { padding: 0.75rem 0; }
 .downloads { font-size: 0.9em; color: var(--_muted); }
 /* What lies on the device is there before it is seen. */
-.progress { animation: appear 0s 0.15s both; }
+.progress {
+  display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0.15rem 0.5rem; align-items: center; margin-block-start: 0.5rem;
+  animation: appear 0s 0.15s both;
+}
 @keyframes appear { from { visibility: hidden; } }
-progress { flex: 1 1 8rem; accent-color: var(--_accent); min-inline-size: 4rem; block-size: 0.5rem; }
-.progress-text { flex: 0 1 auto; font-variant-numeric: tabular-nums; }
+progress { accent-color: var(--_accent); inline-size: 100%; block-size: 0.4rem; }
+.progress-text { align-self: end; font-variant-numeric: tabular-nums; }
+.cancel { grid-area: 1 / 2 / span 2; min-block-size: 2.25rem; padding-block: 0.2rem; }
 .photo img { inline-size: 3.5rem; block-size: 3.5rem; object-fit: cover; border-radius: var(--_radius); }
 .photo span { flex: 1; min-inline-size: 0; }
 .line { min-block-size: 2.2rem; flex-wrap: wrap; }

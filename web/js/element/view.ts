@@ -98,7 +98,7 @@ export class View {
     const { texts } = this;
     const shown = present(state);
     if (state.work !== "none") this.complaint = undefined;
-    text(this.statusText, this.complaint === undefined ? shown.status.map(([name, values]) => texts.say(name, values)).join(" ") : "");
+    text(this.statusText, this.complaint === undefined ? shown.status.map(([name, values]) => texts.say(name, values)).join(" · ") : "");
     this.offer.hidden = shown.offer === undefined;
     text(this.offer, texts.say(shown.offer ?? "resume"));
     this.fail(this.complaint ?? (shown.error && texts.say(shown.error)), shown.error === "failed");
