@@ -59,14 +59,23 @@ export interface FacetColumns {
   brand: Column;
   currency: Column;
   price: (number | null)[];
+  availability: (string | null)[];
+  /** The larger, the later the shop listed it; where that is known. */
+  listed?: (number | null)[];
 }
 
-/** A product must fit each of these that is given. */
+/** A product must fit each of these that is given; a list means any of its values. */
 export interface Filters {
-  /** One of these. */
   category?: string | readonly string[] | undefined;
   brand?: string | readonly string[] | undefined;
-  /** Lowest and highest price, both included; null for no limit. */
+  /** `"in_stock"` … as on cards. */
+  availability?: string | readonly string[] | undefined;
+  /** ISO 4217. */
+  currency?: string | undefined;
+  /** Lowest and highest price, both included. */
+  minPrice?: number | undefined;
+  maxPrice?: number | undefined;
+  /** Both in one; null for no limit. */
   price?: readonly [number | null, number | null] | undefined;
 }
 

@@ -31,18 +31,6 @@ export interface CatalogueInfo {
   facets: Facets;
 }
 
-/** A product that was found. */
-export interface Hit {
-  id: string;
-  /** Cosine similarity, in the bits of an exact search if `exact`; undefined for a match of titles. */
-  score: number | undefined;
-  /** Whether `scraper search` gives this score for the same query; see `Embedding.exact`. */
-  exact: boolean;
-  /** Address of the image that fits best; relative ones mean the catalogue's folder. */
-  image: string | undefined;
-  card: Card;
-}
-
 /** A question to the worker. */
 export type CatalogueRequest = { id: number } & (
   | { op: "open"; options: CatalogueOptions }
