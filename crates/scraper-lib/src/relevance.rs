@@ -3,7 +3,7 @@
 //! Some product is always nearest, also to `asdfghjkl`. How near it is depends on the model and the
 //! catalogue, so it is measured: [`NONSENSE`] is embedded, and of each text the best score of any image
 //! is taken, less the text's product with the mean of all images (texts differ in how near they are to
-//! images as such). The [`Relevance::floor`] is the median of that.
+//! images as such). The [`Relevance::floor`] lies two standard deviations above the mean of these.
 //!
 //! It needs the model's text tower. The storefront finds the floor in the manifest of the export;
 //! `scraper search` measures it with the text tower that it has loaded for the query.
@@ -63,10 +63,12 @@ impl Learner {
 
     /// The floor, with the mean of the same vectors.
     pub fn finish(self, mean: &Mean) -> Relevance {
-        let mean = NormalizedEmbedding::from_unit(mean.values());
-        let mut above: Vec<f32> =
-            self.texts.iter().map(|(text, best)| best - text.cosine(&mean)).collect();
-        above.sort_by(f32::total_cmp);
-        Relevance { floor: above.get(above.len() / 2).copied().unwrap_or(f32::NEG_INFINITY) }
+        let base = NormalizedEmbedding::from_unit(mean.values());
+        let above: Vec<f64> =
+            self.texts.iter().map(|(text, best)| f64::from(best - text.cosine(&base))).collect();
+        let count = above.len().max(1) as f64;
+        let mean = above.iter().sum::<f64>() / count;
+        let variance = above.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
+        Relevance { floor: (mean + 2.0 * variance.sqrt()) as f32 }
     }
 }

@@ -178,10 +178,11 @@ impl Columns {
         let (codes, others): (Vec<_>, Vec<_>) = product
             .attributes
             .iter()
+            .copied()
             .filter(|(_, value)| !value.is_empty() && short(value))
             .partition(|(name, _)| is_code(name));
-        self.codes.push(codes.into_iter().map(|(_, value)| *value));
-        self.attributes.push(others.into_iter().take(ATTRIBUTES).map(|(_, value)| *value));
+        self.codes.push(codes.into_iter().map(|(_, value)| value));
+        self.attributes.push(others.into_iter().take(ATTRIBUTES).map(|(_, value)| value));
     }
 
     /// Products.

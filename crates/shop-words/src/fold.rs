@@ -6,7 +6,8 @@ use std::ops::Range;
 const LONGEST: usize = 64;
 
 /// Lower-case letters with accents from `first` on, and what they are without; `.` stays.
-const LATIN: [(u32, &str); 3] = [
+const LATIN: [(u32, &str); 4] = [
+    (0x1a1, "o..............u"),
     (
         0xe0,
         "aaaaaa.ceeeeiiiidnooooo.ouuuuy.y.a.a.a.c.c.c.c.d.d.e.e.e.e.e.g.g.g.g.h.h.i.i.i.i.i...j.kk.l.l.l...l\

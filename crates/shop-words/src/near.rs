@@ -100,7 +100,7 @@ fn is_slip(word: &[char], term: &str) -> bool {
     let (c, d, more) = (other.next(), other.next(), other.next());
     match (rest, c, d, more) {
         ([], None, ..) => false,
-        ([_] | [], None, ..) | ([_] | [], Some(_), None, _) => true,
+        ([_], None, ..) | ([_] | [], Some(_), None, _) => true,
         (&[a, b], Some(c), Some(d), None) => (a, b) == (d, c),
         _ => false,
     }

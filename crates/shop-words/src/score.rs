@@ -82,15 +82,10 @@ impl Index {
                 continue;
             }
             distinct.push(&word.text);
-            let with = |other: Option<&&Word>| other.map(|other| other.text.as_str());
-            let (left, right) = (at.checked_sub(1).and_then(|at| parts.get(at)), parts.get(at + 1));
-            let joined: Vec<String> = [
-                with(left).map(|left| format!("{left}{}", word.text)),
-                with(right).map(|right| format!("{}{right}", word.text)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect();
+            let left = at.checked_sub(1).and_then(|at| parts.get(at));
+            let left = left.map(|left| format!("{}{}", left.text, word.text));
+            let right = parts.get(at + 1).map(|right| format!("{}{}", word.text, right.text));
+            let joined: Vec<String> = left.into_iter().chain(right).collect();
             let terms = self.near(&word.text, &joined, Some(word.range.end) == last);
             let mut touched: Vec<u32> = Vec::new();
             for &(term, kind) in &terms {
