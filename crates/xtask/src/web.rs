@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 7] = ["sizes", "cross", "e2e", "search", "rust", "webkit", "vite"];
+const SCRIPTS: [&str; 8] = ["sizes", "cross", "e2e", "find", "search", "rust", "webkit", "vite"];
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
 
