@@ -8,7 +8,7 @@ import path from "node:path";
 
 import { source, web } from "./compare.mjs";
 import { report } from "./report.mjs";
-import { TEXT, accessible, bytesOf, close, faults, only, server, violations, visit } from "./shop.mjs";
+import { TEXT, accessible, bytesOf, close, faults, only, server, settled, violations, visit } from "./shop.mjs";
 
 const ids = (page, nth = 0) => page.evaluate((n) => {
   const links = document.querySelectorAll("clip-search")[n].shadowRoot.querySelectorAll(".card .title");
@@ -249,6 +249,8 @@ const tests = {
     await visit(async (page, { event, type, count }) => {
       await type(TEXT);
       await event("results", "model");
+      // What a first query needs no more follows in the background.
+      await settled(page);
       const requests = server.log.length;
       const after = await count();
       await page.evaluate((text) => {

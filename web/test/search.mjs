@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { root, source, web } from "./compare.mjs";
+import { root, web } from "./compare.mjs";
 import { report } from "./report.mjs";
 import { serve } from "./server.mjs";
 import {
@@ -33,7 +33,7 @@ const tests = {
       assert.equal(await inside(".status").textContent(), `${results.total} products`);
       assert.equal(await inside(".progress").isVisible(), false);
       const progress = await page.evaluate(() => window.events.filter((e) => e.name === "progress"));
-      assert.ok(progress.length > 1 && progress.every((p) => ["catalogue", "text"].includes(p.part) && p.loaded <= p.total));
+      assert.ok(progress.length > 1 && progress.every((p) => ["catalogue", "vectors", "text"].includes(p.part) && p.loaded <= p.total));
       faults.pause = 0;
       for (const { query: [other, ...filter] } of expected.filter((e) => e.query[0] !== "--image")) {
         if (filter.length > 0) continue;
@@ -212,7 +212,7 @@ const tests = {
       const long = await card("X-long").locator(".title").evaluate((e) => [e.clientHeight / parseFloat(getComputedStyle(e).lineHeight), e.textContent.length]);
       assert.ok(long[0] < 2.1 && long[1] < 400, long.join());
       const elements = await inside(".results *").evaluateAll((all) => [...new Set(all.map((e) => e.localName))].sort());
-      assert.deepEqual(elements, ["a", "button", "img", "li", "path", "span", "svg"]);
+      assert.deepEqual(elements, ["a", "button", "img", "li", "mark", "path", "span", "svg"]);
       const links = await inside("a").evaluateAll((all) => all.every((a) => /^https?:/.test(a.href)));
       assert.equal(links, true);
       const pictures = await inside(".picture").evaluateAll((all) => all.every((i) => i.loading === "lazy" && i.hasAttribute("alt")));
@@ -357,7 +357,7 @@ const tests = {
       const hits = await page.evaluate(async ([origin, text]) => {
         await import(`${origin}/dist/search.js`);
         const search = document.createElement("clip-search");
-        for (const [name, value] of [["index", `${origin}/shop/`], ["model", `${origin}/models/second_shape/`], ["limit", "12"]]) {
+        for (const [name, value] of [["index", `${origin}/shop/`], ["model", `${origin}/models/second_shape/`], ["limit", "12"], ["mode", "vector"]]) {
           search.setAttribute(name, value);
         }
         document.body.append(search);
@@ -374,19 +374,6 @@ const tests = {
       cdn.close();
       shop.close();
     }
-  },
-  async "titles: words in any case, accents aside, the last one unfinished, most of them first"() {
-    const { Titles } = await source("catalogue/titles.ts");
-    const titles = new Titles(["Été dress, red", null, "Red dresses for summer", "Red shirts", "Hat", "été"]);
-    const search = (...query) => titles.search(...query);
-    assert.deepEqual(search("ETE", 9), [5, 0]);
-    assert.deepEqual(search("red dress", 9), [0, 2, 3]);
-    assert.deepEqual(search("red dress", 1), [0]);
-    assert.deepEqual(search("shirt", 9), [3]);
-    assert.deepEqual(search("red su", 9), [2, 3, 0]);
-    assert.deepEqual(search("su red", 9), [3, 0, 2]);
-    assert.deepEqual(search("<>", 9), []);
-    assert.deepEqual(search("red", 9, Uint8Array.of(0, 1, 1, 0, 1, 1)), [2]);
   },
   async "imports without a DOM, and searches in Node"() {
     const module = (name) => import(pathToFileURL(path.join(web, "dist", name)));

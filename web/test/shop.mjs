@@ -44,7 +44,7 @@ export const native = (...query) => {
 export const shown = ({ hits }) => hits.map(({ id, image, score }) => [id, image, bits(score)]);
 
 /**
- * A fresh visitor on a page with the element (`attributes`; `page` of test/); `before` is given the
+ * A fresh visitor on a page with the element (`attributes`; by meaning, as the native hits); `before` is given the
  * page before it is opened; `work` gets it and helpers.
  */
 export async function visit(work, { attributes = {}, context: options = {}, before = async () => undefined, keep = false } = {}) {
@@ -59,7 +59,7 @@ export async function visit(work, { attributes = {}, context: options = {}, befo
     const page = await context.newPage();
     page.on("pageerror", (error) => crashes.push(String(error)));
     await before(page);
-    await page.goto(`${server.origin}/test/search.html?${new URLSearchParams({ limit: "12", ...attributes })}`);
+    await page.goto(`${server.origin}/test/search.html?${new URLSearchParams({ limit: "12", mode: "vector", ...attributes })}`);
     await page.waitForFunction(() => document.title === "ready");
     const inside = (selector) => page.locator(`clip-search ${selector}`);
     await work(page, {

@@ -37,6 +37,8 @@ export interface OpenOptions {
    * A host that answers a `Range` with the whole file is asked once, for all of it.
    */
   exact?: "auto" | "rows" | "whole";
+  /** When the codes of the vectors come: `"now"` (default), after `open`; `"later"`, with `loadVectors` or a search. */
+  vectors?: "now" | "later";
   /**
    * Bytes that have come: of the words and facets before `open` ends, then of the codes, which a
    * search for an embedding needs.
@@ -90,7 +92,7 @@ export class Catalogue {
       throw error;
     }
     // Who needs them hears of a failure.
-    catalogue.loadVectors(signal).catch(() => undefined);
+    if (options.vectors !== "later") catalogue.loadVectors(signal).catch(() => undefined);
     return catalogue;
   }
 

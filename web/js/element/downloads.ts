@@ -7,7 +7,7 @@ import type { Part } from "./session.js";
 import type { Texts } from "./texts.js";
 
 const NAMES = {
-  catalogue: "downloadingProducts", text: "downloading", vision: "downloadingPhotos",
+  catalogue: "downloadingProducts", vectors: "downloadingProducts", text: "downloading", vision: "downloadingPhotos",
 } as const satisfies Record<Part, keyof Labels>;
 
 interface Row {

@@ -110,8 +110,9 @@ export class Searcher {
     const { state, session } = this;
     session?.cancel(part);
     delete state.downloads[part];
-    if (part === "vision" && state.query?.kind === "photo") return this.ask(undefined);
-    if (part === "text") state.words = "cancelled";
+    const needed = part === "vision" || part === "vectors";
+    if (needed && state.query && state.query.kind !== "text") return this.ask(undefined);
+    if (part === "text" || part === "vectors") state.words = "cancelled";
     else if (part === "catalogue") {
       this.stop();
       session?.cancel("text");
@@ -128,7 +129,7 @@ export class Searcher {
     Object.assign(state, { words: undefined, stopped: false, error: undefined });
     if (wanted && this.settings().model !== "") {
       // The visitor wants it, whatever the connection.
-      void this.load("text");
+      void this.meaning();
     } else void this.prepare();
     this.again();
   }
@@ -192,8 +193,9 @@ export class Searcher {
         const list = (values: { value: string; count: number }[]) =>
           values.map(({ value, count }): [string, number] => [value, count]);
         this.state.currencies = facets.currencies;
+        this.state.dated = facets.newest;
         this.state.facets ??= {
-          category: list(facets.category), brand: list(facets.brand), availability: [],
+          category: list(facets.category), brand: list(facets.brand), availability: list(facets.availability),
           ...(facets.price ? { price: facets.price } : {}),
         };
       }
@@ -210,13 +212,41 @@ export class Searcher {
     const { model, mode } = this.settings();
     const session = this.open();
     if (model === "" || mode === "words" || this.state.words === "cancelled") return;
-    if (session.ready("text") || session.loading("text")) return;
+    if (session.ready("text") || session.loading("text") || session.loading("vectors")) return;
     if (isGenerous()) {
       this.state.words = undefined;
-      void this.load("text");
+      void this.meaning();
     } else {
       this.state.words = "connection";
       this.listener.changed();
+    }
+  }
+
+  /** Loads what finds by meaning: the codes of the vectors, which are small, then the tower. */
+  private async meaning(): Promise<void> {
+    const session = this.open();
+    try {
+      if ((await this.vectors(session)) && session === this.session) void this.load("text");
+    } catch (error) {
+      if (session === this.session && !isAbort(error)) this.fail(error);
+    }
+  }
+
+  /** Waits for the codes of the vectors; false where they were stopped. */
+  private async vectors(session: Session): Promise<boolean> {
+    const { downloads } = this.state;
+    try {
+      const loading = session.vectors();
+      if (session.opened?.ready !== "vector" && session.opened) {
+        downloads.vectors ??= { loaded: 0, total: 0, network: 0 };
+        this.listener.changed();
+      }
+      return await loading;
+    } finally {
+      if (session === this.session && !session.loading("vectors")) {
+        delete downloads.vectors;
+        this.listener.changed();
+      }
     }
   }
 
@@ -288,7 +318,10 @@ export class Searcher {
       this.listener.changed();
       this.listener.answered(this.state.answer, found.hits.length);
     };
-    if (query.kind === "similar") return ask("model", { like: query.like! });
+    if (query.kind === "similar") {
+      if ((await this.vectors(session)) && !signal.aborted) await ask("model", { like: query.like! });
+      return;
+    }
     const { name: text } = query;
     if (query.kind === "text" && (mode === "words" || before?.by === "words")) return ask("words", { text });
     const tower = query.kind === "text" ? "text" : "vision";
@@ -306,6 +339,7 @@ export class Searcher {
       if (!clip || signal.aborted) return;
       query.embedding = await (query.photo ? clip.embedImage(query.photo, { signal }) : clip.embedText(text, { signal }));
     }
+    if (signal.aborted || !(await this.vectors(session))) return;
     if (!signal.aborted) await ask("model", { ...(tower === "text" ? { text } : {}), embedding: query.embedding });
   }
 

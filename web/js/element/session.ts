@@ -9,8 +9,8 @@ import { type Lease, Pool } from "./pool.js";
 
 /** What can be searched with: words or photos. */
 export type Tower = "text" | "vision";
-/** What can be downloaded. */
-export type Part = "catalogue" | Tower;
+/** What can be downloaded: words and filters, codes of the vectors, towers. */
+export type Part = "catalogue" | "vectors" | Tower;
 
 /** What to search in, and with what. */
 export interface SessionOptions {
@@ -33,6 +33,7 @@ const absolute = (address: string) => (URL.canParse(address, document.baseURI) ?
 export class Session {
   readonly endpoint: Endpoint | undefined;
   private opening: Lease<Catalogue, CatalogueProgress> | undefined;
+  private codes: AbortController | undefined;
   private readonly towers = new Map<Tower, { lease: Lease<Clip, Progress>; clip: Promise<Clip>; ready?: Clip }>();
 
   private readonly options: SessionOptions;
@@ -52,8 +53,8 @@ export class Session {
       const { index } = this.options;
       const lease: Lease<Catalogue, CatalogueProgress> = catalogues.take(
         absolute(index),
-        (signal, onProgress) => Catalogue.open(index, { signal, onWarning, onProgress }),
-        (progress) => lease.ready || this.onProgress("catalogue", { ...progress, network: progress.loaded }),
+        (signal, onProgress) => Catalogue.open(index, { signal, onWarning, onProgress, vectors: "later" }),
+        (progress) => this.onProgress(lease.ready ? "vectors" : "catalogue", { ...progress, network: progress.loaded }),
       );
       this.opening = lease;
       lease.value.catch(() => {
@@ -68,6 +69,29 @@ export class Session {
     return this.opening?.ready;
   }
 
+  /** Waits for the codes of the vectors; gives whether they are there, and were not stopped here. */
+  async vectors(): Promise<boolean> {
+    const catalogue = await this.catalogue();
+    if (catalogue.ready === "vector") return true;
+    this.codes ??= new AbortController();
+    const { codes } = this;
+    const { signal } = codes;
+    try {
+      // Another element may have stopped what was begun for both.
+      for (;;) {
+        try {
+          await catalogue.loadVectors(signal);
+          return !signal.aborted;
+        } catch (error) {
+          if (signal.aborted) return false;
+          if (!isAbort(error)) throw error;
+        }
+      }
+    } finally {
+      if (this.codes === codes) this.codes = undefined;
+    }
+  }
+
   /** The model, if it is there. */
   ready(tower: Tower): Clip | undefined {
     return this.towers.get(tower)?.ready;
@@ -75,6 +99,7 @@ export class Session {
 
   loading(part: Part): boolean {
     if (part === "catalogue") return this.opening !== undefined && !this.opening.ready;
+    if (part === "vectors") return this.codes !== undefined;
     const found = this.towers.get(part);
     return found !== undefined && found.ready === undefined;
   }
@@ -112,7 +137,8 @@ export class Session {
     if (part === "catalogue") {
       this.opening?.release(true);
       this.opening = undefined;
-    } else {
+    } else if (part === "vectors") this.codes?.abort();
+    else {
       this.towers.get(part)?.lease.release(true);
       this.towers.delete(part);
     }
@@ -120,6 +146,7 @@ export class Session {
 
   /** Gives everything back; the last element's workers end. */
   close(): void {
+    this.codes?.abort();
     for (const { lease } of this.towers.values()) lease.release();
     this.towers.clear();
     this.opening?.release();

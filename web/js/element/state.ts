@@ -112,7 +112,7 @@ export function present(state: State): Shown {
   }
   if (byWords && error === undefined) {
     // Soon by an endpoint, or by the model when its download has begun and ended.
-    const coming = downloads.text !== undefined || work === "search" || words === undefined;
+    const coming = downloads.text !== undefined || downloads.vectors !== undefined || work === "search" || words === undefined;
     shown.status.push([coming ? "better" : "cancelled"]);
     if (!coming) shown.offer = "resume";
   }
