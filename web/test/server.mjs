@@ -25,21 +25,12 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
  * - `refuse`: paths that start with this get no answer at all
  * - `stall`: paths that start with this get their answer when this is taken away
  * - `pause`: milliseconds between pieces of 256 kB
- * `line` makes it slow: bytes per `rate` of a second that all answers share, `latency` in ms before each.
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
 export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false, held = false, caching = "no-cache", answers = {} } = {}) {
   const files = new Map();
   const faults = {};
   const log = [];
-  const line = { rate: 0, latency: 0, free: 0 };
-  /** Waits until `bytes` have gone through the line. */
-  const through = async (bytes) => {
-    if (!line.rate) return;
-    const now = performance.now();
-    line.free = Math.max(line.free, now) + (bytes / line.rate) * 1000;
-    await new Promise((resolve) => setTimeout(resolve, line.free - now));
-  };
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => {
       response.statusCode = 500;
@@ -58,7 +49,6 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     while (faults.stall && url.pathname.startsWith(faults.stall) && !response.destroyed) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    if (line.latency) await new Promise((resolve) => setTimeout(resolve, line.latency));
     if (isolated) {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
@@ -109,7 +99,7 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     let position = start;
     response.setMaxListeners(0);
     const model = url.pathname.startsWith("/models/") && url.pathname.endsWith(".safetensors");
-    for await (const piece of createReadStream(file, { start, end, highWaterMark: line.rate ? 4096 : 1 << 18 })) {
+    for await (const piece of createReadStream(file, { start, end, highWaterMark: 1 << 18 })) {
       const at = faults.corrupt && url.pathname.includes(faults.corrupt.file)
         ? faults.corrupt.at - position : -1;
       if (at >= 0 && at < piece.length) piece[at] ^= 1;
@@ -125,7 +115,6 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
       }
       position += piece.length;
       entry.bytes += piece.length;
-      await through(piece.length);
       if (response.destroyed) return;
       if (!response.write(piece)) {
         await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
@@ -141,7 +130,6 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     // By name: a secure context, as 127.0.0.1 is, and an origin like any other.
     origin: `http://localhost:${port}`,
     faults,
-    line,
     log,
     reset() {
       for (const key of Object.keys(faults)) delete faults[key];

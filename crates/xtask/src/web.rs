@@ -30,7 +30,21 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 8] = ["sizes", "cross", "e2e", "find", "search", "rust", "webkit", "vite"];
+const SCRIPTS: [&str; 11] = [
+    "sizes",
+    "cross",
+    "e2e",
+    "find",
+    "search",
+    "element",
+    "element-first",
+    "element-frameworks",
+    "rust",
+    "webkit",
+    "vite",
+];
+/// What `element-frameworks` builds with.
+const FRAMEWORKS: &str = "web/test/frameworks";
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
 
@@ -108,6 +122,7 @@ fn check_only(only: &[String]) -> Result<Tests> {
     web_shop::write()?;
     let mut total = if only.is_empty() { core_checks()? } else { Tests::default() };
     front_end()?;
+    install(FRAMEWORKS)?;
     for script in SCRIPTS.iter().filter(|name| only.is_empty() || only.iter().any(|o| o == *name)) {
         let tests = test_script(script, &[])?;
         total.passed += tests.passed;

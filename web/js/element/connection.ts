@@ -3,15 +3,22 @@
 interface Connection {
   saveData?: boolean;
   effectiveType?: string;
+  /** Mbit/s, as the browser guesses. */
+  downlink?: number;
 }
+
+/** Mbit/s below which a text tower would take more than ten minutes. */
+const SLOW = 1;
 
 /**
  * Whether tens of megabytes may come without being asked for: not where data is saved, nor on lines
- * that the browser takes for 2G or 3G, where they take many minutes. Browsers that tell nothing may.
+ * that the browser takes for 2G, 3G or less than 1 Mbit/s, where they take many minutes. Where a
+ * browser tells nothing, they may.
  */
 export function isGenerous(): boolean {
   const { connection } = navigator as { connection?: Connection };
-  return !connection?.saveData && !/^(slow-2g|2g|3g)$/.test(connection?.effectiveType ?? "");
+  const { saveData, effectiveType, downlink } = connection ?? {};
+  return !saveData && !/^(slow-2g|2g|3g)$/.test(effectiveType ?? "") && (downlink ?? SLOW) >= SLOW;
 }
 
 /** Milliseconds after which idle time is taken for granted. */

@@ -23,7 +23,10 @@ export interface Actions {
   more(): void;
   /** Milliseconds without a key before what was typed is searched for. */
   debounce(): number;
-  /** Whether an answer costs next to nothing, so that it need not wait for the last key. */
+  /**
+   * Whether words alone answer, which costs next to nothing: then the first key waits for no longer than
+   * one pause.
+   */
   isCheap(): boolean;
 }
 

@@ -78,7 +78,7 @@ export class Searcher {
     this.again(true);
   }
 
-  /** Whether words alone answer: they need no model, and no server. */
+  /** Whether words alone answer: they need neither a model nor a server. */
   get isCheap(): boolean {
     const { mode, endpoint } = this.settings();
     return mode === "words" || (endpoint === "" && !this.session?.ready("text"));
