@@ -9,7 +9,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { launchChromium } from "./browsers.mjs";
-import { root, source, web } from "./compare.mjs";
+import { root, web } from "./compare.mjs";
 import { report } from "./report.mjs";
 import { serve } from "./server.mjs";
 
@@ -453,19 +453,6 @@ const tests = {
       cdn.close();
       shop.close();
     }
-  },
-  async "titles: words in any case, accents aside, the last one unfinished, most of them first"() {
-    const { Titles } = await source("catalogue/titles.ts");
-    const titles = new Titles(["Été dress, red", null, "Red dresses for summer", "Red shirts", "Hat", "été"]);
-    const search = (...query) => titles.search(...query);
-    assert.deepEqual(search("ETE", 9), [5, 0]);
-    assert.deepEqual(search("red dress", 9), [0, 2, 3]);
-    assert.deepEqual(search("red dress", 1), [0]);
-    assert.deepEqual(search("shirt", 9), [3]);
-    assert.deepEqual(search("red su", 9), [2, 3, 0]);
-    assert.deepEqual(search("su red", 9), [3, 0, 2]);
-    assert.deepEqual(search("<>", 9), []);
-    assert.deepEqual(search("red", 9, Uint8Array.of(0, 1, 1, 0, 1, 1)), [2]);
   },
   async "imports without a DOM, and searches in Node"() {
     const module = (name) => import(pathToFileURL(path.join(web, "dist", name)));
