@@ -162,9 +162,13 @@ const tests = {
       delete manifest.relevance;
     }, async (copy) => {
       const old = await Catalogue.open(copy, { cache: false });
-      const text = "Atelier Quince Sneakers in black";
-      const own = await old.find({ text, embedding: embeddings.get(text) }, { mode: "words" });
-      assert.deepEqual(ids(own), ids(await catalogue.find({ text }, { mode: "words" })));
+      const { hits: [{ card: { title } }] } = await catalogue.find({ text: "" }, { offset: 40, limit: 1 });
+      assert.equal((await old.find({ text: title.toUpperCase() })).hits[0].card.title, title);
+      const quince = ({ hits }) => new Set(ids({ hits: hits.filter(({ card }) => card.brand === "Atelier Quince") }));
+      const wanted = await catalogue.find({ text: "atelier quince" }, { limit: 1000 });
+      assert.deepEqual(quince(await old.find({ text: "atelier quince" }, { limit: 1000 })), quince(wanted));
+      // Its words have no ids and no attributes.
+      assert.equal((await old.find({ text: "DS-00007" })).total, 0);
       const like = { like: { id: "DS-00100" } };
       assert.deepEqual(ids(await old.find(like)), ids(await catalogue.find(like)));
       old.dispose();
@@ -176,8 +180,8 @@ const tests = {
       server.faults.refuse = `/shop/${manifest.scan.file}`;
       const early = await Catalogue.open(`${server.origin}/shop/`, { cache: false });
       assert.equal(early.ready, "words");
-      const { total, hits } = await early.find({ text: "red dress" });
-      assert.ok(total > 0 && hits.every(({ score, words }) => score === undefined && words.length > 0));
+      const { total, hits } = await early.find({ text: "dresses" }, { filters: { category: "Clothing > Dresses" } });
+      assert.ok(total > 0 && hits.every(({ score, exact, words }) => score === undefined && !exact && words.length > 0));
       await assert.rejects(early.loadVectors());
       await assert.rejects(early.find({ text: "red dress", embedding: embeddings.get("red dress") }));
       server.faults.refuse = undefined;

@@ -1,7 +1,5 @@
 //! One ranking of two.
 
-use std::collections::BTreeMap;
-
 use crate::{Index, fold::words};
 
 /// How much the first ranks stand out; that of the paper.
@@ -51,7 +49,10 @@ impl Matches {
     /// What was found by words among the products that `allowed` lets through, and by vectors
     /// (`nearest`, best first, all of them allowed), in the order of the crate's rule.
     pub fn fuse(&self, allowed: impl Fn(u32) -> bool, nearest: &[u32]) -> Vec<u32> {
-        let mut sums: BTreeMap<u32, (Tier, u64)> = BTreeMap::new();
+        let products = self.ranked.iter().map(|ranked| &ranked.product).chain(nearest);
+        let count = products.max().map_or(0, |&last| last as usize + 1);
+        // By product; 0 for those that are not found.
+        let mut sums: Vec<(Tier, u64)> = vec![(Tier::Rest, 0); count];
         let mut rank = 0;
         let mut before = None;
         let found = self.ranked.iter().filter(|ranked| allowed(ranked.product));
@@ -61,15 +62,22 @@ impl Matches {
                 rank = place;
             }
             let words = u64::from(self.words.max(1));
-            let sum = ONE * u64::from(ranked.words) / (words * (K + rank));
-            sums.insert(ranked.product, (ranked.tier, sum));
+            // One that only its id finds is found, too.
+            let sum = (ONE * u64::from(ranked.words) / (words * (K + rank))).max(1);
+            if let Some(place) = sums.get_mut(ranked.product as usize) {
+                *place = (ranked.tier, sum);
+            }
         }
         for (rank, &product) in (1..).zip(nearest) {
-            let (_, sum) = sums.entry(product).or_insert((Tier::Rest, 0));
-            *sum += ONE / (K + rank);
+            if let Some((_, sum)) = sums.get_mut(product as usize) {
+                *sum += ONE / (K + rank);
+            }
         }
-        let mut order: Vec<(Tier, u64, u32)> =
-            sums.into_iter().map(|(product, (tier, sum))| (tier, u64::MAX - sum, product)).collect();
+        let mut order: Vec<(Tier, u64, u32)> = (0..)
+            .zip(sums)
+            .filter(|(_, (_, sum))| *sum > 0)
+            .map(|(product, (tier, sum))| (tier, u64::MAX - sum, product))
+            .collect();
         order.sort_unstable();
         order.into_iter().map(|(_, _, product)| product).collect()
     }

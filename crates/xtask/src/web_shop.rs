@@ -40,7 +40,7 @@ const FIND_STORE: &str = "target/web/find.db";
 const FIND_MODEL: &str = "tiny";
 const FIND_TEXTS: [&str; 14] = [
     "red dress", "a dress with flowers", "Norrfold", "norfold", "DS-00007", "ds 00012", "tshirts", "coats by ostra",
-    "something with stripes", "asdfghjkl", "wool", "Atelier Quince Sneakers in black", "xqzv dress", "blaue hose",
+    "something with stripes", "asdfghjkl", "wool", "an ombre t-shirt, V-neck", "xqzv dress", "blaue hose",
 ];
 /// Filters of `scraper search`, and the same ones of `Catalogue.find`.
 const FIND_FILTERS: [(&[&str], &str); 3] = [
