@@ -8,7 +8,7 @@ import path from "node:path";
 
 import { source, web } from "./compare.mjs";
 import { report } from "./report.mjs";
-import { TEXT, accessible, bytesOf, close, faults, only, server, settled, violations, visit } from "./shop.mjs";
+import { TEXT, accessible, bytesOf, close, expected, faults, only, server, settled, violations, visit } from "./shop.mjs";
 
 const ids = (page, nth = 0) => page.evaluate((n) => {
   const links = document.querySelectorAll("clip-search")[n].shadowRoot.querySelectorAll(".card .title");
@@ -120,6 +120,39 @@ const tests = {
       }, "all products");
       assert.equal(await inside(".pages").isVisible(), false);
     }, { attributes: { paging: "endless" } });
+  },
+  async "by default words and meaning are fused, as `scraper search` fuses them"() {
+    await visit(async (page, { event, type, count }) => {
+      for (const { query: [text, ...rest], hybrid } of expected) {
+        if (rest.length > 0 || text.startsWith("--")) continue;
+        const after = await count();
+        await type(text);
+        const { hits } = await event("results", "model", after);
+        assert.deepEqual(hits.map(({ id }) => id), hybrid.map(({ id }) => id), text);
+      }
+      // A brand's products come first.
+      const after = await count();
+      await type("Ruevane");
+      const { hits } = await event("results", "model", after);
+      const brands = hits.map(({ card }) => card.brand);
+      assert.ok(brands.lastIndexOf("Ruevane") === brands.filter((brand) => brand === "Ruevane").length - 1 && brands[10] === "Ruevane", brands.join());
+    }, { attributes: { mode: "hybrid" } });
+  },
+  async "nothing found: words of the shop are suggested, and searched for with a click"() {
+    await visit(async (page, { event, type, inside, count }) => {
+      await type("ruevaneck");
+      const { total } = await event("results");
+      assert.equal(total, 0);
+      assert.match(await inside(".suggestions").textContent(), /^Try instead:/);
+      const [suggestion] = await inside(".suggestion").allTextContents();
+      const after = await count();
+      await inside(".suggestion").first().click();
+      const { query, hits } = await event("results", undefined, after);
+      assert.equal(query, suggestion);
+      assert.ok(hits.length > 0);
+      assert.equal(await inside(".suggestions").isVisible(), false);
+      assert.equal(await inside("input.query").inputValue(), suggestion);
+    }, { attributes: { mode: "words" } });
   },
   async "order: by price, both ways"() {
     await visit(async (page, { event, type, inside, count }) => {

@@ -159,6 +159,7 @@ export class ClipSearch extends Base {
 
   disconnectedCallback(): void {
     this.#controls.forgetTyping();
+    this.#view.toolbar.leave();
     this.#resized?.disconnect();
     this.#neared?.disconnect();
     // Not when it is only moved.

@@ -54,9 +54,10 @@ export class Toolbar {
     this.fold(false);
   }
 
-  /** Closes menus when the visitor turns to something else. */
+  /** Closes menus and the sheet: the visitor turns to something else, or the element is taken away. */
   leave(): void {
     this.facets.close();
+    if (this.sheet.open) this.sheet.close();
   }
 
   /** Puts the filters into the sheet, or into the row. */

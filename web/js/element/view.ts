@@ -70,7 +70,7 @@ export class View {
     );
     this.root.addEventListener("keydown", (event) => this.cards.arrows(event, this.box.query));
     this.root.addEventListener("pointerdown", (event) => {
-      if (!event.composedPath().some((e) => (e as Element).localName === "details")) this.toolbar.leave();
+      if (!event.composedPath().some((e) => /^(details|dialog)$/.test((e as Element).localName))) this.toolbar.leave();
     });
   }
 
