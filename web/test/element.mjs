@@ -3,12 +3,16 @@
 // What shops expect of <clip-search>: properties, pages, order, filters, address, phone, states.
 
 import assert from "node:assert/strict";
-import { readFile, readdir } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 
 import { source, web } from "./compare.mjs";
 import { report } from "./report.mjs";
-import { TEXT, accessible, bytesOf, close, expected, faults, only, server, settled, violations, visit } from "./shop.mjs";
+import {
+  TEXT, accessible, bytesOf, close, expected, faults, folder, manifest, mounts, only, server, settled, violations, visit,
+} from "./shop.mjs";
 
 const ids = (page, nth = 0) => page.evaluate((n) => {
   const links = document.querySelectorAll("clip-search")[n].shadowRoot.querySelectorAll(".card .title");
@@ -167,6 +171,37 @@ const tests = {
       }
       assert.match(page.url(), /clip-sort=-price/);
     });
+  },
+  async "order: newest first, where the shop tells dates"() {
+    await visit(async (page, { event, type, inside }) => {
+      await type("dress");
+      await event("results");
+      assert.equal((await inside("option").allTextContents()).includes("Newest"), false);
+    }, { attributes: { mode: "words" } });
+    // The same shop, listed from the last to the first.
+    const copy = await mkdtemp(path.join(tmpdir(), "dated-"));
+    try {
+      await cp(path.join(folder, "shop"), copy, { recursive: true });
+      const facets = JSON.parse(await readFile(path.join(copy, manifest.facets.file), "utf8"));
+      const bytes = JSON.stringify({ ...facets, listed: facets.price.map((_, i) => 1000 - i) });
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      const listed = { file: `facets-${sha256.slice(0, 16)}.json`, bytes: bytes.length, sha256 };
+      await writeFile(path.join(copy, listed.file), bytes);
+      await writeFile(path.join(copy, "manifest.json"), JSON.stringify({ ...manifest, facets: listed }));
+      mounts["/dated/"] = copy;
+      await visit(async (page, { event, type, inside, count }) => {
+        await type("ruevane");
+        await event("results");
+        const after = await count();
+        await inside("select").selectOption({ label: "Newest" });
+        const { hits } = await event("results", undefined, after);
+        const found = hits.map(({ id }) => id);
+        assert.deepEqual(found, found.toSorted());
+        assert.ok(found.length > 5);
+      }, { attributes: { mode: "words", index: "/dated/" } });
+    } finally {
+      await rm(copy, { recursive: true });
+    }
   },
   async "filters: several values, counts that their own choice does not narrow, chips"() {
     await visit(async (page, { event, type, inside, count }) => {
@@ -332,6 +367,20 @@ const tests = {
         await event("results", "model", after);
       }
     });
+  },
+  async "removed in the middle of a search, and put back: it goes on"() {
+    await visit(async (page, { event, type, inside }) => {
+      faults.stall = "/shop/";
+      await type("dress");
+      await inside(".skeletons").waitFor();
+      const element = await page.evaluateHandle(() => document.querySelector("clip-search"));
+      await element.evaluate((e) => e.remove());
+      await page.waitForTimeout(200);
+      delete faults.stall;
+      await element.evaluate((e) => document.querySelector("main").append(e));
+      const { query } = await event("results", "model");
+      assert.equal(query, "dress");
+    }, { attributes: { url: "off" } });
   },
   async "words that match are marked"() {
     await visit(async (page, { event, type, inside }) => {

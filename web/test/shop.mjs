@@ -22,10 +22,12 @@ export const TEXT = "red floral dress";
 
 /** What the server answers besides files: address to a function of the request and its body. */
 export const answers = {};
-export const server = await serve({
+/** What it serves; tests may add to it. */
+export const mounts = {
   "/dist/": path.join(web, "dist"), "/test/": import.meta.dirname,
   "/models/": path.join(folder, "packed"), "/shop/": path.join(folder, "shop"),
-}, { answers });
+};
+export const server = await serve(mounts, { answers });
 export const { faults } = server;
 export const browser = await launchChromium();
 /** Bytes that were sent of what has `part` in its address. */
