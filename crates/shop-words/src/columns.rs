@@ -16,7 +16,17 @@ const ATTRIBUTE: usize = 100;
 const ATTRIBUTES: usize = 32;
 /// Attributes that name a product as its id does.
 const CODES: [&str; 12] = [
-    "sku", "mpn", "gtin", "gtin8", "gtin12", "gtin13", "gtin14", "ean", "upc", "isbn", "barcode",
+    "sku",
+    "mpn",
+    "gtin",
+    "gtin8",
+    "gtin12",
+    "gtin13",
+    "gtin14",
+    "ean",
+    "upc",
+    "isbn",
+    "barcode",
     "productid",
 ];
 

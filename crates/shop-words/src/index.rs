@@ -71,9 +71,9 @@ impl Index {
             let category = of.category.map(|text| (text, field::CATEGORY));
             let attributes = of.attributes.iter().map(|&(_, text)| (text, field::ATTRIBUTE));
             for (text, fields) in brand.into_iter().chain(category).chain(attributes) {
-                let terms = taken
-                    .entry(text)
-                    .or_insert_with(|| words(text).into_iter().map(|word| term(word.text)).collect());
+                let terms = taken.entry(text).or_insert_with(|| {
+                    words(text).into_iter().map(|word| term(word.text)).collect()
+                });
                 found.extend(terms.iter().map(|&term| (term, Posting { product, fields })));
             }
         }

@@ -104,7 +104,9 @@ impl Index {
             let rarity = rarity(self.products(), touched.len());
             for product in touched {
                 let at = product as usize;
-                let (Some(sum), Some(best)) = (sums.get_mut(at), best.get_mut(at)) else { continue };
+                let (Some(sum), Some(best)) = (sums.get_mut(at), best.get_mut(at)) else {
+                    continue;
+                };
                 sum.score += u64::from(rarity) * std::mem::take(best);
                 sum.mass += rarity;
                 sum.words += 1;
@@ -143,14 +145,16 @@ impl Index {
         let of = self.columns.product(product as usize);
         let parts = |text: &str| words(text).into_iter().filter(|word| !word.joined);
         let title = of.title.is_some_and(|title| {
-            title.len() < 64 * text.len() && parts(title).map(|word| word.text).eq(text.iter().copied())
+            title.len() < 64 * text.len()
+                && parts(title).map(|word| word.text).eq(text.iter().copied())
         });
         if title {
             return Tier::Title;
         }
         let names = |word: &Word| {
             let term = self.term(&word.text);
-            let found = term.and_then(|term| matched.binary_search_by_key(&term, |&(term, _)| term).ok());
+            let found =
+                term.and_then(|term| matched.binary_search_by_key(&term, |&(term, _)| term).ok());
             let kind = found.and_then(|at| matched.get(at)).map(|&(_, kind)| kind);
             let letters = || text.last().map_or(0, |last| last.chars().count());
             kind.is_some_and(|kind| kind != Kind::Beginning || letters() >= NAMES)
@@ -170,7 +174,9 @@ mod tests {
     #[test]
     fn logarithms() {
         assert_eq!(log2(0), 0);
-        for (x, log) in [(1, 0.0f64), (2, 1.0), (3, 3f64.log2()), (1000, 1000f64.log2()), (1 << 40, 40.0)] {
+        for (x, log) in
+            [(1, 0.0f64), (2, 1.0), (3, 3f64.log2()), (1000, 1000f64.log2()), (1 << 40, 40.0)]
+        {
             assert_eq!(log2(x), (log * 256.0) as u32, "{x}");
         }
         assert_eq!(rarity(10, 10), LEAST);

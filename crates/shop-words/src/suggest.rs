@@ -30,9 +30,11 @@ impl Index {
                 }
                 // A short word becomes another by few changes.
                 let reach = |word: &Vec<char>| MOST.min(word.len() / 3);
-                let distances = asked.iter().filter_map(|word| distance(word, &letters, reach(word)));
+                let distances =
+                    asked.iter().filter_map(|word| distance(word, &letters, reach(word)));
                 let nearest = distances.min().unwrap_or(MOST + 1);
-                let found = self.postings(number).iter().filter(|posting| posting.fields & said != 0);
+                let found =
+                    self.postings(number).iter().filter(|posting| posting.fields & said != 0);
                 match found.count() {
                     0 => None,
                     // Half of all say it: it names nothing.
