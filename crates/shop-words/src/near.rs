@@ -1,7 +1,5 @@
 //! Words that differ by little.
 
-use std::ops::Range;
-
 use crate::Index;
 
 /// Endings by which words of many languages differ in number.
@@ -57,10 +55,9 @@ impl Index {
         }
         if found.is_empty() && letters(word) >= FORGIVEN && !has_digit(word) {
             let chars: Vec<char> = word.chars().collect();
-            let range: Range<u32> = 0..u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
-            let slips = range.zip(&self.terms).filter(|(_, term)| {
-                term.len().abs_diff(word.len()) <= 4 && is_slip(&chars, term) && !has_digit(term)
-            });
+            let slips = self
+                .plain()
+                .filter(|(_, term)| term.len().abs_diff(word.len()) <= 4 && is_slip(&chars, term));
             found.extend(slips.map(|(term, _)| (term, Kind::Slip)));
         }
         found

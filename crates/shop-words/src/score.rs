@@ -115,12 +115,14 @@ impl Index {
         }
         matched.sort_unstable_by_key(|&(term, kind)| (term, std::cmp::Reverse(kind.worth())));
         matched.dedup_by_key(|(term, _)| *term);
+        let brands = self.named_brands(&sequence, &matched);
         let most = sums.iter().map(|sum| u64::from(sum.mass)).max().unwrap_or_default();
         let mut ranked: Vec<Ranked> = (0u32..)
             .zip(&sums)
             .filter(|(_, sum)| sum.mass > 0 && u64::from(sum.mass) * 100 >= most * NEEDED)
             .map(|(product, sum)| {
-                let tier = self.tier(product, &sequence, &matched, sum.words == known);
+                let whole = sum.words == known;
+                let tier = if whole { self.tier(product, &sequence, &brands) } else { Tier::Rest };
                 Ranked { product, tier, score: sum.score, words: sum.words }
             })
             .collect();
@@ -137,33 +139,35 @@ impl Index {
         Matches { ranked, words, terms }
     }
 
-    /// Whether the text is the product's title, or names its brand.
-    fn tier(&self, product: u32, text: &[&str], matched: &[(u32, Kind)], whole: bool) -> Tier {
-        if !whole {
-            return Tier::Rest;
-        }
-        let of = self.columns.product(product as usize);
-        let parts = |text: &str| words(text).into_iter().filter(|word| !word.joined);
-        let title = of.title.is_some_and(|title| {
-            title.len() < 64 * text.len()
-                && parts(title).map(|word| word.text).eq(text.iter().copied())
-        });
-        if title {
-            return Tier::Title;
-        }
+    /// The brands that a text names.
+    fn named_brands(&self, text: &[&str], matched: &[(u32, Kind)]) -> Vec<bool> {
+        let letters = text.last().map_or(0, |last| last.chars().count());
         let names = |word: &Word| {
             let term = self.term(&word.text);
-            let found =
-                term.and_then(|term| matched.binary_search_by_key(&term, |&(term, _)| term).ok());
-            let kind = found.and_then(|at| matched.get(at)).map(|&(_, kind)| kind);
-            let letters = || text.last().map_or(0, |last| last.chars().count());
-            kind.is_some_and(|kind| kind != Kind::Beginning || letters() >= NAMES)
+            let at = |term| matched.binary_search_by_key(&term, |&(term, _)| term).ok();
+            let kind = term.and_then(at).and_then(|at| matched.get(at)).map(|&(_, kind)| kind);
+            kind.is_some_and(|kind| kind != Kind::Beginning || letters >= NAMES)
         };
-        let brand = of.brand.is_some_and(|brand| {
-            let mut words = parts(brand).peekable();
-            words.peek().is_some() && words.all(|word| names(&word))
-        });
-        if brand { Tier::Brand } else { Tier::Rest }
+        let named = |brand: &String| {
+            let mut parts = words(brand).into_iter().filter(|word| !word.joined).peekable();
+            parts.peek().is_some() && parts.all(|word| names(&word))
+        };
+        self.columns.brands().values().iter().map(named).collect()
+    }
+
+    /// Of a product that all known words of the text match.
+    fn tier(&self, product: u32, text: &[&str], brands: &[bool]) -> Tier {
+        let at = product as usize;
+        let same = |title: &str| {
+            let parts = words(title).into_iter().filter(|word| !word.joined);
+            parts.map(|word| word.text).eq(text.iter().copied())
+        };
+        let as_long = self.lengths.get(at).is_some_and(|&length| length as usize == text.len());
+        if as_long && self.columns.product(at).title.is_some_and(same) {
+            return Tier::Title;
+        }
+        let brand = self.columns.brands().number(at).and_then(|at| brands.get(at));
+        if brand == Some(&true) { Tier::Brand } else { Tier::Rest }
     }
 }
 

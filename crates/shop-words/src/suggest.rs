@@ -20,9 +20,8 @@ impl Index {
             .take(8)
             .collect();
         let said = field::TITLE | field::BRAND | field::CATEGORY;
-        let mut near: Vec<(usize, Reverse<usize>, &str)> = (0u32..)
-            .zip(&self.terms)
-            .filter(|(_, term)| !term.chars().any(char::is_numeric))
+        let mut near: Vec<(usize, Reverse<usize>, &str)> = self
+            .plain()
             .filter_map(|(number, term)| {
                 let letters: Vec<char> = term.chars().collect();
                 if letters.len() < SHORTEST {
@@ -40,7 +39,7 @@ impl Index {
                     // Half of all say it: it names nothing.
                     count if nearest > MOST && 2 * count > self.products() => None,
                     _ if nearest > MOST && letters.len() <= SHORTEST => None,
-                    count => Some((nearest, Reverse(count), &**term)),
+                    count => Some((nearest, Reverse(count), term)),
                 }
             })
             .collect();
