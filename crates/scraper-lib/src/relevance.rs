@@ -15,8 +15,18 @@ use crate::{Error, store::StoreError};
 
 /// Texts that describe no product in any language.
 pub const NONSENSE: [&str; 12] = [
-    "asdfghjkl", "qwxz vbnp", "zzkrtl", "jfkdls ghjty", "xqzv", "wvutsr qponm", "plmokn ijb", "hgzu trew",
-    "ggggggg", "0x7f 9c3a", "#!?% --", "lkjh poiu mnbv",
+    "asdfghjkl",
+    "qwxz vbnp",
+    "zzkrtl",
+    "jfkdls ghjty",
+    "xqzv",
+    "wvutsr qponm",
+    "plmokn ijb",
+    "hgzu trew",
+    "ggggggg",
+    "0x7f 9c3a",
+    "#!?% --",
+    "lkjh poiu mnbv",
 ];
 
 /// What an export says of relevance.

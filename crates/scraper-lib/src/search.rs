@@ -13,6 +13,9 @@ use crate::{
     store::{Hit, Row, Store, StoreError, View},
 };
 
+/// Words that are suggested.
+const SUGGESTED: usize = 5;
+
 /// How a text is searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -38,6 +41,15 @@ pub struct Question<'a> {
     pub top: usize,
     /// Measures what a text must reach to be found by meaning; without it there is no floor.
     pub learner: Option<Learner>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// Best first.
+    pub found: Vec<Found>,
+    /// Where a text found nothing: words of the catalogue that are near to its own.
+    pub suggestions: Vec<String>,
 }
 
 /// A product that was found.
@@ -84,7 +96,7 @@ struct Candidate {
 ///
 /// # Errors
 /// The store cannot be read, or holds vectors of another length.
-pub fn find(store: &dyn Store, view: &View, question: Question<'_>) -> Result<Vec<Found>, Error> {
+pub fn find(store: &dyn Store, view: &View, question: Question<'_>) -> Result<Answer, Error> {
     let Question { text, query, mode, top, mut learner } = question;
     let everything = View { vanished: view.vanished, ..View::default() };
     let mut columns = Columns::default();
@@ -149,7 +161,10 @@ pub fn find(store: &dyn Store, view: &View, question: Question<'_>) -> Result<Ve
     order.truncate(top);
     let marked = |product| matches.marked(&index, product).into_iter().map(str::to_owned).collect();
     let found: Vec<(u32, Vec<String>)> = order.iter().map(|&p| (p, marked(p))).collect();
-    complete(store, &everything, &candidates, found)
+    let nothing = found.is_empty() && matches.is_empty();
+    let suggestions = if nothing { index.suggest(text, SUGGESTED) } else { Vec::new() };
+    let found = complete(store, &everything, &candidates, found)?;
+    Ok(Answer { found, suggestions })
 }
 
 /// Products with all that the store knows of them, which the first reading did not keep.

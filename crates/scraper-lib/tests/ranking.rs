@@ -34,7 +34,8 @@ struct Fixture {
 fn fixture() -> &'static Fixture {
     static MADE: OnceLock<Fixture> = OnceLock::new();
     MADE.get_or_init(|| {
-        let options = Options { size: Some((168, 224)), format: Some(Format::Png), images: Some(1) };
+        let options =
+            Options { size: Some((168, 224)), format: Some(Format::Png), images: Some(1) };
         let shop = Shop::with(SEED, PRODUCTS, options);
         let model = load(&ModelFiles::builtin(), &LoadOptions::new(Towers::Both)).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -88,7 +89,7 @@ impl Fixture {
         let query = self.model.clip.embed_text(text).unwrap().normalized();
         let learner = Some(Learner::new(&self.model.clip).unwrap());
         let question = Question { text, query: Some(&query), mode, top, learner };
-        find(&store, &View::default(), question).unwrap()
+        find(&store, &View::default(), question).unwrap().found
     }
 }
 
@@ -128,7 +129,9 @@ fn queries(shop: &Shop) -> Vec<Query> {
         query("attribute", text, move |p| 2 * u32::from(p.attributes.get(name) == Some(&value)))
     };
     let kind = |text: &'static str, color: Color, garment: Garment| {
-        query("colour + type", text, move |p| graded(&[p.style.garment == garment, p.color == color]))
+        query("colour + type", text, move |p| {
+            graded(&[p.style.garment == garment, p.color == color])
+        })
     };
     let seen = |text: &'static str, judge: fn(&Product) -> u32| query("descriptive", text, judge);
     vec![
@@ -242,7 +245,9 @@ fn hybrid_is_best_or_equal_in_every_class() {
 fn nonsense_finds_nothing_and_descriptions_do() {
     let fixture = fixture();
     // Not those that the floor was measured with.
-    for text in ["asdfghjklö", "qwertyuiop", "xkcdvbn", "hjkl sdfg", "mmmmmmmm", "ytrewq zxcvb", "7f3a91"] {
+    for text in
+        ["asdfghjklö", "qwertyuiop", "xkcdvbn", "hjkl sdfg", "mmmmmmmm", "ytrewq zxcvb", "7f3a91"]
+    {
         for mode in [Mode::Hybrid, Mode::Vector] {
             let found = fixture.find(text, mode, 24);
             assert!(found.is_empty(), "{text} ({mode:?}): {}", found.len());

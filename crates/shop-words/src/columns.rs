@@ -16,7 +16,17 @@ const ATTRIBUTE: usize = 100;
 const ATTRIBUTES: usize = 32;
 /// Attributes that name a product as its id does.
 const CODES: [&str; 12] = [
-    "sku", "mpn", "gtin", "gtin8", "gtin12", "gtin13", "gtin14", "ean", "upc", "isbn", "barcode",
+    "sku",
+    "mpn",
+    "gtin",
+    "gtin8",
+    "gtin12",
+    "gtin13",
+    "gtin14",
+    "ean",
+    "upc",
+    "isbn",
+    "barcode",
     "productid",
 ];
 
@@ -122,8 +132,16 @@ impl Column {
     }
 
     pub(crate) fn get(&self, product: usize) -> Option<&str> {
-        let at = (*self.of.get(product)?)?;
-        self.values.get(at as usize).map(String::as_str)
+        self.values.get(self.number(product)?).map(String::as_str)
+    }
+
+    /// The number of a product's value.
+    pub(crate) fn number(&self, product: usize) -> Option<usize> {
+        Some((*self.of.get(product)?)? as usize)
+    }
+
+    pub(crate) fn values(&self) -> &[String] {
+        &self.values
     }
 
     fn fits(&self, products: usize) -> bool {
@@ -219,6 +237,10 @@ impl Columns {
             category: self.category.get(at),
             attributes: self.attributes.get(at).map(|value| ("", value)).collect(),
         }
+    }
+
+    pub(crate) fn brands(&self) -> &Column {
+        &self.brand
     }
 
     pub(crate) fn codes(&self, at: usize) -> impl Iterator<Item = &str> {

@@ -34,6 +34,10 @@ pub struct Index {
     postings: Vec<Posting>,
     /// Ids and codes, sorted, with their products.
     keys: Vec<(Box<str>, u32)>,
+    /// Terms without digits: those of ids are many, and nobody slips in them.
+    pub(crate) plain: Vec<u32>,
+    /// Words of each title.
+    pub(crate) lengths: Vec<u32>,
 }
 
 impl Index {
@@ -46,6 +50,7 @@ impl Index {
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut found: Vec<(u32, Posting)> = Vec::new();
         let mut keys = Vec::new();
+        let mut lengths = Vec::new();
         // Brands, categories and values of attributes repeat.
         let mut taken: HashMap<&str, Vec<u32>> = HashMap::new();
         for at in 0..columns.len() {
@@ -64,16 +69,20 @@ impl Index {
                     found.push((term(word.text), Posting { product, fields: field::ID }));
                 }
             }
+            lengths.push(0);
             for word in words(of.title.unwrap_or_default()) {
+                if let Some(length) = lengths.last_mut() {
+                    *length += u32::from(!word.joined);
+                }
                 found.push((term(word.text), Posting { product, fields: field::TITLE }));
             }
             let brand = of.brand.map(|text| (text, field::BRAND));
             let category = of.category.map(|text| (text, field::CATEGORY));
             let attributes = of.attributes.iter().map(|&(_, text)| (text, field::ATTRIBUTE));
             for (text, fields) in brand.into_iter().chain(category).chain(attributes) {
-                let terms = taken
-                    .entry(text)
-                    .or_insert_with(|| words(text).into_iter().map(|word| term(word.text)).collect());
+                let terms = taken.entry(text).or_insert_with(|| {
+                    words(text).into_iter().map(|word| term(word.text)).collect()
+                });
                 found.extend(terms.iter().map(|&term| (term, Posting { product, fields })));
             }
         }
@@ -110,12 +119,16 @@ impl Index {
             sum += *start;
             *start = sum;
         }
+        let plain = (0..).zip(&terms).filter(|(_, (text, _))| !text.chars().any(char::is_numeric));
+        let plain = plain.map(|(term, _)| term).collect();
         Ok(Index {
             columns,
+            plain,
             terms: terms.into_iter().map(|(text, _)| text).collect(),
             starts,
             postings: found.into_iter().map(|(_, posting)| posting).collect(),
             keys,
+            lengths,
         })
     }
 
@@ -138,6 +151,11 @@ impl Index {
         let at = |n: usize| self.starts.get(n).map_or(0, |&start| start as usize);
         let term = term as usize;
         self.postings.get(at(term)..at(term + 1)).unwrap_or_default()
+    }
+
+    /// The terms without digits, with their numbers.
+    pub(crate) fn plain(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.plain.iter().filter_map(|&term| Some((term, &**self.terms.get(term as usize)?)))
     }
 
     /// The number of a term.

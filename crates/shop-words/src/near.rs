@@ -1,7 +1,5 @@
 //! Words that differ by little.
 
-use std::ops::Range;
-
 use crate::Index;
 
 /// Endings by which words of many languages differ in number.
@@ -46,7 +44,8 @@ impl Index {
     /// The terms that a word of a query matches, by the crate's rule. `joined` are its neighbours
     /// written together with it; `last` is for the last word.
     pub(crate) fn near(&self, word: &str, joined: &[String], last: bool) -> Vec<(u32, Kind)> {
-        let same = joined.iter().map(String::as_str).chain([word]).filter_map(|text| self.term(text));
+        let same =
+            joined.iter().map(String::as_str).chain([word]).filter_map(|text| self.term(text));
         let mut found: Vec<(u32, Kind)> = same.map(|term| (term, Kind::Same)).collect();
         for text in endings(word) {
             found.extend(self.term(&text).map(|term| (term, Kind::Ending)));
@@ -56,10 +55,9 @@ impl Index {
         }
         if found.is_empty() && letters(word) >= FORGIVEN && !has_digit(word) {
             let chars: Vec<char> = word.chars().collect();
-            let range: Range<u32> = 0..u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
-            let slips = range.zip(&self.terms).filter(|(_, term)| {
-                term.len().abs_diff(word.len()) <= 4 && is_slip(&chars, term) && !has_digit(term)
-            });
+            let slips = self
+                .plain()
+                .filter(|(_, term)| term.len().abs_diff(word.len()) <= 4 && is_slip(&chars, term));
             found.extend(slips.map(|(term, _)| (term, Kind::Slip)));
         }
         found
@@ -71,8 +69,10 @@ fn endings(word: &str) -> impl Iterator<Item = String> {
     let stem = |stem: &&str| letters(stem) >= STEM;
     // Numbers have no plural.
     let all = if has_digit(word) { &[][..] } else { &ENDINGS[..] };
-    let longer = all.iter().filter(move |_| letters(word) >= STEM).map(move |end| format!("{word}{end}"));
-    let shorter = all.iter().filter_map(move |end| word.strip_suffix(end)).filter(stem).map(str::to_owned);
+    let longer =
+        all.iter().filter(move |_| letters(word) >= STEM).map(move |end| format!("{word}{end}"));
+    let shorter =
+        all.iter().filter_map(move |end| word.strip_suffix(end)).filter(stem).map(str::to_owned);
     let ies = word.strip_suffix('y').filter(stem).map(|stem| format!("{stem}ies"));
     let y = word.strip_suffix("ies").filter(stem).map(|stem| format!("{stem}y"));
     longer.chain(shorter).chain(ies).chain(y)
@@ -160,9 +160,13 @@ mod tests {
     #[test]
     fn endings_of_many_languages() {
         let has = |word: &str, other: &str| endings(word).any(|end| end == other);
-        for (a, b) in
-            [("dress", "dresses"), ("hosen", "hose"), ("kleid", "kleider"), ("party", "parties"), ("jean", "jeans")]
-        {
+        for (a, b) in [
+            ("dress", "dresses"),
+            ("hosen", "hose"),
+            ("kleid", "kleider"),
+            ("party", "parties"),
+            ("jean", "jeans"),
+        ] {
             assert!(has(a, b) && has(b, a), "{a} {b}");
         }
         assert!(!has("as", "a") && !has("501", "501s") && !has("dress", "dre"));

@@ -104,7 +104,9 @@ impl Index {
             let rarity = rarity(self.products(), touched.len());
             for product in touched {
                 let at = product as usize;
-                let (Some(sum), Some(best)) = (sums.get_mut(at), best.get_mut(at)) else { continue };
+                let (Some(sum), Some(best)) = (sums.get_mut(at), best.get_mut(at)) else {
+                    continue;
+                };
                 sum.score += u64::from(rarity) * std::mem::take(best);
                 sum.mass += rarity;
                 sum.words += 1;
@@ -113,12 +115,14 @@ impl Index {
         }
         matched.sort_unstable_by_key(|&(term, kind)| (term, std::cmp::Reverse(kind.worth())));
         matched.dedup_by_key(|(term, _)| *term);
+        let brands = self.named_brands(&sequence, &matched);
         let most = sums.iter().map(|sum| u64::from(sum.mass)).max().unwrap_or_default();
         let mut ranked: Vec<Ranked> = (0u32..)
             .zip(&sums)
             .filter(|(_, sum)| sum.mass > 0 && u64::from(sum.mass) * 100 >= most * NEEDED)
             .map(|(product, sum)| {
-                let tier = self.tier(product, &sequence, &matched, sum.words == known);
+                let whole = sum.words == known;
+                let tier = if whole { self.tier(product, &sequence, &brands) } else { Tier::Rest };
                 Ranked { product, tier, score: sum.score, words: sum.words }
             })
             .collect();
@@ -135,31 +139,35 @@ impl Index {
         Matches { ranked, words, terms }
     }
 
-    /// Whether the text is the product's title, or names its brand.
-    fn tier(&self, product: u32, text: &[&str], matched: &[(u32, Kind)], whole: bool) -> Tier {
-        if !whole {
-            return Tier::Rest;
-        }
-        let of = self.columns.product(product as usize);
-        let parts = |text: &str| words(text).into_iter().filter(|word| !word.joined);
-        let title = of.title.is_some_and(|title| {
-            title.len() < 64 * text.len() && parts(title).map(|word| word.text).eq(text.iter().copied())
-        });
-        if title {
-            return Tier::Title;
-        }
+    /// The brands that a text names.
+    fn named_brands(&self, text: &[&str], matched: &[(u32, Kind)]) -> Vec<bool> {
+        let letters = text.last().map_or(0, |last| last.chars().count());
         let names = |word: &Word| {
             let term = self.term(&word.text);
-            let found = term.and_then(|term| matched.binary_search_by_key(&term, |&(term, _)| term).ok());
-            let kind = found.and_then(|at| matched.get(at)).map(|&(_, kind)| kind);
-            let letters = || text.last().map_or(0, |last| last.chars().count());
-            kind.is_some_and(|kind| kind != Kind::Beginning || letters() >= NAMES)
+            let at = |term| matched.binary_search_by_key(&term, |&(term, _)| term).ok();
+            let kind = term.and_then(at).and_then(|at| matched.get(at)).map(|&(_, kind)| kind);
+            kind.is_some_and(|kind| kind != Kind::Beginning || letters >= NAMES)
         };
-        let brand = of.brand.is_some_and(|brand| {
-            let mut words = parts(brand).peekable();
-            words.peek().is_some() && words.all(|word| names(&word))
-        });
-        if brand { Tier::Brand } else { Tier::Rest }
+        let named = |brand: &String| {
+            let mut parts = words(brand).into_iter().filter(|word| !word.joined).peekable();
+            parts.peek().is_some() && parts.all(|word| names(&word))
+        };
+        self.columns.brands().values().iter().map(named).collect()
+    }
+
+    /// Of a product that all known words of the text match.
+    fn tier(&self, product: u32, text: &[&str], brands: &[bool]) -> Tier {
+        let at = product as usize;
+        let same = |title: &str| {
+            let parts = words(title).into_iter().filter(|word| !word.joined);
+            parts.map(|word| word.text).eq(text.iter().copied())
+        };
+        let as_long = self.lengths.get(at).is_some_and(|&length| length as usize == text.len());
+        if as_long && self.columns.product(at).title.is_some_and(same) {
+            return Tier::Title;
+        }
+        let brand = self.columns.brands().number(at).and_then(|at| brands.get(at));
+        if brand == Some(&true) { Tier::Brand } else { Tier::Rest }
     }
 }
 
@@ -170,7 +178,9 @@ mod tests {
     #[test]
     fn logarithms() {
         assert_eq!(log2(0), 0);
-        for (x, log) in [(1, 0.0f64), (2, 1.0), (3, 3f64.log2()), (1000, 1000f64.log2()), (1 << 40, 40.0)] {
+        for (x, log) in
+            [(1, 0.0f64), (2, 1.0), (3, 3f64.log2()), (1000, 1000f64.log2()), (1 << 40, 40.0)]
+        {
             assert_eq!(log2(x), (log * 256.0) as u32, "{x}");
         }
         assert_eq!(rarity(10, 10), LEAST);

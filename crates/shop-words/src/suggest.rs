@@ -20,9 +20,8 @@ impl Index {
             .take(8)
             .collect();
         let said = field::TITLE | field::BRAND | field::CATEGORY;
-        let mut near: Vec<(usize, Reverse<usize>, &str)> = (0u32..)
-            .zip(&self.terms)
-            .filter(|(_, term)| !term.chars().any(char::is_numeric))
+        let mut near: Vec<(usize, Reverse<usize>, &str)> = self
+            .plain()
             .filter_map(|(number, term)| {
                 let letters: Vec<char> = term.chars().collect();
                 if letters.len() < SHORTEST {
@@ -30,15 +29,17 @@ impl Index {
                 }
                 // A short word becomes another by few changes.
                 let reach = |word: &Vec<char>| MOST.min(word.len() / 3);
-                let distances = asked.iter().filter_map(|word| distance(word, &letters, reach(word)));
+                let distances =
+                    asked.iter().filter_map(|word| distance(word, &letters, reach(word)));
                 let nearest = distances.min().unwrap_or(MOST + 1);
-                let found = self.postings(number).iter().filter(|posting| posting.fields & said != 0);
+                let found =
+                    self.postings(number).iter().filter(|posting| posting.fields & said != 0);
                 match found.count() {
                     0 => None,
                     // Half of all say it: it names nothing.
                     count if nearest > MOST && 2 * count > self.products() => None,
                     _ if nearest > MOST && letters.len() <= SHORTEST => None,
-                    count => Some((nearest, Reverse(count), &**term)),
+                    count => Some((nearest, Reverse(count), term)),
                 }
             })
             .collect();

@@ -39,8 +39,20 @@ const FIND_FOLDER: &str = "target/web/find";
 const FIND_STORE: &str = "target/web/find.db";
 const FIND_MODEL: &str = "tiny";
 const FIND_TEXTS: [&str; 14] = [
-    "red dress", "a dress with flowers", "Norrfold", "norfold", "DS-00007", "ds 00012", "tshirts", "coats by ostra",
-    "something with stripes", "asdfghjkl", "wool", "an ombre t-shirt, V-neck", "xqzv dress", "blaue hose",
+    "red dress",
+    "a dress with flowers",
+    "Norrfold",
+    "norfold",
+    "DS-00007",
+    "ds 00012",
+    "tshirts",
+    "coats by ostra",
+    "something with stripes",
+    "asdfghjkl",
+    "wool",
+    "an ombre t-shirt, V-neck",
+    "xqzv dress",
+    "blaue hose",
 ];
 /// Filters of `scraper search`, and the same ones of `Catalogue.find`.
 const FIND_FILTERS: [(&[&str], &str); 3] = [
@@ -84,14 +96,17 @@ fn write_find() -> Result<()> {
     for text in FIND_TEXTS {
         for mode in ["hybrid", "words", "vector"] {
             for (conditions, filters) in FIND_FILTERS {
-                let mut cmd = scraper("search")?.arg(text).args("--top 20 --format json --mode").arg(mode);
+                let mut cmd =
+                    scraper("search")?.arg(text).args("--top 20 --format json --mode").arg(mode);
                 for condition in conditions {
                     cmd = cmd.arg("--filter").arg(condition);
                 }
-                let hits = cmd.probe().with_context(|| format!("`scraper search {text}` failed"))?;
+                let hits =
+                    cmd.probe().with_context(|| format!("`scraper search {text}` failed"))?;
                 let (hits, filters): (Value, Value) =
                     (serde_json::from_str(&hits)?, serde_json::from_str(filters)?);
-                expected.push(json!({"text": text, "mode": mode, "filters": filters, "hits": hits}));
+                expected
+                    .push(json!({"text": text, "mode": mode, "filters": filters, "hits": hits}));
             }
         }
     }

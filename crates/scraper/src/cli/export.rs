@@ -63,7 +63,9 @@ enum Format {
 impl ExportArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
         let learner = match self.format {
-            Format::Web => floor::learner(self.store.store.clone(), self.model.as_deref(), context).await?,
+            Format::Web => {
+                floor::learner(self.store.store.clone(), self.model.as_deref(), context).await?
+            }
             _ => None,
         };
         blocking(move || self.write(learner)).await?

@@ -9,13 +9,14 @@ use super::{Context, ModelArgs, StoreArgs};
 use scraper_lib::{
     Error,
     embed::{Embedder, blocking},
+    relevance::Learner,
     report::{
-        EXIT_OK, console,
+        EXIT_OK,
+        console::{self, tell},
         shown::{self, LONG, SHORT},
     },
+    search::{self, Answer, Found, Question},
     source::{Base, Location},
-    search::{self, Found, Question},
-    relevance::Learner,
     store::{Filter, Store, StoreError, View},
 };
 
@@ -86,6 +87,10 @@ enum Format {
 
 impl SearchArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        if self.approximate && matches!(self.mode, Some(Mode::Hybrid | Mode::Words)) {
+            let text = "--approximate searches by meaning only: leave --mode out, or say vector";
+            return Err(Error::Usage(text.into()));
+        }
         let filter = Filter::parse(&self.filter).map_err(|e| Error::Usage(e.to_string()))?;
         let view = View { filter, vanished: self.vanished };
         let target = self.store.store.clone();
@@ -101,7 +106,7 @@ impl SearchArgs {
                 "the store {store} is empty: run `scraper run` first"
             )));
         };
-        let found = match self.mode {
+        let Answer { found, suggestions } = match self.mode {
             Some(Mode::Words) => self.words(store, view).await?,
             _ => self.meaning(context, store, &stored, view).await?,
         };
@@ -113,11 +118,15 @@ impl SearchArgs {
             }
             Format::Table => console::print(&table(&found))?,
         }
+        if found.is_empty() && !suggestions.is_empty() {
+            let words = suggestions.join(", ");
+            tell!("nothing was found; words of these products: {}", shown::shown(&words, LONG));
+        }
         Ok(EXIT_OK)
     }
 
     /// Without a model.
-    async fn words(&self, store: Box<dyn Store>, view: View) -> Result<Vec<Found>, Error> {
+    async fn words(&self, store: Box<dyn Store>, view: View) -> Result<Answer, Error> {
         let (text, top) = (self.text.clone().unwrap_or_default(), self.top);
         let mode = search::Mode::Words;
         let find = move || {
@@ -133,7 +142,7 @@ impl SearchArgs {
         store: Box<dyn Store>,
         stored: &Provenance,
         view: View,
-    ) -> Result<Vec<Found>, Error> {
+    ) -> Result<Answer, Error> {
         let towers = if self.image.is_some() { Towers::Vision } else { Towers::Text };
         let embedder = Embedder::new(self.model.load(context, towers).await?)?;
         let run = &embedder.model.provenance;
@@ -143,9 +152,7 @@ impl SearchArgs {
         }
         let text = self.text.clone().unwrap_or_default();
         let query = match &self.image {
-            Some(image) => {
-                embedder.embed_location(&Location::parse(image, &Base::user())?).await?
-            }
+            Some(image) => embedder.embed_location(&Location::parse(image, &Base::user())?).await?,
             None => embedder.embed_text(&text).await?,
         };
         let query = query.embedding.normalized();
@@ -160,7 +167,8 @@ impl SearchArgs {
             // The database finds the nearest by itself.
             if mode == search::Mode::Vector && !floor {
                 let hits = store.search(&query, top, &view, approximate)?;
-                return Ok(hits.into_iter().map(Found::from).collect());
+                let found = hits.into_iter().map(Found::from).collect();
+                return Ok(Answer { found, ..Answer::default() });
             }
             let learner = floor.then(|| Learner::new(&embedder.model.clip)).transpose()?;
             let question = Question { text: &text, query: Some(&query), mode, top, learner };

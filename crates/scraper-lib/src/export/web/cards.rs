@@ -9,8 +9,8 @@ use super::files::{Folder, Written};
 use crate::{
     Error,
     report::shown::cut,
-    source::{Availability, Product},
     search::push,
+    source::{Availability, Product},
     store::Row,
 };
 
