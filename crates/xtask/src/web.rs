@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 11] = [
+const SCRIPTS: [&str; 12] = [
     "sizes",
     "cross",
     "e2e",
@@ -39,6 +39,7 @@ const SCRIPTS: [&str; 11] = [
     "element",
     "element-first",
     "element-frameworks",
+    "element-engines",
     "rust",
     "webkit",
     "vite",

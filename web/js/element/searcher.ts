@@ -315,6 +315,8 @@ export class Searcher {
       this.state.facets = found.facets;
       const hits = [...(before?.hits ?? []), ...found.hits];
       this.state.answer = { query, by, hits, total: found.total, suggestions: found.suggestions };
+      // Whoever listens may ask for more.
+      if (by === "model" || mode === "words" || before) this.state.work = "none";
       this.listener.changed();
       this.listener.answered(this.state.answer, found.hits.length);
     };
