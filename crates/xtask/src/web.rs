@@ -31,9 +31,26 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 10] =
-    ["sizes", "package", "cross", "e2e", "api", "search", "rust", "webkit", "vite", "environments"];
-/// The projects that the last two of them build: one lock file for all.
+const SCRIPTS: [&str; 15] = [
+    "sizes",
+    "package",
+    "cross",
+    "e2e",
+    "api",
+    "find",
+    "search",
+    "element",
+    "element-first",
+    "element-frameworks",
+    "element-engines",
+    "rust",
+    "webkit",
+    "vite",
+    "environments",
+];
+/// What `element-frameworks` builds with.
+const FRAMEWORKS: &str = "web/test/frameworks";
+/// The projects that `vite` and `environments` build: one lock file for all.
 const EXAMPLES: &str = "web/examples";
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
@@ -113,6 +130,7 @@ fn check_only(only: &[String]) -> Result<Tests> {
     let mut total = if only.is_empty() { core_checks()? } else { Tests::default() };
     front_end()?;
     install(EXAMPLES)?;
+    install(FRAMEWORKS)?;
     for script in SCRIPTS.iter().filter(|name| only.is_empty() || only.iter().any(|o| o == *name)) {
         let tests = test_script(script, &[])?;
         total.passed += tests.passed;

@@ -1,7 +1,5 @@
 /** @type {import("next").NextConfig} */
 export default {
-  // For route handlers: Node runs the package as it is, with its workers and wasm modules beside it.
-  serverExternalPackages: ["clip-everywhere"],
   // Scripts of another origin (a CDN): its address.
   assetPrefix: process.env.CDN,
   // Next's own scripts are inline; with nonces (its guide says how) 'unsafe-inline' can go.

@@ -1,7 +1,7 @@
 // Where the package's own files lie: its workers and its wasm modules.
 
 import { ClipError } from "./errors.js";
-import { address, here } from "./platform.js";
+import { address, here, isNode } from "./platform.js";
 
 /** Of the whole package. */
 export interface Configuration {
@@ -38,8 +38,11 @@ export async function finder(baseUrl: string | URL | undefined): Promise<Find> {
 
 function found(file: string, beside: () => URL): string {
   try {
-    // Next's is no `URL`, and relative to the page.
-    return new URL(beside().href, here()).href;
+    const { href } = beside();
+    // Next's is no `URL`, and relative to the page; on its server that means nothing. A variable, for
+    // bundlers would take the whole expression for a file.
+    const own = import.meta.url;
+    return new URL(...(isNode && !href.startsWith("file:") ? [file, own] as const : [href, here()] as const)).href;
   } catch (error) {
     throw new ClipError(
       "environment",

@@ -6,22 +6,21 @@ import { ClipError } from "./errors.js";
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
   && typeof (globalThis as { window?: unknown }).window === "undefined";
 
-// Names in variables, so that bundlers for the browser do not look for these modules.
-const FS = "node:fs/promises";
-const OS = "node:os";
-const PATH = "node:path";
-const THREADS = "node:worker_threads";
-const URLS: string = "node:url";
+/** A module of Node. Bundlers for the browser do not see it, and webpack's do not look for it in the bundle. */
+async function builtin<T>(name: string): Promise<T> {
+  const found: unknown = process.getBuiltinModule?.(name);
+  // Before Node 20.16.
+  return (found ?? (await import(/* @vite-ignore */ /* webpackIgnore: true */ name))) as T;
+}
 
 /** Node's files. */
-export const fs = (): Promise<typeof import("node:fs/promises")> => import(/* @vite-ignore */ FS);
+export const fs = () => builtin<typeof import("node:fs/promises")>("node:fs/promises");
 /** Node's machine. */
-export const os = (): Promise<typeof import("node:os")> => import(/* @vite-ignore */ OS);
+export const os = () => builtin<typeof import("node:os")>("node:os");
 /** Node's names of files. */
-export const path = (): Promise<typeof import("node:path")> => import(/* @vite-ignore */ PATH);
+export const path = () => builtin<typeof import("node:path")>("node:path");
 /** Node's workers. */
-export const workerThreads = (): Promise<typeof import("node:worker_threads")> =>
-  import(/* @vite-ignore */ THREADS);
+export const workerThreads = () => builtin<typeof import("node:worker_threads")>("node:worker_threads");
 
 /** One end of a conversation with a worker. */
 export interface Port {
@@ -65,8 +64,8 @@ export async function address(of: string | URL, advice: string): Promise<string>
   if (typeof of !== "string" || of === "") throw new ClipError("input", advice);
   if (isNode) {
     if (/^(https?|file|data|blob):/.test(of)) return of;
-    const { pathToFileURL } = await import(/* @vite-ignore */ URLS);
-    return (pathToFileURL as (path: string) => URL)(of).href;
+    const { pathToFileURL } = await builtin<{ pathToFileURL(path: string): URL }>("node:url");
+    return pathToFileURL(of).href;
   }
   try {
     return new URL(of, here()).href;

@@ -55,8 +55,8 @@ function importer(url: string): string {
 async function nodeWorker(url: string, name: string): Promise<WorkerPort> {
   const cannot = (error: unknown) => new ClipError(
     "environment",
-    `the worker ${url} could not be started (${reason(error)}): bundlers for servers must leave this package as ` +
-      'it is (Next: `serverExternalPackages: ["clip-everywhere"]`), or `baseUrl` must name a folder with its dist',
+    `the worker ${url} could not be started (${reason(error)}): where a bundler leaves the files of ` +
+      "clip-everywhere/dist behind, `baseUrl` must name a folder with a copy of them",
     { cause: error },
   );
   const { Worker } = await workerThreads();

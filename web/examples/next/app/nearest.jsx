@@ -1,7 +1,7 @@
 "use client";
 
-// This registers <clip-search> in the browser; on the server importing it does nothing.
-import "clip-everywhere/search";
+// This registers <clip-search> in the browser; on the server it writes the tag.
+import { ClipSearch } from "clip-everywhere/react";
 import { useEffect, useState } from "react";
 
 import { find } from "./find.js";
@@ -16,7 +16,7 @@ export function Nearest({ model, shop, photo }) {
   }, [model, shop, photo]);
   return (
     <>
-      <clip-search index={shop} model={model}></clip-search>
+      <ClipSearch index={shop} model={model} />
       <output>{found}</output>
     </>
   );
