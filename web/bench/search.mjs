@@ -1,7 +1,8 @@
 // node search.mjs FOLDER [--rounds N]
 //
 // <clip-search> in Chromium, on one thread: from the key press to painted results for a warm query
-// of 7 tokens, on 5,000 products and a full-size synthetic text tower; and the scan of 50,000 rows.
+// of 7 tokens, on 5,000 products and a full-size synthetic text tower; the scan of 50,000 rows, and the
+// words of 50,000 products.
 // FOLDER is target/web: packed/vit_b_32, bench-5000 and bench-50000 (of examples/catalogue.rs).
 
 import path from "node:path";
@@ -81,7 +82,7 @@ show("  until the hits are there", times.ms);
 // The parts, one by one.
 const parts = await page.evaluate(async (texts) => {
   const { Clip, Catalogue } = window;
-  const { Catalogue: Index, initSync } = await import("/bindings/search.js");
+  const { Catalogue: Index, Words, initSync } = await import("/bindings/search.js");
   initSync({ module: await WebAssembly.compileStreaming(fetch("/dist/search.wasm")) });
   const timed = async (work, n) => {
     const times = [];
@@ -110,6 +111,17 @@ const parts = await page.evaluate(async (texts) => {
     const index = new Index(scan);
     result[`scan${size}`] = await timed(() => index.search(embedding.normalized, 24).free(), 30);
     index.free();
+    const file = new Uint8Array(await (await fetch(`/${size}/${manifest.words.file}`)).arrayBuffer());
+    result[`open${size}`] = await timed(() => new Words(file).free(), 5);
+    const words = new Words(file);
+    result[`words${size}`] = await timed((text) => {
+      const matches = words.search(text);
+      matches.fuse(undefined, new Uint32Array());
+      matches.free();
+    }, texts.length);
+    // Slips are looked for among all words.
+    result[`slips${size}`] = await timed(() => words.search("drses whte brumaa nmber").free(), 30);
+    words.free();
   }
   clip.dispose();
   return result;
@@ -118,6 +130,9 @@ show("  embedding the text", parts.embed);
 show("  searching 5,000, in its worker and back, with cards", parts.search5000);
 show("  scanning 5,000 rows of 512", parts.scan5000);
 good = show("scanning 50,000 rows of 512", parts.scan50000, 10) && good;
+good = show("searching the words of 50,000 products", parts.words50000, 10) && good;
+show("  with a slip in every word", parts.slips50000);
+show("  taking the file of words apart, once", parts.open50000);
 show("searching 50,000, in its worker and back, with cards", parts.search50000);
 await browser.close();
 server.close();

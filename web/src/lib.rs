@@ -59,6 +59,8 @@ mod search;
 mod stage;
 #[cfg(feature = "threads")]
 pub mod threads;
+#[cfg(feature = "search")]
+mod words;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -72,9 +74,11 @@ pub use images::{Decoders, Traced};
 #[cfg(feature = "inspect")]
 pub use inspect::{Facts, Inspector, Tokens, tokens, tokens_to_js};
 #[cfg(feature = "search")]
-pub use search::{Catalogue, Search};
+pub use search::{Catalogue, Search, accepts};
 #[cfg(any(feature = "engine", feature = "images", feature = "inspect"))]
 pub use stage::Stage;
+#[cfg(feature = "search")]
+pub use words::{Matches, Words, depth};
 
 /// SHA-256 in hexadecimal, for pages on which the browser offers none (those without https).
 #[cfg(any(feature = "engine", feature = "search"))]

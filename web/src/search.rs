@@ -18,6 +18,20 @@ impl From<IndexError> for Failure {
     }
 }
 
+fn parsed(provenance: &str) -> Result<Provenance, Failure> {
+    serde_json::from_str(provenance).map_err(|e| Failure::new("input", e))
+}
+
+/// Whether vectors of the provenance `query` may be searched for among those of `index` (JSON, as in
+/// manifests and exports).
+///
+/// # Errors
+/// Another model, preprocessing or version of the numeric contract; no provenance.
+#[wasm_bindgen]
+pub fn accepts(index: &str, query: &str) -> Result<(), Failure> {
+    Ok(clip_core::index::accepts(&parsed(index)?, &parsed(query)?)?)
+}
+
 /// An open catalogue.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -58,14 +72,15 @@ impl Catalogue {
         self.index.dim()
     }
 
-    /// Whether vectors of this provenance (JSON, as in manifests and exports) may be searched for.
-    ///
-    /// # Errors
-    /// Another model, preprocessing or version of the numeric contract; no provenance.
-    pub fn accepts(&self, provenance: &str) -> Result<(), Failure> {
-        let provenance: Provenance =
-            serde_json::from_str(provenance).map_err(|e| Failure::new("input", e))?;
-        Ok(self.index.accepts(&provenance)?)
+    /// The rows of a product's images.
+    #[wasm_bindgen(js_name = rowsOf)]
+    pub fn rows_of(&self, product: u32) -> Vec<u32> {
+        self.index.rows_of(product).collect()
+    }
+
+    /// A row that has come.
+    pub fn row(&self, row: u32) -> Option<Vec<f32>> {
+        self.exact.get(row as usize).and_then(|row| row.as_ref()).map(|row| row.to_vec())
     }
 
     /// Takes rows of the exact file, `ids` and as many vectors of little-endian f32. Gives the numbers
@@ -146,6 +161,11 @@ impl Search {
     #[wasm_bindgen(getter)]
     pub fn rows(&self) -> Vec<u32> {
         self.search.hits().iter().map(|hit| hit.row).collect()
+    }
+
+    /// How many of them lie above the catalogue's floor of relevance: the first ones.
+    pub fn above(&self, floor: f32) -> usize {
+        self.search.above(floor)
     }
 
     /// Cosine similarities, in the bits of an exact search.

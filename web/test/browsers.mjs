@@ -43,14 +43,17 @@ const launchFirefox = () =>
     protocolTimeout: 0,
   });
 
-/** Opens `url` in a browser of its own: `version`, `run(function, argument)` in the page, `close()`. */
-export async function openPage(name, url) {
-  if (name === "webkit") return openWebKit(url);
+/**
+ * Opens `url` in a browser of its own, and waits until the page says that it is `ready`: `version`,
+ * `run(function, argument)` in the page, `close()`.
+ */
+export async function openPage(name, url, ready = () => document.title === "ready") {
+  if (name === "webkit") return openWebKit(url, ready);
   const browser = await (name === "chromium" ? launchChromium() : launchFirefox());
   const version = name === "chromium" ? `Chromium ${browser.version()}` : (await browser.version()).replace("/", " ");
   const page = await browser.newPage();
   await page.goto(url);
-  await page.waitForFunction(() => document.title === "ready");
+  await page.waitForFunction(ready);
   return {
     version,
     run: (work, argument) => page.evaluate(work, argument),
@@ -58,10 +61,10 @@ export async function openPage(name, url) {
   };
 }
 
-async function openWebKit(url) {
+async function openWebKit(url, ready) {
   const browser = await launchWebKit();
   try {
-    const { version, run, close } = await browser.open(url);
+    const { version, run, close } = await browser.open(url, ready);
     const ended = () => end(version, close, () => undefined).finally(() => browser.close());
     return { version, run, close: ended };
   } catch (error) {

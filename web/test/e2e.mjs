@@ -277,9 +277,9 @@ const tests = {
         const controller = new AbortController();
         const onProgress = (p) => { if (p.loaded > 2_200_000) controller.abort(); };
         return Clip.load({ model: "/models/second_shape/", towers: "vision", signal: controller.signal, onProgress })
-          .then(() => "loaded", (error) => error.kind);
+          .then(() => "loaded", (error) => error.name);
       });
-      assert.equal(kind, "abort");
+      assert.equal(kind, "AbortError");
       plain.reset();
       const seen = await query(page, { towers: "vision", text: undefined, picture: PICTURE });
       assert.equal(seen.picture, digestOf(PICTURE));
@@ -290,7 +290,7 @@ const tests = {
     await visit(plain, async (page) => {
       const kinds = await page.evaluate(async (picture) => {
         const clip = await Clip.load({ model: "/models/second_shape/", towers: "both", tokens: "blocks" });
-        const kind = (promise) => promise.then(() => "fine", (e) => (e instanceof ClipError ? e.kind : String(e)));
+        const kind = (promise) => promise.then(() => "fine", (e) => (e instanceof ClipError ? e.kind : e.name));
         const half = (await (await fetch(`/corpus/${picture}`)).arrayBuffer()).slice(0, 900);
         const aborted = AbortSignal.abort();
         const kinds = [
@@ -311,7 +311,7 @@ const tests = {
         return kinds;
       }, PICTURE);
       assert.deepEqual(kinds, [
-        "image.truncated", "image.empty", "image.not_an_image", "network", "input", "input", "abort",
+        "image.truncated", "image.empty", "image.not_an_image", "network", "input", "input", "AbortError",
         "fine", "fine", "fine", "disposed", "model.not_found",
       ]);
     });

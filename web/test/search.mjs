@@ -8,114 +8,32 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { launchChromium } from "./browsers.mjs";
-import { root, source, web } from "./compare.mjs";
+import { root, web } from "./compare.mjs";
 import { report } from "./report.mjs";
 import { serve } from "./server.mjs";
-
-const [folderArgument, ...only] = process.argv.slice(2);
-const folder = path.resolve(folderArgument);
-const read = async (name) => JSON.parse(await readFile(path.join(folder, name), "utf8"));
-const expected = await read("shop.json");
-const manifest = await read("shop/manifest.json");
-const axe = await readFile(path.join(web, "node_modules/axe-core/axe.min.js"), "utf8");
-const TEXT = "red floral dress";
-
-const server = await serve({
-  "/dist/": path.join(web, "dist"), "/test/": import.meta.dirname,
-  "/models/": path.join(folder, "packed"), "/shop/": path.join(folder, "shop"),
-});
-const { faults } = server;
-const browser = await launchChromium();
-const bytesOf = (part) => server.log.filter((r) => r.url.includes(part)).reduce((sum, r) => sum + r.bytes, 0);
-
-const bits = (score) => new Uint32Array(Float32Array.of(score).buffer)[0];
-/** Ids, images and scores (bits), as both sides tell them. */
-const native = (...query) => {
-  const found = expected.find((e) => JSON.stringify(e.query) === JSON.stringify(query));
-  return found.hits.map(({ id, image, score }) => [id, image, bits(score)]);
-};
-const shown = ({ hits }) => hits.map(({ id, image, score }) => [id, image, bits(score)]);
-
-/** A fresh visitor on a page with the element; `work` gets the page and helpers. */
-async function visit(work, { attributes = {}, context: options = {} } = {}) {
-  server.reset();
-  const context = await browser.newContext(options);
-  const foreign = [];
-  const crashes = [];
-  context.on("request", (request) => {
-    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(server.origin)) foreign.push(request.url());
-  });
-  try {
-    const page = await context.newPage();
-    page.on("pageerror", (error) => crashes.push(String(error)));
-    await page.goto(`${server.origin}/test/search.html?${new URLSearchParams({ limit: "12", ...attributes })}`);
-    await page.waitForFunction(() => document.title === "ready");
-    const inside = (selector) => page.locator(`clip-search ${selector}`);
-    await work(page, {
-      context,
-      inside,
-      /** The next event of that name (and, of results, by whom) after the first `after` events. */
-      event: async (name, by, after = 0) => {
-        const find = ([n, b, a]) => window.events.slice(a).find((e) => e.name === n && (b === undefined || e.by === b));
-        const handle = await page.waitForFunction(find, [name, by, after], { timeout: 60_000 });
-        return handle.jsonValue();
-      },
-      count: () => page.evaluate(() => window.events.length),
-      type: async (text) => {
-        await inside("input.query").fill(text);
-        await inside("input.query").press("Enter");
-      },
-    });
-    assert.deepEqual(await page.evaluate(() => window.violations), [], "violations of the CSP");
-    assert.deepEqual(foreign, [], "requests to other origins");
-    assert.deepEqual(crashes, [], "uncaught errors");
-  } finally {
-    await context.close();
-  }
-}
-
-/** Until nothing is being downloaded or kept. */
-const settled = (page) => page.waitForFunction(async () => {
-  const { held, pending } = await navigator.locks.query();
-  return held.length + pending.length === 0;
-});
-
-/** Rules that the page breaks. */
-async function violations(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, {
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-  }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => `${n.target} (${n.failureSummary})`).join("; ")}`);
-}
-
-/** No violation in light and in dark. */
-async function accessible(page, what) {
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    assert.deepEqual(await violations(page), [], `${what}, ${colorScheme}`);
-  }
-}
+import {
+  TEXT, accessible, browser, bytesOf, close, expected, faults, folder, manifest, native, only, server, settled, shown,
+  violations, visit,
+} from "./shop.mjs";
 
 const tests = {
-  async "text: titles at once, then the ids and bits of `scraper search`"() {
+  async "text: words at once, then the ids and bits of `scraper search`"() {
     await visit(async (page, { event, type, inside, count }) => {
       faults.pause = 150;
       await type(TEXT);
       const first = await event("results");
-      assert.equal(first.by, "titles");
-      assert.match(await inside(".status").textContent(), /titles|title/);
+      assert.equal(first.by, "words");
+      assert.match(await inside(".status").textContent(), /with these words/);
       assert.ok(first.hits.length > 0 && first.hits.every(({ score }) => score === undefined));
       const { kind, query, ms, ...results } = await event("results", "model");
       assert.deepEqual([kind, query, ms > 0], ["text", TEXT, true]);
       assert.deepEqual(shown(results), native(TEXT));
       // Relaxed SIMD fuses here: `precision="auto"` costs no bit.
       assert.ok(results.hits.every(({ exact }) => exact) && first.hits.every(({ exact }) => !exact));
-      assert.equal(await inside(".status").textContent(), "12 products");
+      assert.equal(await inside(".status").textContent(), `${results.total} products`);
       assert.equal(await inside(".progress").isVisible(), false);
       const progress = await page.evaluate(() => window.events.filter((e) => e.name === "progress"));
-      assert.ok(progress.length > 1 && progress.every((p) => p.tower === "text" && p.loaded <= p.total));
+      assert.ok(progress.length > 1 && progress.every((p) => ["catalogue", "vectors", "text"].includes(p.part) && p.loaded <= p.total));
       faults.pause = 0;
       for (const { query: [other, ...filter] } of expected.filter((e) => e.query[0] !== "--image")) {
         if (filter.length > 0) continue;
@@ -131,12 +49,15 @@ const tests = {
     await visit(async (page, { event, type, inside, count }) => {
       await type(TEXT);
       await event("results", "model");
-      const facet = await inside("select").first().locator("option").allTextContents();
-      assert.ok(facet[0] === "All" && facet.some((text) => /^Clothing > Dresses \(\d+\)$/.test(text)), facet.join());
+      const category = inside("details").first();
+      await category.locator("summary").click();
+      const facet = await category.locator("label").allTextContents();
+      assert.ok(facet.some((text) => /^Clothing > Dresses\d+$/.test(text)), facet.join());
       let after = await count();
-      await inside("select").first().selectOption("Clothing > Dresses");
+      await category.getByLabel("Clothing > Dresses").check();
       await event("results", "model", after);
       after = await count();
+      await inside("summary").filter({ hasText: "Price" }).click();
       await inside("input[type=number]").last().fill("120");
       await inside("input[type=number]").last().press("Tab");
       const filtered = await event("results", "model", after);
@@ -222,7 +143,7 @@ const tests = {
       assert.equal(await focused(), "query");
       // All that can be used is on the way of the Tab key, in the order of the page.
       const order = [];
-      for (let i = 0; i < 8; i += 1) {
+      for (let i = 0; i < 14; i += 1) {
         await page.keyboard.press("Tab");
         order.push(await focused());
       }
@@ -234,14 +155,14 @@ const tests = {
       await page.waitForFunction(() => document.querySelector("clip-search").shadowRoot.querySelector(".results").hidden);
     });
   },
-  async "axe: empty, matched by titles, results, error; light and dark"() {
+  async "axe: empty, matched by words, results, error; light and dark"() {
     await visit(async (page, { event, type, inside }) => {
       await accessible(page, "empty");
       faults.pause = 1500;
       await type(TEXT);
-      await event("results", "titles");
+      await event("results", "words");
       await inside(".progress").waitFor();
-      await accessible(page, "titles");
+      await accessible(page, "words");
       faults.pause = 0;
       await event("results", "model");
       await accessible(page, "results");
@@ -260,7 +181,7 @@ const tests = {
     await visit(async (page, { event, inside }) => {
       await inside("input.query").tap();
       await inside("input.query").fill(TEXT);
-      await inside("button.submit").tap();
+      await inside(".form .submit").tap();
       await event("results", "model");
       const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - window.innerWidth);
       assert.ok(wide <= 0, `${wide} pixels too wide`);
@@ -291,7 +212,7 @@ const tests = {
       const long = await card("X-long").locator(".title").evaluate((e) => [e.clientHeight / parseFloat(getComputedStyle(e).lineHeight), e.textContent.length]);
       assert.ok(long[0] < 2.1 && long[1] < 400, long.join());
       const elements = await inside(".results *").evaluateAll((all) => [...new Set(all.map((e) => e.localName))].sort());
-      assert.deepEqual(elements, ["a", "button", "img", "li", "span"]);
+      assert.deepEqual(elements, ["a", "button", "img", "li", "mark", "path", "span", "svg"]);
       const links = await inside("a").evaluateAll((all) => all.every((a) => /^https?:/.test(a.href)));
       assert.equal(links, true);
       const pictures = await inside(".picture").evaluateAll((all) => all.every((i) => i.loading === "lazy" && i.hasAttribute("alt")));
@@ -303,20 +224,20 @@ const tests = {
     await visit(async (page, { event, type, inside, count }) => {
       faults.pause = 400;
       await type(TEXT);
-      await event("results", "titles");
+      await event("results", "words");
       await page.getByRole("button", { name: "Cancel" }).click();
-      assert.match(await inside(".status").textContent(), /Only titles/);
+      assert.match(await inside(".status").textContent(), /Only words/);
       await settled(page);
       faults.pause = 0;
       const before = bytesOf("/models/");
       let after = await count();
       await type("blue shirt");
       const { by } = await event("results", undefined, after);
-      assert.equal(by, "titles");
+      assert.equal(by, "words");
       assert.equal(bytesOf("/models/"), before, "it was downloaded all the same");
       after = await count();
       await type(TEXT);
-      await event("results", "titles", after);
+      await event("results", "words", after);
       await page.getByRole("button", { name: "Search by meaning" }).click();
       assert.deepEqual(shown(await event("results", "model")), native(TEXT));
     });
@@ -330,7 +251,7 @@ const tests = {
       const kinds = await page.evaluate(async () => {
         const catalogue = await Catalogue.open("/shop/");
         const clip = await Clip.load({ model: "/models/second_shape_moved/", towers: "text" });
-        const kind = (promise) => promise.then(() => "fine", (error) => error.kind ?? String(error));
+        const kind = (promise) => promise.then(() => "fine", (error) => error.kind ?? error.name);
         const embedding = await clip.embedText("dress");
         const same = { ...embedding, provenance: catalogue.info.provenance };
         const kinds = [
@@ -350,7 +271,7 @@ const tests = {
         return kinds;
       });
       assert.deepEqual(kinds, [
-        "index.provenance", "fine", "index.dimension", "index.not_unit", "input", "input", "abort",
+        "index.provenance", "fine", "index.dimension", "index.not_unit", "input", "input", "AbortError",
         "index.not_found", "input", "disposed",
       ]);
     }, { attributes: { model: "/models/second_shape_moved/" } });
@@ -404,11 +325,11 @@ const tests = {
       await page.evaluate(() => {
         document.querySelector("clip-search").labels = { search: "Suchen", found: "{count} Produkte" };
       });
-      assert.equal(await inside("button.submit").textContent(), "Suchen");
+      assert.equal(await inside(".form .submit").textContent(), "Suchen");
       assert.equal(await inside("input.query").getAttribute("placeholder"), "Was suchen Sie?");
       await type(TEXT);
-      const { hits } = await event("results", "model");
-      assert.equal(await inside(".status").textContent(), "12 Produkte");
+      const { hits, total } = await event("results", "model");
+      assert.equal(await inside(".status").textContent(), `${total} Produkte`);
       const { price, currency } = hits[0].card;
       const text = new Intl.NumberFormat("de", { style: "currency", currency }).format(price);
       assert.equal(await inside(".card").first().locator(".price").textContent(), text);
@@ -436,7 +357,7 @@ const tests = {
       const hits = await page.evaluate(async ([origin, text]) => {
         await import(`${origin}/dist/search.js`);
         const search = document.createElement("clip-search");
-        for (const [name, value] of [["index", `${origin}/shop/`], ["model", `${origin}/models/second_shape/`], ["limit", "12"]]) {
+        for (const [name, value] of [["index", `${origin}/shop/`], ["model", `${origin}/models/second_shape/`], ["limit", "12"], ["mode", "vector"]]) {
           search.setAttribute(name, value);
         }
         document.body.append(search);
@@ -454,19 +375,6 @@ const tests = {
       shop.close();
     }
   },
-  async "titles: words in any case, accents aside, the last one unfinished, most of them first"() {
-    const { Titles } = await source("catalogue/titles.ts");
-    const titles = new Titles(["Été dress, red", null, "Red dresses for summer", "Red shirts", "Hat", "été"]);
-    const search = (...query) => titles.search(...query);
-    assert.deepEqual(search("ETE", 9), [5, 0]);
-    assert.deepEqual(search("red dress", 9), [0, 2, 3]);
-    assert.deepEqual(search("red dress", 1), [0]);
-    assert.deepEqual(search("shirt", 9), [3]);
-    assert.deepEqual(search("red su", 9), [2, 3, 0]);
-    assert.deepEqual(search("su red", 9), [3, 0, 2]);
-    assert.deepEqual(search("<>", 9), []);
-    assert.deepEqual(search("red", 9, Uint8Array.of(0, 1, 1, 0, 1, 1)), [2]);
-  },
   async "imports without a DOM, and searches in Node"() {
     const module = (name) => import(pathToFileURL(path.join(web, "dist", name)));
     const { ClipSearch } = await module("search.js");
@@ -481,7 +389,4 @@ const tests = {
   },
 };
 
-await report(tests, only, async () => {
-  await browser.close();
-  server.close();
-});
+await report(tests, only, close);

@@ -13,19 +13,22 @@ const TYPES = {
 const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' blob:";
 
 /**
- * Serves `mounts` (URL prefix to folder). `isolated` adds COOP and COEP, `csp` a strict
- * Content-Security-Policy (and `policy` more of it), `cors` lets other origins read, `held` keeps files
- * in memory, so that a measurement on the same machine is not one of this server, `caching` is the
- * `Cache-Control` of models and catalogues. The returned `faults` may be changed at any time:
+ * Serves `mounts` (URL prefix to folder, or address to file) on a `port`, or any that is free. `isolated`
+ * adds COOP and COEP, `csp` a strict Content-Security-Policy (or this one; and `policy` more of it), `cors`
+ * lets other origins read, `held` keeps files in memory, so that a measurement on the same machine is not
+ * one of this server, `caching` is the `Cache-Control` of models and catalogues, `answers` gives JSON at some
+ * addresses (a function of request and body, which gives status and value). The returned `faults` may be
+ * changed at any time:
  * - `cut`: closes the connection after so many bytes of a body, as often as `cuts` says
  * - `ignoreRange`: answers 200 with the whole file
  * - `corrupt`: `{ file, at }`, a byte of a file (by a part of its name) that arrives wrong
  * - `then`: what to refuse after the first cut
  * - `refuse`: paths that start with this get no answer at all
+ * - `stall`: paths that start with this get their answer when this is taken away
  * - `pause`: milliseconds between pieces of 256 kB
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
-export async function serve(mounts, { isolated = false, csp = true, policy = "", cors = false, held = false, caching = "no-cache" } = {}) {
+export async function serve(mounts, { port: wanted = 0, isolated = false, csp = true, policy = "", cors = false, held = false, caching = "no-cache", answers = {} } = {}) {
   const files = new Map();
   const faults = {};
   const log = [];
@@ -44,16 +47,24 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
       request.socket.destroy();
       return;
     }
+    while (faults.stall && url.pathname.startsWith(faults.stall) && !response.destroyed) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     if (isolated) {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     }
-    if (csp) response.setHeader("Content-Security-Policy", [CSP, policy].filter(Boolean).join("; "));
+    if (csp) response.setHeader("Content-Security-Policy", [csp === true ? CSP : csp, policy].filter(Boolean).join("; "));
     if (cors) response.setHeader("Access-Control-Allow-Origin", "*");
+    if (Object.hasOwn(answers, url.pathname)) {
+      const [status, value] = await answers[url.pathname](request, Buffer.concat(await request.toArray()));
+      response.writeHead(entry.status = status, { "Content-Type": "application/json" }).end(JSON.stringify(value));
+      return;
+    }
     const prefix = Object.keys(mounts).filter((p) => url.pathname.startsWith(p))
       .sort((a, b) => b.length - a.length)[0];
     const rest = prefix && decodeURIComponent(url.pathname.slice(prefix.length));
-    const file = prefix && path.join(mounts[prefix], path.normalize(`/${rest}`));
+    const file = rest === "" && !prefix.endsWith("/") ? mounts[prefix] : prefix && path.join(mounts[prefix], path.normalize(`/${rest}`));
     const info = file && (await stat(file).catch(() => undefined));
     if (!info?.isFile()) {
       response.statusCode = entry.status = 404;
@@ -114,7 +125,7 @@ export async function serve(mounts, { isolated = false, csp = true, policy = "",
     response.end();
   }
 
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise((resolve, reject) => server.once("error", reject).listen(wanted, "127.0.0.1", resolve));
   const { port } = server.address();
   return {
     // By name: a secure context, as 127.0.0.1 is, and an origin like any other.

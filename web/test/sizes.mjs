@@ -41,7 +41,7 @@ const rows = [
   ["wasm that a text query needs, brotli", engine, 350 * kB],
   ["wasm with every image decoder, brotli", engine + images, 600 * kB],
   ["JavaScript, brotli", script, 25 * kB],
-  ["JavaScript that <clip-search> adds, brotli", search, 20 * kB],
+  ["JavaScript that <clip-search> adds, brotli", search, 30 * kB],
   ["wasm that <clip-search> adds, brotli", await brotli("search.wasm"), 90 * kB],
   ["ViT-B/32: text query, all that is downloaded", query, 80 * kB * kB],
   ["ViT-B/32: vision tower", parts.vision.size, 176 * kB * kB],

@@ -96,8 +96,8 @@ export async function launchWebKit() {
   await within(START_S, "WebKitWebDriver", Promise.race([listening(), failed]));
 
   return {
-    /** A fresh visitor, with storage of its own, at `url`. */
-    async open(url) {
+    /** A fresh visitor, with storage of its own, at `url`, once the page says that it is `ready`. */
+    async open(url, ready = () => document.title === "ready") {
       const { sessionId, capabilities } = await call("POST", "/session", { capabilities: { alwaysMatch: {} } });
       const on = (method, path, body) => call(method, `/session/${sessionId}${path}`, body);
       await on("POST", "/timeouts", { script: 3_600_000 });
@@ -112,10 +112,10 @@ export async function launchWebKit() {
         return value ?? undefined;
       };
       await on("POST", "/url", { url });
-      await run(() => new Promise((resolve) => {
-        const look = () => (document.title === "ready" ? resolve() : setTimeout(look, 20));
+      await run(`() => new Promise((resolve) => {
+        const look = () => ((${ready})() ? resolve() : setTimeout(look, 20));
         look();
-      }));
+      })`);
       return {
         version: `WebKitGTK ${capabilities.browserVersion}`,
         run,

@@ -118,7 +118,7 @@ const tests = {
     });
   },
   async "<clip-search>: what is typed finds the products of `scraper search`, said not to be exact"() {
-    await visit(plain, "/test/search.html?limit=12", async (page) => {
+    await visit(plain, "/test/search.html?mode=vector&limit=12", async (page) => {
       await page.type(input, TEXT + ENTER);
       const { kind, hits } = await results(page);
       assert.equal(kind, "text");
@@ -132,13 +132,13 @@ const tests = {
     });
   },
   async "<clip-search precision=exact>: its bits, for words and for a photo"() {
-    await visit(plain, "/test/search.html?limit=12&precision=exact", async (page) => {
+    await visit(plain, "/test/search.html?mode=vector&limit=12&precision=exact", async (page) => {
       await page.type(input, TEXT + ENTER);
       const { hits } = await results(page);
       assert.deepEqual(hits.map(bits), native(TEXT).map(bits));
       assert.ok(hits.every(({ exact }) => exact));
     });
-    await visit(plain, "/test/search.html?limit=12&precision=exact", async (page) => {
+    await visit(plain, "/test/search.html?mode=vector&limit=12&precision=exact", async (page) => {
       await page.run(async (picture) => {
         document.querySelector("clip-search").searchPhoto(await (await fetch(`/corpus/${picture}`)).blob());
       }, PICTURE);

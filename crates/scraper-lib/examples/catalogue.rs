@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     store.apply(&writes)?;
-    let rows = export::web(&store, &View::default(), Path::new(folder))?;
+    let rows = export::web(&store, &View::default(), None, Path::new(folder))?;
     println!("{rows} vectors in {folder}");
     Ok(())
 }

@@ -47,6 +47,14 @@ const BENCHES: &[Bench] = &[
         },
     },
     Bench {
+        name: "ranking",
+        about: "nDCG@10 of words, vectors and both fused, on a drawn shop with the built-in model",
+        run: |_| {
+            let test = "test --quiet -p scraper-lib --test ranking -- --nocapture hybrid_is_best";
+            cargo().args(test).run()
+        },
+    },
+    Bench {
         name: "search",
         about: "<clip-search> in Chromium: key press to painted results, and the scan",
         run: |_| web::bench_search(),

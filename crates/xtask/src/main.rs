@@ -11,6 +11,7 @@ mod demo;
 mod draw_shop;
 mod fuzz;
 mod goldens;
+mod licences;
 mod model;
 mod process;
 mod program;

@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::{
     cross::{self, WASM},
+    licences,
     process::{Cmd, Tests, cargo, root},
     program::tested,
     tools::Need,
@@ -30,7 +31,27 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 7] = ["sizes", "cross", "e2e", "search", "rust", "webkit", "vite"];
+const SCRIPTS: [&str; 15] = [
+    "sizes",
+    "package",
+    "cross",
+    "e2e",
+    "api",
+    "find",
+    "search",
+    "element",
+    "element-first",
+    "element-frameworks",
+    "element-engines",
+    "rust",
+    "webkit",
+    "vite",
+    "environments",
+];
+/// What `element-frameworks` builds with.
+const FRAMEWORKS: &str = "web/test/frameworks";
+/// The projects that `vite` and `environments` build: one lock file for all.
+const EXAMPLES: &str = "web/examples";
 
 pub(crate) const BUILD_NEEDS: [Need; 3] = [Need::StdSource(WASM), Need::Node, Need::Npm];
 
@@ -108,6 +129,8 @@ fn check_only(only: &[String]) -> Result<Tests> {
     web_shop::write()?;
     let mut total = if only.is_empty() { core_checks()? } else { Tests::default() };
     front_end()?;
+    install(EXAMPLES)?;
+    install(FRAMEWORKS)?;
     for script in SCRIPTS.iter().filter(|name| only.is_empty() || only.iter().any(|o| o == *name)) {
         let tests = test_script(script, &[])?;
         total.passed += tests.passed;
@@ -140,6 +163,13 @@ pub(crate) fn build() -> Result<()> {
     }
     install("web")?;
     Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()?;
+    // A package holds the licences itself.
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        copy(&root().join(licence), &root().join("web").join(licence))?;
+    }
+    let notices = root().join("web/THIRD-PARTY-LICENSES");
+    fs::write(&notices, licences::third_party("clip-web")?)
+        .with_context(|| format!("could not write {}", notices.display()))?;
     // The public types name those of the bindings.
     for module in &MODULES {
         let name = format!("{}.d.ts", module.bindings);

@@ -1,5 +1,5 @@
-//! The sample shop of the search tests, in target/web: drawn, embedded, exported for the storefront,
-//! and what the native program finds in it.
+//! The sample shops of the search tests, in target/web: drawn, embedded, exported for the storefront,
+//! and what the native program finds in them.
 
 use std::{
     fs::{self, OpenOptions},
@@ -34,12 +34,90 @@ const QUERIES: [&[&str]; 7] = [
 ];
 const TOP: &str = "12";
 
+/// The shop of the built-in model, for which meaning means something.
+const FIND_FOLDER: &str = "target/web/find";
+const FIND_STORE: &str = "target/web/find.db";
+const FIND_MODEL: &str = "tiny";
+const FIND_TEXTS: [&str; 14] = [
+    "red dress",
+    "a dress with flowers",
+    "Norrfold",
+    "norfold",
+    "DS-00007",
+    "ds 00012",
+    "tshirts",
+    "coats by ostra",
+    "something with stripes",
+    "asdfghjkl",
+    "wool",
+    "an ombre t-shirt, V-neck",
+    "xqzv dress",
+    "blaue hose",
+];
+/// Filters of `scraper search`, and the same ones of `Catalogue.find`.
+const FIND_FILTERS: [(&[&str], &str); 3] = [
+    (&[], "{}"),
+    (
+        &["category=Clothing > Dresses|Clothing > Tops", "price<=80"],
+        r#"{"category": ["Clothing > Dresses", "Clothing > Tops"], "maxPrice": 80}"#,
+    ),
+    (
+        &["availability=in_stock", "brand=Norrfold|Ostra"],
+        r#"{"availability": "in_stock", "brand": ["Norrfold", "Ostra"]}"#,
+    ),
+];
+
 /// Makes everything anew.
 pub(crate) fn write() -> Result<()> {
-    let folder = root().join(FOLDER);
-    for old in [&folder, &root().join(STORE)] {
+    write_nearest()?;
+    write_find()
+}
+
+fn remove(old: &[&str]) {
+    for old in old.iter().map(|name| root().join(name)) {
         let _ = if old.is_dir() { fs::remove_dir_all(old) } else { fs::remove_file(old) };
     }
+}
+
+/// What words, vectors and both find, with filters.
+fn write_find() -> Result<()> {
+    remove(&[FIND_FOLDER, FIND_STORE]);
+    let options = Options { size: Some((168, 224)), format: Some(Format::JPEG), images: None };
+    let shop = Shop::with(11, 120, options);
+    let folder = root().join(FIND_FOLDER);
+    let written = drawn_shop::write(&shop, &folder, "", false)?;
+    let scraper = |command: &str| -> Result<Cmd> {
+        let cmd = tested("scraper")?.arg("--quiet").arg(command).arg("--store").arg(FIND_STORE);
+        Ok(cmd.arg("--model").arg(FIND_MODEL))
+    };
+    scraper("run")?.arg(&written.feed).run()?;
+    scraper("export")?.args("--format web --output").arg(FIND_FOLDER).run()?;
+    let mut expected = Vec::new();
+    for text in FIND_TEXTS {
+        for mode in ["hybrid", "words", "vector"] {
+            for (conditions, filters) in FIND_FILTERS {
+                let mut cmd =
+                    scraper("search")?.arg(text).args("--top 20 --format json --mode").arg(mode);
+                for condition in conditions {
+                    cmd = cmd.arg("--filter").arg(condition);
+                }
+                let hits =
+                    cmd.probe().with_context(|| format!("`scraper search {text}` failed"))?;
+                let (hits, filters): (Value, Value) =
+                    (serde_json::from_str(&hits)?, serde_json::from_str(filters)?);
+                expected
+                    .push(json!({"text": text, "mode": mode, "filters": filters, "hits": hits}));
+            }
+        }
+    }
+    fs::write(root().join("target/web/find.json"), serde_json::to_vec(&expected)?)?;
+    Ok(())
+}
+
+/// The nearest in a shop of a model that was never trained.
+fn write_nearest() -> Result<()> {
+    remove(&[FOLDER, STORE]);
+    let folder = root().join(FOLDER);
     let options = Options { size: Some((240, 320)), format: Some(Format::JPEG), images: Some(1) };
     let shop = Shop::with(1, PRODUCTS, options);
     let written = drawn_shop::write(&shop, &folder, "", false)?;
@@ -84,11 +162,17 @@ fn scraper(command: &str) -> Result<Cmd> {
     Ok(if command == "export" { cmd } else { cmd.args("--model").arg(MODEL) })
 }
 
-/// The hits of `scraper search`.
+/// The hits of `scraper search`, by vectors and, for a text, also by both: of a model that was never
+/// trained everything is nonsense, so there is no floor.
 fn found(query: &[&str]) -> Result<Value> {
-    let cmd = query.iter().fold(scraper("search")?, Cmd::arg);
-    let json = cmd.args("--format json --top").arg(TOP).probe();
-    let json = json.with_context(|| format!("`scraper search {}` failed", query.join(" ")))?;
-    let hits: Value = serde_json::from_str(&json)?;
-    Ok(json!({"query": query, "hits": hits}))
+    let image = query.contains(&"--image");
+    let search = |mode: &str| -> Result<Value> {
+        let cmd = query.iter().fold(scraper("search")?, Cmd::arg);
+        let cmd = if image { cmd } else { cmd.args("--no-floor --mode").arg(mode) };
+        let json = cmd.args("--format json --top").arg(TOP).probe();
+        let json = json.with_context(|| format!("`scraper search {}` failed", query.join(" ")))?;
+        Ok(serde_json::from_str(&json)?)
+    };
+    let (hits, hybrid) = (search("vector")?, search("hybrid")?);
+    Ok(json!({"query": query, "hits": hits, "hybrid": hybrid}))
 }

@@ -10,6 +10,11 @@ export interface Listed {
   sha256: string;
 }
 
+/** How much more than the mean of all vectors a product must score for a text: as much as nonsense does. */
+export interface Relevance {
+  floor: number;
+}
+
 /** `manifest.json` */
 export interface CatalogueManifest {
   format: "clip-catalogue";
@@ -26,6 +31,10 @@ export interface CatalogueManifest {
   data: number;
   facets: Listed;
   titles: Listed;
+  /** What is searched of the products' texts; exports of older versions have only titles. */
+  words?: Listed;
+  /** What a text must reach to be found by meaning; where the export could learn it. */
+  relevance?: Relevance;
   cards_per_page: number;
   cards: Listed[];
 }
@@ -59,14 +68,23 @@ export interface FacetColumns {
   brand: Column;
   currency: Column;
   price: (number | null)[];
+  availability: (string | null)[];
+  /** The larger, the later the shop listed it; where that is known. */
+  listed?: (number | null)[];
 }
 
-/** A product must fit each of these that is given. */
+/** A product must fit each of these that is given; a list means any of its values. */
 export interface Filters {
-  /** One of these. */
   category?: string | readonly string[] | undefined;
   brand?: string | readonly string[] | undefined;
-  /** Lowest and highest price, both included; null for no limit. */
+  /** `"in_stock"` … as on cards. */
+  availability?: string | readonly string[] | undefined;
+  /** ISO 4217. */
+  currency?: string | undefined;
+  /** Lowest and highest price, both included. */
+  minPrice?: number | undefined;
+  maxPrice?: number | undefined;
+  /** Both in one; null for no limit. */
   price?: readonly [number | null, number | null] | undefined;
 }
 
@@ -75,10 +93,13 @@ export interface Facets {
   /** Values with their numbers of products, most frequent first. */
   category: { value: string; count: number }[];
   brand: { value: string; count: number }[];
+  availability: { value: string; count: number }[];
   /** Of the products that have a price; undefined where none has. */
   price: { min: number; max: number } | undefined;
   /** Currencies of the prices, most frequent first. With several a price filter compares numbers only. */
   currencies: string[];
+  /** Whether products can be sorted by when the shop listed them. */
+  newest: boolean;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
@@ -106,6 +127,8 @@ export function parseCatalogue(text: string, url: string): CatalogueManifest {
   const sound = isObject(p) && isText(p.model) && isText(p.weights) && isText(p.preprocessing) &&
     isCount(p.numerics) && isText(p.device) && isCount(dim) && dim > 0 && isCount(rows) && isCount(products) &&
     isCount(data) && [json.scan, json.exact, json.facets, json.titles].every(isListed) &&
+    (json.words === undefined || isListed(json.words)) &&
+    (json.relevance === undefined || (isObject(json.relevance) && Number.isFinite(json.relevance.floor))) &&
     (json.exact as Listed).bytes === data + rows * dim * 4 && isCount(json.cards_per_page) &&
     json.cards_per_page > 0 && Array.isArray(cards) && cards.every(isListed) &&
     cards.length === Math.max(1, Math.ceil(products / json.cards_per_page));
@@ -128,9 +151,11 @@ export function parseFacets(text: string, url: string, products: number): FacetC
     isObject(column) && Array.isArray(column.values) && column.values.every(isText) &&
     Array.isArray(column.of) && column.of.length === products &&
     column.of.every((at) => at === null || (isCount(at) && at < (column.values as unknown[]).length));
+  const isList = (list: unknown, fits: (value: unknown) => boolean): boolean =>
+    Array.isArray(list) && list.length === products && list.every((value) => value === null || fits(value));
   const sound = isObject(json) && isColumn(json.category) && isColumn(json.brand) && isColumn(json.currency) &&
-    Array.isArray(json.price) && json.price.length === products &&
-    json.price.every((price) => price === null || Number.isFinite(price));
+    isList(json.price, Number.isFinite) && isList(json.availability, isText) &&
+    (json.listed === undefined || isList(json.listed, Number.isFinite));
   if (!sound) throw damaged(url, "is damaged");
   return json as unknown as FacetColumns;
 }
@@ -153,42 +178,4 @@ export function parseCards(text: string, url: string): Card[] {
     (card.price === undefined || Number.isFinite(card.price)));
   if (!sound) throw damaged(url, "is damaged");
   return json as Card[];
-}
-
-/** What the columns offer. */
-export function facetsOf(columns: FacetColumns): Facets {
-  const counted = ({ values, of }: Column) => {
-    const counts = values.map(() => 0);
-    for (const at of of) if (at !== null) counts[at]! += 1;
-    return values.map((value, i) => ({ value, count: counts[i]! })).sort((a, b) => b.count - a.count);
-  };
-  let price: Facets["price"];
-  for (const p of columns.price) {
-    if (p === null) continue;
-    price = price ? { min: Math.min(price.min, p), max: Math.max(price.max, p) } : { min: p, max: p };
-  }
-  const currencies = counted(columns.currency).map(({ value }) => value);
-  return { category: counted(columns.category), brand: counted(columns.brand), price, currencies };
-}
-
-/** A byte per product, 1 where it fits; undefined where all do. */
-export function allowed(columns: FacetColumns, filters: Filters): Uint8Array | undefined {
-  const fits: ((product: number) => boolean)[] = [];
-  for (const name of ["category", "brand"] as const) {
-    const wanted = filters[name];
-    if (wanted === undefined) continue;
-    const { values, of } = columns[name];
-    const list = typeof wanted === "string" ? [wanted] : wanted;
-    const at = new Set(list.map((value) => values.indexOf(value)));
-    fits.push((product) => of[product] !== null && at.has(of[product]!));
-  }
-  const [min, max] = filters.price ?? [null, null];
-  if (min !== null || max !== null) {
-    fits.push((product) => {
-      const price = columns.price[product];
-      return price != null && price >= (min ?? -Infinity) && price <= (max ?? Infinity);
-    });
-  }
-  if (fits.length === 0) return undefined;
-  return Uint8Array.from(columns.price, (_, product) => (fits.every((fit) => fit(product)) ? 1 : 0));
 }

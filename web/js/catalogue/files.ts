@@ -18,8 +18,9 @@ interface Run {
   bytes?: Uint8Array;
 }
 
+type OnBytes = (bytes: number) => void;
+
 interface Callbacks {
-  onBytes(bytes: number): void;
   onWarning(warning: ClipError): void;
   digest(bytes: Uint8Array): Promise<string>;
   /** Takes rows of the exact file; gives those that are not what the scan file says. */
@@ -42,8 +43,8 @@ export class CatalogueFiles {
       advice: "it is no folder, or not all of it, that `scraper export --format web` wrote",
     });
     const store = await Kept.open(url, cache, "files of the catalogue", callbacks.onWarning);
-    const names = ({ scan, exact, facets, titles, cards }: CatalogueManifest) =>
-      [scan, exact, facets, titles, ...cards].map(({ file }) => file);
+    const names = ({ words, scan, exact, facets, titles, cards }: CatalogueManifest) =>
+      [...(words ? [words] : []), scan, exact, facets, titles, ...cards].map(({ file }) => file);
     return new CatalogueFiles(await store.manifest(host, signal, parseCatalogue, names), host, store, callbacks);
   }
 
@@ -52,38 +53,43 @@ export class CatalogueFiles {
   }
 
   /** A large file as a whole; a cut is resumed. */
-  whole(listed: Listed, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    return this.keptOr(listed, signal, async () => {
+  whole(listed: Listed, signal: AbortSignal, onBytes?: OnBytes): Promise<Uint8Array<ArrayBuffer>> {
+    return this.keptOr(listed, signal, onBytes, async () => {
       const all = new Uint8Array(listed.bytes);
       let filled = 0;
       for await (const piece of this.host.bytes(listed.file, 0, listed.bytes, signal)) {
         all.set(piece, filled);
         filled += piece.length;
-        this.callbacks.onBytes(piece.length);
+        onBytes?.(piece.length);
       }
       return all;
     });
   }
 
   /** A file of JSON, which hosts compress unless it is asked for in parts. */
-  async text(listed: Listed, signal: AbortSignal): Promise<string> {
-    const bytes = await this.keptOr(listed, signal, async () => {
+  json(listed: Listed, signal: AbortSignal, onBytes?: OnBytes): Promise<Uint8Array<ArrayBuffer>> {
+    return this.keptOr(listed, signal, onBytes, async () => {
       const all = await this.host.small(listed.file, signal);
-      this.callbacks.onBytes(all.length);
+      onBytes?.(all.length);
       return all;
     });
-    return new TextDecoder().decode(bytes);
+  }
+
+  /** [`json`] as text. */
+  async text(listed: Listed, signal: AbortSignal, onBytes?: OnBytes): Promise<string> {
+    return new TextDecoder().decode(await this.json(listed, signal, onBytes));
   }
 
   private keptOr(
     { file, bytes, sha256 }: Listed,
     signal: AbortSignal,
+    onBytes: OnBytes | undefined,
     download: () => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Uint8Array<ArrayBuffer>> {
     return locked(this.host.url(file), signal, async () => {
       const kept = new Uint8Array(bytes);
       if ((await this.store.get(file, 0, kept)) && (await this.callbacks.digest(kept)) === sha256) {
-        this.callbacks.onBytes(bytes);
+        onBytes?.(bytes);
         return kept;
       }
       const all = await download();

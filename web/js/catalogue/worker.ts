@@ -1,25 +1,27 @@
-// The worker of a catalogue: owns its index, answers one message after the other.
+// The worker of a catalogue: owns its words and its index, answers one message after the other.
 
-import {
-  type Card, type FacetColumns, type Facets, type Filters, allowed, damaged, facetsOf, parseCards, parseFacets, parseTitles,
-} from "./data.js";
+import { type Card, type FacetColumns, type Facets, type Filters, damaged, parseCards, parseFacets, parseTitles } from "./data.js";
+import { FACETS, allowed, counted, facetsOf, prices, sorted, without } from "./facets.js";
 import { CatalogueFiles } from "./files.js";
-import { Catalogue as Index, initSync, sha256 as sha256Here, throwPanics } from "../bindings/search.js";
+import type { FacetCounts, FindQuery, Found, Hit, Mode, Sort } from "./find.js";
+import { type Matches, Words, accepts, initSync, sha256 as sha256Here, throwPanics } from "../bindings/search.js";
 import { ClipError, failure } from "../runtime/errors.js";
 import { parent, sha256 } from "../runtime/platform.js";
 import type { Provenance } from "../clip/protocol.js";
+import { type Near, merged, Vectors } from "./vectors.js";
 import { type Report, serve } from "../runtime/rpc.js";
-import { Titles } from "./titles.js";
 import { compile } from "../runtime/wasm.js";
 
-/** Exact files up to this size come whole, after the first search; larger ones row by row. */
-const WHOLE = 16 << 20;
+/** Words that are suggested. */
+const SUGGESTED = 5;
 
 /** [`OpenOptions`] with all defaults filled in. */
 export interface CatalogueOptions {
   url: string;
   cache: boolean | string;
   exact: "auto" | "rows" | "whole";
+  /** Address of search.wasm. */
+  wasm: string;
 }
 
 /** What is known of an open catalogue. */
@@ -31,79 +33,88 @@ export interface CatalogueInfo {
   facets: Facets;
 }
 
-/** A product that was found. */
-export interface Hit {
-  id: string;
-  /** Cosine similarity, in the bits of an exact search if `exact`; undefined for a match of titles. */
-  score: number | undefined;
-  /** Whether `scraper search` gives this score for the same query; see `Embedding.exact`. */
+/** What of an embedding is searched for. */
+export interface Vector {
+  normalized: Float32Array;
+  provenance: Provenance;
   exact: boolean;
-  /** Address of the image that fits best; relative ones mean the catalogue's folder. */
-  image: string | undefined;
-  card: Card;
+}
+
+/** [`FindQuery`], checked. */
+export interface Question {
+  text: string | undefined;
+  embedding: Vector | undefined;
+  like: FindQuery["like"];
+}
+
+/** [`FindOptions`] with all defaults filled in. */
+export interface Wanted {
+  mode: Mode;
+  limit: number;
+  offset: number;
+  sort: Sort;
+  filters: Filters;
 }
 
 /** A question to the worker. */
 export type CatalogueRequest = { id: number } & (
   | { op: "open"; options: CatalogueOptions }
+  | { op: "vectors" }
   | { op: "accepts"; provenance: Provenance }
-  | { op: "search"; query: Float32Array; exact: boolean; provenance: Provenance; limit: number; filters: Filters }
-  | { op: "titles"; text: string; limit: number; filters: Filters }
+  | { op: "find"; query: Question; options: Wanted }
 );
 
+/** Products in their order, and what vectors say of them. */
+interface Ranking {
+  products: number[];
+  near: Near;
+}
+
 class Catalogue {
-  private titles: Promise<Titles> | undefined;
   private readonly pages = new Map<number, Promise<Card[]>>();
-  private filling: Promise<void> | undefined;
-  private kept: Promise<number> | undefined;
 
   private constructor(
-    private readonly index: Index,
     private readonly files: CatalogueFiles,
+    private readonly words: Words,
     private readonly columns: FacetColumns,
-    private readonly exact: "rows" | "fill" | "whole",
-    private readonly report: Report,
+    readonly vectors: Vectors,
   ) {}
 
-  static async open({ url, cache, exact }: CatalogueOptions, signal: AbortSignal, report: Report): Promise<Catalogue> {
+  static async open({ url, cache, exact, wasm }: CatalogueOptions, signal: AbortSignal, report: Report): Promise<Catalogue> {
     try {
-      initSync({ module: await compile(new URL("./search.wasm", import.meta.url)) });
+      initSync({ module: await compile(wasm) });
       throwPanics();
     } catch (error) {
       throw new ClipError(
         "engine",
-        `search.wasm could not be started (${failure(error).message}): see that it lies beside this script, ` +
+        `${wasm} could not be started (${failure(error).message}): see that it can be fetched (connect-src), ` +
           "and that the Content-Security-Policy has script-src 'wasm-unsafe-eval'",
       );
     }
-    const progress = { loaded: 0, total: 0 };
     const files = await CatalogueFiles.open(
       url,
       cache,
       {
-        onBytes: (bytes) => {
-          progress.loaded += bytes;
-          if (progress.loaded <= progress.total) report({ progress: { ...progress } });
-        },
         onWarning: (warning) => report({ warning: failure(warning) }),
         digest: async (bytes) => (await sha256(bytes)) ?? sha256Here(bytes),
-        // None is asked for before the index is there.
-        rows: (ids, bytes) => index.addRows(ids, bytes).length,
+        rows: (ids, bytes) => vectors.addRows(ids, bytes),
       },
       signal,
     );
-    const { scan, facets, products, rows, dim, exact: listed } = files.manifest;
-    progress.total = scan.bytes + facets.bytes;
-    const [file, text] = await Promise.all([files.whole(scan, signal), files.text(facets, signal)]);
-    const index = new Index(file);
-    if (index.rows !== rows || index.products !== products || index.dim !== dim) {
-      throw damaged(files.url(scan.file), "has other sizes than manifest.json says");
-    }
-    const mode = exact !== "auto" ? exact : listed.bytes <= WHOLE ? "fill" : "rows";
+    const vectors = new Vectors(files, exact, report);
+    const { words: listed, titles, facets, products } = files.manifest;
+    const progress = { loaded: 0, total: (listed ?? titles).bytes + facets.bytes };
+    const onBytes = (bytes: number) => {
+      progress.loaded += bytes;
+      report({ progress: { ...progress } });
+    };
+    const [json, text] = await Promise.all([
+      files.json(listed ?? titles, signal, onBytes), files.text(facets, signal, onBytes),
+    ]);
     const columns = parseFacets(text, files.url(facets.file), products);
-    const catalogue = new Catalogue(index, files, columns, mode, report);
-    if (mode === "whole") await files.allRows(signal);
-    return catalogue;
+    const words = new Words(listed ? json : titlesOnly(json, files.url(titles.file), columns, products));
+    if (words.products !== products) throw damaged(files.url((listed ?? titles).file), "has other sizes than manifest.json says");
+    return new Catalogue(files, words, columns, vectors);
   }
 
   get info(): CatalogueInfo {
@@ -112,57 +123,117 @@ class Catalogue {
   }
 
   accepts(provenance: Provenance): void {
-    this.index.accepts(JSON.stringify(provenance));
+    accepts(JSON.stringify(this.files.manifest.provenance), JSON.stringify(provenance));
   }
 
-  async search(query: Float32Array, exact: boolean, limit: number, filters: Filters, signal: AbortSignal): Promise<Hit[]> {
-    const fits = allowed(this.columns, filters);
-    const search = this.index.search(query, limit, fits);
-    let hits: Hit[];
+  async find(query: Question, options: Wanted, signal: AbortSignal): Promise<Found> {
+    const { filters, limit, offset, sort } = options;
+    if (query.embedding) this.accepts(query.embedding.provenance);
+    const { text } = query;
+    const matches = text === undefined || query.like ? undefined : this.words.search(text);
     try {
-      for (let needed; (needed = this.index.advance(search)).length > 0; ) {
-        await this.rows(needed, signal);
-        signal.throwIfAborted();
-      }
-      const { products, rows, scores } = search;
-      const cards = await this.cards([...products], signal);
-      hits = cards.map((card, i) => (
-        { id: card.id, score: scores[i], exact, image: card.images[rows[i]! - card.row], card }
-      ));
+      const rankings = new Map<string, Promise<Ranking>>();
+      const ranking = (chosen: Filters) => {
+        const key = JSON.stringify(chosen);
+        const known = rankings.get(key) ?? this.ranking(query, options, matches, allowed(this.columns, chosen), signal);
+        rankings.set(key, known);
+        return known;
+      };
+      const { products, near } = await ranking(filters);
+      const page = sorted(this.columns, products, sort).slice(offset, offset + limit);
+      const facets = await this.facets(products, filters, async (chosen) => (await ranking(chosen)).products);
+      const hits = await this.hits(page, near, query, options, matches, signal);
+      const suggestions = products.length === 0 && text !== undefined && matches?.empty !== false
+        ? this.words.suggest(text, SUGGESTED)
+        : [];
+      return { hits, total: products.length, facets, suggestions };
     } finally {
-      search.free();
+      matches?.free();
     }
-    this.fill();
-    return hits;
   }
 
-  async searchTitles(text: string, limit: number, filters: Filters, signal: AbortSignal): Promise<Hit[]> {
-    const { titles: listed, products } = this.files.manifest;
-    this.titles ??= this.files.text(listed, new AbortController().signal)
-      .then((json) => new Titles(parseTitles(json, this.files.url(listed.file), products)));
-    this.titles.catch(() => (this.titles = undefined));
-    const titles = await this.titles;
-    signal.throwIfAborted();
-    const cards = await this.cards(titles.search(text, limit, allowed(this.columns, filters)), signal);
-    return cards.map((card) => ({ id: card.id, score: undefined, exact: false, image: card.images[0], card }));
+  /** What is found among some products. */
+  private async ranking(
+    query: Question, { mode, limit, offset }: Wanted, matches: Matches | undefined, fits: Uint8Array | undefined, signal: AbortSignal,
+  ): Promise<Ranking> {
+    const near: Near = new Map();
+    const { embedding, text, like } = query;
+    if (text !== undefined && text.trim() === "" && !embedding && !like) {
+      return { products: [...this.columns.price.keys()].filter((product) => !fits || fits[product]), near };
+    }
+    const { depth } = this.vectors;
+    // Of one ranking the beginning does not depend on the depth.
+    const most = matches && mode === "hybrid" ? depth : Math.max(depth, offset + limit);
+    if (like) {
+      const found = await this.like(like, most, fits, signal);
+      return { products: [...found.keys()], near: found };
+    }
+    if (!embedding || (matches && mode === "words")) return { products: [...matches!.fuse(fits, new Uint32Array())], near };
+    const floor = text === undefined ? undefined : this.files.manifest.relevance?.floor;
+    const found = await this.vectors.nearest(embedding.normalized, most, fits, signal, floor);
+    const nearest = [...found.keys()];
+    return { products: matches && mode === "hybrid" ? [...matches.fuse(fits, Uint32Array.from(nearest))] : nearest, near: found };
   }
 
-  /** Gets rows that a search needs. */
-  private async rows(ids: Uint32Array, signal: AbortSignal): Promise<void> {
-    if (this.exact === "fill" && !this.kept) {
-      // Not under the lock: another tab may hold it for a whole download.
-      this.kept = this.files.keptPieces();
-      await this.kept;
-    } else if (this.exact === "whole") await this.files.allRows(signal);
-    else await this.files.someRows(ids, this.exact === "rows", signal);
+  /** The products whose images are nearest to any of a product's. */
+  private async like(
+    { id, source }: NonNullable<FindQuery["like"]>, most: number, fits: Uint8Array | undefined, signal: AbortSignal,
+  ): Promise<Near> {
+    const product = this.words.product(source, id) ?? (await this.named(id, source, signal));
+    if (product === undefined) throw new ClipError("input", `there is no product ${JSON.stringify(id)} in the catalogue to be like`);
+    const others = fits ? Uint8Array.from(fits) : new Uint8Array(this.files.manifest.products).fill(1);
+    others[product] = 0;
+    const own = await this.vectors.own(product, signal);
+    const found: Near[] = [];
+    for (const vector of own) found.push(await this.vectors.nearest(vector, most, others, signal));
+    return merged(found, most);
   }
 
-  /** Gets all rows in the background, for the next searches and the next visit. */
-  private fill(): void {
-    if (this.exact !== "fill" || this.filling) return;
-    this.filling = this.files.allRows(new AbortController().signal).catch((error) => {
-      this.filling = undefined;
-      this.report({ warning: failure(error) });
+  /** The number of a product of an export whose words have no ids. */
+  private async named(id: string, source: string | undefined, signal: AbortSignal): Promise<number | undefined> {
+    const { cards, cards_per_page: per, words } = this.files.manifest;
+    if (words) return undefined;
+    for (let page = 0; page < cards.length; page += 1) {
+      const at = (await this.page(page)).findIndex((card) => card.id === id && (source === undefined || (card.source ?? "") === source));
+      signal.throwIfAborted();
+      if (at >= 0) return page * per + at;
+    }
+    return undefined;
+  }
+
+  /** Counts among what is found; a facet's own choice does not narrow its own. */
+  private async facets(products: number[], filters: Filters, found: (filters: Filters) => Promise<number[]>): Promise<FacetCounts> {
+    const of = async (name: keyof typeof FACETS) => {
+      const others = without(filters, name);
+      return others === filters ? products : found(others);
+    };
+    const counts = async (name: "category" | "brand" | "availability") => counted(this.columns, name, await of(name), filters[name]);
+    const price = prices(this.columns, await of("price"));
+    return {
+      category: await counts("category"), brand: await counts("brand"), availability: await counts("availability"),
+      ...(price ? { price } : {}),
+    };
+  }
+
+  private async hits(
+    page: number[], near: Near, { text, embedding, like }: Question, { mode }: Wanted, matches: Matches | undefined, signal: AbortSignal,
+  ): Promise<Hit[]> {
+    const missing = page.filter((product) => !near.has(product));
+    let scored = near;
+    // What only words found has a score too.
+    if (embedding && !like && !(text !== undefined && mode === "words") && missing.length > 0) {
+      const these = new Uint8Array(this.files.manifest.products);
+      for (const product of missing) these[product] = 1;
+      scored = new Map([...near, ...(await this.vectors.nearest(embedding.normalized, missing.length, these, signal))]);
+    }
+    const cards = await this.cards(page, signal);
+    return cards.map((card, i) => {
+      const found = scored.get(page[i]!);
+      return {
+        id: card.id, score: found?.score, exact: found !== undefined && (like ? true : embedding!.exact),
+        image: card.images[found ? found.row - card.row : 0], card,
+        ...(matches ? { words: matches.marked(page[i]!) } : {}),
+      };
     });
   }
 
@@ -191,6 +262,12 @@ class Catalogue {
   }
 }
 
+/** The words of an export of an older version. */
+function titlesOnly(json: Uint8Array, url: string, { brand, category }: FacetColumns, products: number): Uint8Array {
+  const title = parseTitles(new TextDecoder().decode(json), url, products);
+  return new TextEncoder().encode(JSON.stringify({ version: 1, title, brand, category }));
+}
+
 let catalogue: Catalogue | undefined;
 
 async function run(request: CatalogueRequest, signal: AbortSignal, report: Report): Promise<[unknown]> {
@@ -200,13 +277,12 @@ async function run(request: CatalogueRequest, signal: AbortSignal, report: Repor
   }
   if (!catalogue) throw new ClipError("internal", "the catalogue is not open");
   switch (request.op) {
+    case "vectors":
+      return [await catalogue.vectors.load(signal, report)];
     case "accepts":
       return [catalogue.accepts(request.provenance)];
-    case "search":
-      catalogue.accepts(request.provenance);
-      return [await catalogue.search(request.query, request.exact, request.limit, request.filters, signal)];
-    case "titles":
-      return [await catalogue.searchTitles(request.text, request.limit, request.filters, signal)];
+    case "find":
+      return [await catalogue.find(request.query, request.options, signal)];
   }
 }
 

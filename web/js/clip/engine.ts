@@ -5,18 +5,10 @@ import * as threaded from "../bindings/engine-threads.js";
 import { ClipError, reason } from "../runtime/errors.js";
 import { isNode } from "../runtime/platform.js";
 import { compile } from "../runtime/wasm.js";
+import type { ModuleFiles } from "./files.js";
 import type { Precision } from "./protocol.js";
 import type { Spawn } from "./threads.js";
 
-// Literal names, so that bundlers find and copy the files. The fastest first.
-const PLAIN = {
-  relaxed: () => new URL("./engine-relaxed.wasm", import.meta.url),
-  fallback: () => new URL("./engine-fallback.wasm", import.meta.url),
-};
-const THREADED = {
-  relaxed: () => new URL("./engine-relaxed-threads.wasm", import.meta.url),
-  fallback: () => new URL("./engine-fallback-threads.wasm", import.meta.url),
-};
 /**
  * `(module (func (export "") (param f32 f32 f32) (result f32) …))`: `f32x4.relaxed_madd` of the three,
  * in all lanes.
@@ -48,6 +40,7 @@ export interface Engine {
 
 /** What decides the choice. */
 export interface Wanted {
+  files: ModuleFiles;
   threads: number;
   kernel: "auto" | "fallback";
   precision: Precision;
@@ -85,20 +78,21 @@ export async function startEngine(wanted: Wanted, spawn: Spawn): Promise<Engine>
   }
   throw new ClipError(
     "engine",
-    `no wasm module could be started (${failures.join("; ")}): see that the .wasm files lie beside ` +
-      "this script, and that the Content-Security-Policy has script-src 'wasm-unsafe-eval'",
+    `no wasm module could be started (${failures.join("; ")}): see that ${wanted.files.fallback} and ` +
+      "those beside it can be fetched (connect-src), and that the Content-Security-Policy has script-src 'wasm-unsafe-eval'",
   );
 }
 
-async function startPlain({ kernel, precision }: Wanted): Promise<Engine> {
-  const module = await compileFor(kernel, PLAIN);
+async function startPlain({ files, kernel, precision }: Wanted): Promise<Engine> {
+  const module = await compileFor(kernel, files.relaxed, files.fallback);
   const { memory } = plain.initSync({ module });
   plain.throwPanics();
   return { bindings: plain, memory, kernel: plain.kernelPath(precision), threads: 1 };
 }
 
-async function startThreaded({ threads, kernel, precision, bytes }: Wanted, spawn: Spawn): Promise<Engine> {
-  const module = await compileFor(kernel, THREADED);
+async function startThreaded(wanted: Wanted, spawn: Spawn): Promise<Engine> {
+  const { files, threads, kernel, precision, bytes } = wanted;
+  const module = await compileFor(kernel, files.relaxedThreads, files.fallbackThreads);
   // Reserves addresses, not memory.
   const maximum = Math.min(65536, Math.ceil(((await bytes) + ROOM) / PAGE));
   const memory = new WebAssembly.Memory({ initial: 64, maximum, shared: true });
@@ -110,7 +104,7 @@ async function startThreaded({ threads, kernel, precision, bytes }: Wanted, spaw
 }
 
 /** The module with relaxed SIMD, if that is of use and can be had; else the other. */
-async function compileFor(kernel: Wanted["kernel"], files: typeof PLAIN): Promise<WebAssembly.Module> {
-  if (kernel === "fallback" || !fuses()) return compile(files.fallback());
-  return compile(files.relaxed()).catch(() => compile(files.fallback()));
+async function compileFor(kernel: Wanted["kernel"], relaxed: string, fallback: string): Promise<WebAssembly.Module> {
+  if (kernel === "fallback" || !fuses()) return compile(fallback);
+  return compile(relaxed).catch(() => compile(fallback));
 }

@@ -1,7 +1,8 @@
 // Images to pixel values: by this project's decoders, or where they cannot, by the browser's.
 
 import { Decoders, initSync, throwPanics } from "../bindings/images.js";
-import { ClipError, kindOf } from "../runtime/errors.js";
+import { ClipError, kindOf, reason } from "../runtime/errors.js";
+import { fs } from "../runtime/platform.js";
 import { compile } from "../runtime/wasm.js";
 import type { Manifest } from "./manifest.js";
 import type { Image, Stage } from "./protocol.js";
@@ -16,8 +17,8 @@ interface Pixels {
 export class Images {
   private constructor(private readonly decoders: Decoders) {}
 
-  static async start(manifest: Manifest, profile: string): Promise<Images> {
-    initSync({ module: await compile(new URL("./images.wasm", import.meta.url)) });
+  static async start(module: string, manifest: Manifest, profile: string): Promise<Images> {
+    initSync({ module: await compile(module) });
     throwPanics();
     const { preprocessor, config } = manifest;
     const json = preprocessor == null ? undefined : JSON.stringify(preprocessor);
@@ -43,16 +44,14 @@ export class Images {
     work: (file: Uint8Array) => T,
   ): Promise<(T | { pixels: Float32Array }) & { exact: boolean }> {
     if (image.kind === "pixels") return { pixels: this.ofRgba(image), exact: false };
-    let blob: Blob | undefined;
-    if (image.kind === "blob") blob = image.blob;
-    if (image.kind === "url") blob = await fetchImage(image.url, signal);
-    const bytes = new Uint8Array(image.kind === "bytes" ? image.bytes : await blob!.arrayBuffer());
+    if (image.kind === "bitmap") return { pixels: this.ofRgba(read(image.bitmap)), exact: false };
+    const bytes = new Uint8Array(await bytesOf(image, signal));
     signal.throwIfAborted();
     try {
       return { ...work(bytes), exact: true };
     } catch (error) {
       if (kindOf(error) !== "image.unsupported") throw error;
-      const decoded = await browserPixels(blob ?? new Blob([bytes]));
+      const decoded = await browserPixels(new Blob([bytes]));
       // What neither decoder reads: our message says more.
       if (!decoded) throw error;
       return { pixels: this.ofRgba(decoded), exact: false };
@@ -68,29 +67,62 @@ export class Images {
 async function browserPixels(blob: Blob): Promise<ImageData | undefined> {
   if (typeof createImageBitmap === "undefined" || typeof OffscreenCanvas === "undefined") return undefined;
   try {
-    const bitmap = await createImageBitmap(blob, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
-    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d", { willReadFrequently: true });
-    context?.drawImage(bitmap, 0, 0);
-    return context?.getImageData(0, 0, bitmap.width, bitmap.height);
+    return read(await createImageBitmap(blob, { premultiplyAlpha: "none", colorSpaceConversion: "none" }));
   } catch {
     return undefined;
   }
 }
 
-async function fetchImage(url: string, signal: AbortSignal): Promise<Blob> {
-  let response: Response;
+/** The pixels of a bitmap, which is closed. */
+function read(bitmap: ImageBitmap): ImageData {
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!context) throw new ClipError("memory", `there is no memory to read an image of ${width} x ${height} pixels`);
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, width, height);
+}
+
+/** The bytes of an image file. */
+async function bytesOf(image: Image & { kind: "bytes" | "blob" | "url" }, signal: AbortSignal): Promise<ArrayBuffer> {
+  if (image.kind === "bytes") return image.bytes;
+  if (image.kind === "url") return fetchImage(image.url, image.shown ?? false, signal);
   try {
-    response = await fetch(url, { signal });
+    return await image.blob.arrayBuffer();
   } catch (error) {
-    signal.throwIfAborted();
-    throw new ClipError(
-      "network",
-      `cannot get the image ${url}: check the address; an image of another origin needs its CORS headers`,
-      { cause: error },
-    );
+    throw new ClipError("input", `the file cannot be read (${reason(error)}): it may have been moved; choose it again`, { cause: error });
   }
-  if (!response.ok) {
-    throw new ClipError("network", `the image ${url} answered with status ${response.status}`);
+}
+
+/** Not as a `Blob`: WebKit cannot read one in a sandboxed frame. */
+async function fetchImage(url: string, shown: boolean, signal: AbortSignal): Promise<ArrayBuffer> {
+  if (url.startsWith("file:")) return readImage(url);
+  // What the page shows may be in the cache without CORS headers, where the host gives some if asked again.
+  const caches: RequestCache[] = shown ? ["force-cache", "reload"] : ["default"];
+  let failed: unknown;
+  for (const cache of caches) {
+    try {
+      const response = await fetch(url, { signal, cache });
+      if (!response.ok) throw new ClipError("network", `the image ${url} answered with status ${response.status}`);
+      return await response.arrayBuffer();
+    } catch (error) {
+      signal.throwIfAborted();
+      failed = error;
+    }
   }
-  return response.blob();
+  if (failed instanceof ClipError) throw failed;
+  throw new ClipError(
+    "network",
+    `cannot get the image ${url}: check the address; an image of another origin needs its CORS headers`,
+    { cause: failed },
+  );
+}
+
+/** A file of this machine, in Node. */
+async function readImage(url: string): Promise<ArrayBuffer> {
+  try {
+    return new Uint8Array(await (await fs()).readFile(new URL(url))).buffer;
+  } catch (error) {
+    throw new ClipError("input", `cannot read ${url} (${reason(error)}): check the path`, { cause: error });
+  }
 }

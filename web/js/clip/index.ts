@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * CLIP in the page: the same 512 floats, to the last bit, as the native program computes.
  *
@@ -7,87 +8,36 @@
  * ```
  */
 
-import { ClipError } from "../runtime/errors.js";
-import { type WorkerPort, address, browserWorker, foreignWorker, isNode, nodeWorker } from "../runtime/platform.js";
-import type { Image, Loaded, Precision, Provenance, Request, Stage, Towers } from "./protocol.js";
-import { type AskOptions, Remote, aborted } from "../runtime/rpc.js";
+import { type Configuration, configure, finder } from "../runtime/assets.js";
+import { oneOf } from "../runtime/choice.js";
+import { disposable } from "../runtime/dispose.js";
+import { ClipError, type ClipErrorKind, aborted, isAbort } from "../runtime/errors.js";
+import { address } from "../runtime/platform.js";
+import { type AskOptions, Remote } from "../runtime/rpc.js";
+import { startWorker } from "../runtime/workers.js";
+import { TEMPLATE, type Classification, prompts, ranked } from "./classify.js";
+import { modules, script } from "./files.js";
+import { type ImageSource, type Sent, sent } from "./inputs.js";
+import type { BatchOptions, CallOptions, ClassifyOptions, Embedding, LoadOptions } from "./options.js";
+import type { Loaded, Precision, Provenance, Request, Stage, Towers } from "./protocol.js";
 import { withThreads } from "./threads.js";
 import type { Progress } from "./weights.js";
 
-export { ClipError };
-export type { Loaded, Precision, Progress, Provenance, Stage, Towers };
+export { ClipError, configure };
+export type {
+  BatchOptions, CallOptions, Classification, ClassifyOptions, ClipErrorKind, Configuration, Embedding, ImageSource,
+  LoadOptions, Loaded, Precision, Progress, Provenance, Stage, Towers,
+};
 
-/** Which model is loaded, and how. */
-export interface LoadOptions {
-  /** Address of a folder made by `scraper model pack`, relative to the page; in Node also a path. */
-  model: string | URL;
-  /** What will be embedded. Only that is downloaded. Default: `"both"`. */
-  towers?: Towers;
-  /**
-   * Threads, where the page is cross-origin isolated (COOP and COEP headers); else one. Default: as
-   * many as there are processors, at most 4; one for `towers: "text"`, which gains nothing. Never
-   * changes a bit.
-   */
-  threads?: number;
-  /**
-   * The token embedding is a third of the text tower's bytes, and a query needs few of its rows.
-   *
-   * - `"fill"` (default): the first query fetches the blocks of 128 tokens that it needs; after it
-   *   the rest follows in the background. The host can tell in which blocks the first queries lie.
-   * - `"blocks"`: never more than queries need. The least bytes; the host can follow all queries.
-   * - `"whole"`: everything before the first query. The host learns nothing about queries.
-   */
-  tokens?: "fill" | "blocks" | "whole";
-  /** Preprocessing of images; must be the one of the vectors to compare with. Default: `"hf-endpoint"`. */
-  profile?: string;
-  /** Whether weights are kept on this device; in Node also the folder to keep them in. Default: true. */
-  cache?: boolean | string;
-  /**
-   * For engines without a fused multiply-add (Safari to this day):
-   *
-   * - `"exact"` (default): it is emulated, with the bits of the native program.
-   * - `"auto"`: computed without, several times as fast. Every result then says `exact: false`; its
-   *   normalised vector is within 1e-5 of the exact one. In all other engines the same as `"exact"`.
-   */
-  precision?: Precision;
-  /** `"fallback"` avoids relaxed SIMD; for tests. */
-  kernel?: "auto" | "fallback";
-  onProgress?: (progress: Progress) => void;
-  /** What went wrong without stopping the model, e.g. no storage to keep the weights in. */
-  onWarning?: (warning: ClipError) => void;
-  signal?: AbortSignal;
-}
-
-/** Of one call. */
-export interface CallOptions {
-  signal?: AbortSignal;
-  /** Hands an `ArrayBuffer` over instead of copying it; it cannot be used afterwards. */
-  transfer?: boolean;
-}
-
-/** A vector of one input. */
-export interface Embedding {
-  /** As projected: HF's `get_text_features`, `get_image_features`. */
-  values: Float32Array;
-  /** Of unit length, for cosine similarity. */
-  normalized: Float32Array;
-  /**
-   * Whether native code gives these bits for this input. False only for images whose pixels the
-   * browser decoded (`ImageData`, and formats such as AVIF), and under `precision: "auto"` in engines
-   * without a fused multiply-add.
-   */
-  exact: boolean;
-  /** What made it; a catalogue refuses vectors of another. */
-  provenance: Provenance;
-}
-
-/** Bytes of an image file, where they are, or pixels. */
-export type ImageSource = Blob | ArrayBuffer | ArrayBufferView | URL | string | ImageData;
+/** Images of a batch on their way at a time: one is fetched while another is computed. */
+const LANES = 2;
 
 /** A loaded model, in a worker of its own. */
 export class Clip {
   private filling = false;
   private loaded!: Loaded;
+  /** The labels that were asked for last, and their vectors. */
+  private labels: { key: string; vectors: Float32Array[] } | undefined;
 
   private constructor(
     private readonly remote: Remote,
@@ -100,25 +50,29 @@ export class Clip {
    * @throws ClipError
    */
   static async load(options: LoadOptions): Promise<Clip> {
-    if (options.signal?.aborted) throw aborted();
-    const { precision = "exact" } = options;
-    if (precision !== "exact" && precision !== "auto") {
-      throw new ClipError("input", `a precision ${JSON.stringify(precision)}: give "exact" or "auto"`);
-    }
+    if (typeof options !== "object" || options === null) throw new ClipError("input", "load takes an object with `model`");
+    if (options.signal?.aborted) throw aborted(options.signal);
+    const towers = oneOf("towers", options.towers ?? "both", ["text", "vision", "both"]);
+    const tokens = oneOf("tokens", options.tokens ?? "fill", ["fill", "blocks", "whole"]);
+    const kernel = oneOf("kernel", options.kernel ?? "auto", ["auto", "fallback"]);
+    const precision = oneOf("precision", options.precision ?? "exact", ["exact", "auto"]);
+    const find = await finder(options.baseUrl);
+    const open = () => startWorker(script(find), "clip");
     const worker = withThreads(await open(), open);
-    const clip = new Clip(new Remote(worker, "model", (warning) => options.onWarning?.(warning)), options);
+    const clip = new Clip(new Remote(worker, "the model", (warning) => options.onWarning?.(warning)), options);
     try {
       clip.loaded = await clip.ask(
         {
           op: "load",
           options: {
             model: await address(options.model, "`model` is the address of a folder made by `scraper model pack`"),
-            towers: options.towers ?? "both",
+            files: modules(find),
+            towers,
             threads: options.threads,
-            tokens: options.tokens ?? "fill",
+            tokens,
             profile: options.profile ?? "hf-endpoint",
             cache: options.cache ?? true,
-            kernel: options.kernel ?? "auto",
+            kernel,
             precision,
           },
         },
@@ -165,25 +119,74 @@ export class Clip {
 
   /** @throws ClipError */
   async embedImage(source: ImageSource, options: CallOptions = {}): Promise<Embedding> {
-    const [image, transfer] = imageOf(source, options.transfer ?? false);
-    const result: { vectors: Float32Array<ArrayBuffer>; exact: boolean } =
-      await this.ask({ op: "image", image }, { transfer, signal: options.signal });
+    const result: { vectors: Float32Array<ArrayBuffer>; exact: boolean } = await this.askOf("image", source, options);
     return this.embedding(result.vectors, 0, result.exact);
+  }
+
+  /**
+   * Images in their order, with the same bits as one by one; few are in memory at a time. The first that
+   * fails ends the batch, unless `settled`: then the answer says of each how it went.
+   *
+   * @throws ClipError with the `index` of the image
+   */
+  embedImages(sources: readonly ImageSource[], options?: BatchOptions & { settled?: false }): Promise<Embedding[]>;
+  embedImages(sources: readonly ImageSource[], options: BatchOptions & { settled: true }): Promise<PromiseSettledResult<Embedding>[]>;
+  async embedImages(
+    sources: readonly ImageSource[],
+    { settled = false, ...options }: BatchOptions = {},
+  ): Promise<Embedding[] | PromiseSettledResult<Embedding>[]> {
+    if (!Array.isArray(sources)) throw new ClipError("input", "embedImages takes an array of images");
+    const ends: PromiseSettledResult<Embedding>[] = new Array(sources.length);
+    let next = 0;
+    let stop: Error | undefined;
+    const lane = async () => {
+      while (next < sources.length && !stop) {
+        const index = next++;
+        try {
+          ends[index] = { status: "fulfilled", value: await this.embedImage(sources[index], options) };
+        } catch (error) {
+          const reason = numbered(error, index);
+          ends[index] = { status: "rejected", reason };
+          // An abort is of the whole batch.
+          if (!settled || isAbort(reason)) stop ??= reason as Error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    if (stop) throw stop;
+    return settled ? ends : ends.map((end) => (end as PromiseFulfilledResult<Embedding>).value);
+  }
+
+  /**
+   * Which of `labels` fits an image, with no training for them: HF's pipeline
+   * `zero-shot-image-classification`. The most probable first; all scores add up to 1.
+   *
+   * @throws ClipError
+   */
+  async classify(image: ImageSource, labels: string[], options: ClassifyOptions = {}): Promise<Classification[]> {
+    const { template = TEMPLATE, ...call } = options;
+    const texts = prompts(labels, template);
+    const { towers, logitScale } = this.loaded;
+    if (towers !== "both") throw new ClipError("tower_not_loaded", 'classify needs both towers: load with towers: "both"');
+    const key = JSON.stringify(texts);
+    if (this.labels?.key !== key) {
+      const embedded = await this.embedTexts(texts, { signal: call.signal });
+      this.labels = { key, vectors: embedded.map(({ normalized }) => normalized) };
+    }
+    const { vectors } = this.labels;
+    const { normalized } = await this.embedImage(image, call);
+    return ranked(normalized, vectors, labels, logitScale);
   }
 
   /** Digests of every stage, to find where two results part. A string is a text; for an address use `URL`. */
   async trace(input: string | ImageSource, options: CallOptions = {}): Promise<{ stages: Stage[]; exact: boolean }> {
-    if (typeof input === "string") {
-      return this.ask({ op: "trace", input: wellFormed(input) }, { signal: options.signal });
-    }
-    const [image, transfer] = imageOf(input, options.transfer ?? false);
-    return this.ask({ op: "trace", input: image }, { transfer, signal: options.signal });
+    if (typeof input !== "string") return this.askOf("trace", input, options);
+    return this.ask({ op: "trace", input: wellFormed(input) }, { signal: options.signal });
   }
 
   /** Gets what is missing of the token embedding; see [`LoadOptions.tokens`]. */
   async fillTokens(options: CallOptions = {}): Promise<void> {
-    this.filling = true;
-    await this.ask({ op: "fill" }, { signal: options.signal });
+    await this.fill({ signal: options.signal });
   }
 
   /** Ends the worker and frees its memory. Calls that are waiting fail with kind `disposed`. */
@@ -191,9 +194,19 @@ export class Clip {
     this.end("the model was disposed of: load it again");
   }
 
+  /** Resolves when the worker has ended. */
+  ended(): Promise<void> {
+    return this.remote.ended;
+  }
+
+  private async fill(options: AskOptions): Promise<void> {
+    this.filling = true;
+    await this.ask({ op: "fill" }, options);
+  }
+
   private fillInBackground(): void {
     if (this.filling || (this.options.tokens ?? "fill") !== "fill") return;
-    this.fillTokens().catch((error: ClipError) => {
+    this.fill({ background: true }).catch((error: ClipError) => {
       this.filling = false;
       if (error.kind !== "disposed") this.options.onWarning?.(error);
     });
@@ -204,6 +217,27 @@ export class Clip {
     const values = vectors.subarray(2 * index * n, (2 * index + 1) * n);
     const normalized = vectors.subarray((2 * index + 1) * n, (2 * index + 2) * n);
     return { values, normalized, exact, provenance: this.provenance };
+  }
+
+  /** Asks about an image. */
+  private async askOf<T>(op: "image" | "trace", source: ImageSource, options: CallOptions): Promise<T> {
+    const { signal } = options;
+    if (signal?.aborted) throw aborted(signal);
+    const put = ({ image, transfer }: Sent): Promise<T> =>
+      this.ask(op === "image" ? { op, image } : { op, input: image }, { transfer, signal });
+    const first = await sent(source, options.transfer ?? false);
+    try {
+      return await put(first);
+    } catch (error) {
+      const kind = error instanceof ClipError ? error.kind : undefined;
+      if (!first.otherwise || (kind !== "network" && kind !== "image.unsupported")) throw error;
+      try {
+        return await put(await first.otherwise());
+      } catch (second) {
+        // Of the file, the error says more than of pixels that cannot be had either.
+        throw isAbort(second) ? second : error;
+      }
+    }
   }
 
   private ask<T>(
@@ -218,42 +252,17 @@ export class Clip {
   }
 }
 
-/** A worker that runs worker.js. */
-async function open(): Promise<WorkerPort> {
-  if (isNode) return nodeWorker(new URL("./worker.js", import.meta.url).href);
-  try {
-    return browserWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "clip" }));
-  } catch (error) {
-    return browserWorker(foreignWorker("./worker.js", "clip", error));
-  }
-}
+/** `using` and `await using` give the model back. */
+export interface Clip extends Disposable, AsyncDisposable {}
+disposable(Clip);
 
 /** Unpaired surrogates, which no UTF-8 has, become U+FFFD. */
 function wellFormed(text: string): string {
   return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
 }
 
-function imageOf(source: ImageSource, transfer: boolean): [Image, Transferable[]] {
-  if (source instanceof Blob) return [{ kind: "blob", blob: source }, []];
-  if (source instanceof ArrayBuffer) {
-    return [{ kind: "bytes", bytes: source }, transfer ? [source] : []];
-  }
-  if (ArrayBuffer.isView(source)) {
-    const { buffer, byteOffset, byteLength } = source;
-    return [{ kind: "bytes", bytes: new Uint8Array(buffer, byteOffset, byteLength).slice().buffer }, []];
-  }
-  if (source instanceof URL) return [{ kind: "url", url: source.href }, []];
-  if (typeof source === "string") {
-    const base = isNode ? undefined : document.baseURI;
-    if (!URL.canParse(source, base)) throw new ClipError("input", `${source} is not the address of an image`);
-    return [{ kind: "url", url: new URL(source, base).href }, []];
-  }
-  if (typeof ImageData !== "undefined" && source instanceof ImageData) {
-    const { data, width, height } = source;
-    return [{ kind: "pixels", data: data as Uint8ClampedArray, width, height }, []];
-  }
-  throw new ClipError(
-    "input",
-    "embedImage takes a File, Blob, ArrayBuffer, typed array, URL or ImageData",
-  );
+/** An error of one image of a batch. */
+function numbered(error: unknown, index: number): unknown {
+  if (!(error instanceof ClipError)) return error;
+  return new ClipError(error.kind, `image ${index}: ${error.message}`, { index, cause: error });
 }

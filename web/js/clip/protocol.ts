@@ -1,6 +1,7 @@
 // What the page and the worker say to each other.
 
 import type { Precision, Stage, Towers } from "../bindings/engine.js";
+import type { ModuleFiles } from "./files.js";
 
 export type { Precision, Stage, Towers };
 
@@ -8,12 +9,14 @@ export type { Precision, Stage, Towers };
 export type Image =
   | { kind: "bytes"; bytes: ArrayBuffer }
   | { kind: "blob"; blob: Blob }
-  | { kind: "url"; url: string }
+  | { kind: "url"; url: string; /** Whether the browser has it, as it shows it. */ shown?: boolean }
+  | { kind: "bitmap"; bitmap: ImageBitmap }
   | { kind: "pixels"; data: Uint8ClampedArray; width: number; height: number };
 
 /** [`LoadOptions`] with all defaults filled in. */
 export interface WorkerOptions {
   model: string;
+  files: ModuleFiles;
   towers: Towers;
   threads: number | undefined;
   tokens: "fill" | "blocks" | "whole";

@@ -3,7 +3,7 @@
 // (WorkerPrivate::WaitForIsDebuggerRegistered), and the load would never end.
 
 import { initSync, runThread } from "../bindings/engine-threads.js";
-import { reason } from "../runtime/errors.js";
+import { type ClipError, reason } from "../runtime/errors.js";
 import type { Port, WorkerPort } from "../runtime/platform.js";
 
 /** Bytes of a thread's stack: pages of wasm. */
@@ -21,14 +21,14 @@ export type Spawn = (start: Start) => Promise<void>;
 /** The page's side: `worker`, with threads from `open` where it asks for them. They end with it. */
 export function withThreads(worker: WorkerPort, open: () => Promise<WorkerPort>): WorkerPort {
   const threads: WorkerPort[] = [];
-  const handlers: ((why: string) => void)[] = [];
+  const handlers: ((error: ClipError) => void)[] = [];
   let ended = false;
   worker.onMessage(async ({ spawn, start }: { spawn?: number; start: Start }) => {
     if (spawn === undefined) return;
     const answer = (error?: string) => worker.post({ op: "spawned", spawn, error });
     try {
       const thread = await open();
-      if (ended) return thread.terminate();
+      if (ended) return void thread.terminate();
       threads.push(thread);
       let runs = false;
       thread.onMessage(() => {
@@ -36,7 +36,7 @@ export function withThreads(worker: WorkerPort, open: () => Promise<WorkerPort>)
         answer();
       });
       // The others would wait for ever for one that crashed.
-      thread.onError((why) => (runs ? handlers.forEach((handler) => handler(why)) : answer(why)));
+      thread.onError((error) => (runs ? handlers.forEach((handler) => handler(error)) : answer(error.message)));
       thread.post({ op: "thread", start });
     } catch (error) {
       answer(reason(error));
@@ -48,9 +48,9 @@ export function withThreads(worker: WorkerPort, open: () => Promise<WorkerPort>)
       handlers.push(handler);
       worker.onError(handler);
     },
-    terminate() {
+    async terminate() {
       ended = true;
-      for (const port of [worker, ...threads]) port.terminate();
+      await Promise.all([worker, ...threads].map((port) => port.terminate()));
     },
   };
 }

@@ -35,6 +35,7 @@ class Model {
     // The module is compiled while the manifest is on its way.
     const starting = startEngine(
       {
+        files: options.files,
         threads: Math.max(1, Math.min(MAX_THREADS, threads)),
         kernel: options.kernel,
         precision: options.precision,
@@ -62,7 +63,7 @@ class Model {
     known(2 * files.reduce((sum, part) => sum + part.size, 0));
     const whole = towers !== "vision" && options.tokens === "whole";
     weights.expect(whole ? [...parts, tokens] : parts);
-    const images = towers === "text" ? undefined : Images.start(manifest, options.profile);
+    const images = towers === "text" ? undefined : Images.start(options.files.images, manifest, options.profile);
     images?.catch(() => undefined);
     const begun = Promise.all([starting, weights.asked]).then(([{ bindings }]) => {
       const config = JSON.stringify(manifest.config);
@@ -161,7 +162,8 @@ class Model {
   }
 
   private decoders(): Promise<Images> {
-    return (this.images ??= Images.start(this.weights.manifest, this.options.profile));
+    const { files, profile } = this.options;
+    return (this.images ??= Images.start(files.images, this.weights.manifest, profile));
   }
 }
 

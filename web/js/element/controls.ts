@@ -2,22 +2,32 @@
 
 import type { View } from "./view.js";
 
-/** Milliseconds without a key before what was typed is searched for. */
-const TYPING = 200;
+/**
+ * Milliseconds without a key, while a text is composed, before it is searched for. Some keyboards of
+ * phones compose every word and never say that it is done; who writes Chinese or Japanese is given time.
+ */
+const COMPOSING = 600;
 
 /** What the visitor wants. */
 export interface Actions {
-  search(text: string): void;
+  /** Words were typed; `done` with Enter or the button. */
+  search(text: string, done: boolean): void;
   searchPhoto(photo: Blob): void;
-  /** Other filters were chosen. */
-  filter(): void;
-  /** Something will be searched for soon. */
-  prepare(): void;
-  /** No download. */
-  cancel(): void;
-  /** The download after all. */
+  /** The photo, or the product that others are like, is taken away. */
+  removeAbout(): void;
+  /** Something will be searched for soon, or may be. */
+  prepare(what: "all" | "words"): void;
+  /** What was stopped, or has failed, once more. */
   resume(): void;
   retry(): void;
+  more(): void;
+  /** Milliseconds without a key before what was typed is searched for. */
+  debounce(): number;
+  /**
+   * Whether words alone answer, which costs next to nothing: then the first key waits for no longer than
+   * one pause.
+   */
+  isCheap(): boolean;
 }
 
 /** Listens to the parts of `view`, and to `host`, which shows it. */
@@ -29,12 +39,15 @@ export class Controls {
     private readonly view: View,
     private readonly actions: Actions,
   ) {
-    view.form.addEventListener("submit", (event) => {
+    const { box } = view;
+    box.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      actions.search(view.query.value);
+      this.forgetTyping();
+      actions.search(box.query.value, true);
     });
-    view.query.addEventListener("input", (event) => this.typed(event as InputEvent));
-    for (const [button, input] of [[view.choose, view.file], [view.take, view.camera]] as const) {
+    box.query.addEventListener("input", (event) => this.typed((event as InputEvent).isComposing));
+    box.query.addEventListener("compositionend", () => this.typed(false));
+    for (const [button, input] of [[box.choose, box.file], [box.take, box.camera]] as const) {
       button.addEventListener("click", () => input.click());
       input.addEventListener("change", () => {
         const [file] = input.files ?? [];
@@ -42,25 +55,17 @@ export class Controls {
         if (file) actions.searchPhoto(file);
       });
     }
-    view.removePhoto.addEventListener("click", () => {
-      actions.search("");
-      view.query.focus();
-    });
-    view.filters.addEventListener("change", () => actions.filter());
-    view.cancel.addEventListener("click", () => actions.cancel());
-    view.resume.addEventListener("click", () => {
-      actions.resume();
-      view.query.focus();
-    });
-    view.retry.addEventListener("click", () => {
-      actions.retry();
-      view.query.focus();
-    });
-    host.addEventListener("focusin", () => {
-      // Who saves data has it downloaded by a query only.
-      const { connection } = navigator as { connection?: { saveData?: boolean } };
-      if (!connection?.saveData) actions.prepare();
-    });
+    const focusing = (act: () => void) => () => {
+      act();
+      box.query.focus();
+    };
+    view.removeAbout.addEventListener("click", focusing(() => actions.removeAbout()));
+    view.offer.addEventListener("click", focusing(() => actions.resume()));
+    view.retry.addEventListener("click", focusing(() => actions.retry()));
+    view.more.addEventListener("click", () => actions.more());
+    host.addEventListener("focusin", () => actions.prepare("all"));
+    // A while before the click.
+    host.addEventListener("pointerenter", () => actions.prepare("words"));
     host.addEventListener("paste", (event) => this.take(event, event.clipboardData));
     host.addEventListener("drop", (event) => {
       view.showDrop(false);
@@ -81,15 +86,22 @@ export class Controls {
   /** What was typed so far is not searched for. */
   forgetTyping(): void {
     clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
-  private typed(event: InputEvent): void {
+  private typed(composing: boolean): void {
+    const { query } = this.view.box;
+    const cheap = !composing && this.actions.isCheap();
+    if (cheap && this.timer !== undefined && query.value !== "") return;
     this.forgetTyping();
-    if (event.isComposing) return;
-    const { query } = this.view;
+    const search = () => {
+      this.timer = undefined;
+      this.actions.search(query.value, false);
+    };
+    const pause = this.actions.debounce();
     // Emptied with its own button.
-    if (query.value === "") this.actions.search("");
-    else this.timer = setTimeout(() => this.actions.search(query.value), TYPING);
+    if (query.value === "") search();
+    else this.timer = setTimeout(search, composing ? Math.max(pause, COMPOSING) : pause);
   }
 
   /** A photo that was pasted or dropped. */
@@ -97,7 +109,7 @@ export class Controls {
     const photo = Array.from(data?.files ?? []).find(({ type }) => type.startsWith("image/"));
     const dropped = event.type === "drop" && data?.types.includes("Files");
     if (photo) this.actions.searchPhoto(photo);
-    else if (dropped) this.view.fail(this.view.say("badPhoto"), false);
+    else if (dropped) this.view.complain();
     if (photo || dropped) event.preventDefault();
   }
 }

@@ -45,6 +45,15 @@ export const CAMERA = "M4 8h4l2-3h4l2 3h4v11H4zM12 16.5a3.25 3.25 0 1 0 0-6.5 3.
 /** A cross. */
 export const CROSS = "M6 6l12 12M18 6L6 18";
 
+/** A magnifying glass. */
+export const GLASS = "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.2 15.2L20 20";
+/** Sliders. */
+export const SLIDERS = "M4 7h9M17 7h3M4 17h3M11 17h9M15 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM9 19.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z";
+/** Two frames, one like the other. */
+export const ALIKE = "M4 4h10v10H4zM18 9h2v11H9v-2";
+/** A clock. */
+export const CLOCK = "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16zM12 8v4l3 2";
+
 /** An address that a link or image may have: http(s), relative ones against the catalogue's folder. */
 export function safe(address: string | undefined, base: string): string | undefined {
   if (!address || !URL.canParse(address, base)) return undefined;

@@ -1,295 +1,291 @@
 // <clip-search>: a search box for a shop; see the README for its attributes, events and parts.
 
-import type { CatalogueInfo, Hit } from "../catalogue/index.js";
-import { ClipError } from "../runtime/errors.js";
-import type { Clip } from "../clip/index.js";
+import { Address, type Asked } from "./address.js";
+import { ATTRIBUTES, type Attribute, type Properties, locale, reflect, upgrade } from "./attributes.js";
+import { idle } from "./connection.js";
 import { Controls } from "./controls.js";
-import type { ProgressDetail, ResultsDetail, SelectDetail } from "./events.js";
+import type { ClipSearchEventMap } from "./events.js";
+import { type Filters, type Sort, filtersOf, isSort } from "./filters.js";
 import { ENGLISH, type Labels } from "./labels.js";
-import { type Query, isSame } from "./query.js";
-import { Session, type Tower } from "./session.js";
-import { locale, limit, settings } from "./settings.js";
+import type { Query } from "./query.js";
+import { Recent } from "./recent.js";
+import { Searcher } from "./searcher.js";
 import { sheet } from "./style.js";
+import { Texts } from "./texts.js";
 import { View } from "./view.js";
 
 // So that the module can be imported where there is no DOM.
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
-/** `<clip-search>`. */
-export class ClipSearch extends Base {
-  static readonly observedAttributes = ["index", "model", "threads", "tokens", "precision", "limit", "placeholder", "preload"];
+/** Pixels before the end of the page at which endless paging goes on. */
+const AHEAD = 600;
+const NAMES = Object.keys(ATTRIBUTES) as Attribute[];
 
-  private readonly view: View;
-  private readonly controls: Controls;
-  private session: Session | undefined;
-  private info: CatalogueInfo | undefined;
-  private base = "";
-  private texts: Partial<Labels> = {};
-  private asking: Query | undefined;
-  private shown: { query: Query; by: "model" | "titles" } | undefined;
-  private running: AbortController | undefined;
-  private failed: unknown;
-  /** The user does not want the text tower's download. */
-  private declined = false;
+type Detail<N extends string> = ClipSearchEventMap[`clip-search-${N}` & keyof ClipSearchEventMap]["detail"];
+
+export interface ClipSearch extends Properties {}
+
+/** `<clip-search>`. What is not public is `#private`: frameworks set every property they find. */
+export class ClipSearch extends Base {
+  static readonly observedAttributes = NAMES;
+
+  readonly #texts = new Texts(() => locale(this));
+  readonly #view: View;
+  readonly #controls: Controls;
+  readonly #searcher: Searcher;
+  readonly #address = new Address((asked) => this.#apply(asked));
+  #labels: Partial<Labels> = {};
+  /** The words before a photo or a product was searched for. */
+  #words = "";
+  #resetting = false;
+  #focusNew = false;
+  #resized: ResizeObserver | undefined;
+  #neared: IntersectionObserver | undefined;
 
   constructor() {
     super();
-    this.view = new View({ ...ENGLISH }, () => locale(this), (hit, position) =>
-      this.tell("select", { hit, position } satisfies SelectDetail, true));
-    const shadow = this.attachShadow({ mode: "open" });
-    shadow.adoptedStyleSheets = [sheet()];
-    shadow.append(this.view.root);
-    this.controls = new Controls(this, this.view, {
-      search: (text) => this.search(text),
-      searchPhoto: (photo) => this.searchPhoto(photo),
-      filter: () => void this.again(),
-      prepare: () => this.prepare(),
-      cancel: () => this.decline(),
-      resume: () => this.resume(),
-      retry: () => {
-        this.view.fail(undefined);
-        this.prepare();
-        void this.again();
+    this.#searcher = new Searcher(() => this, {
+      changed: () => this.#show(),
+      answered: (answer, added) => {
+        const { query, by, hits, total } = answer;
+        const { filters, sort } = this.#searcher.state;
+        const offset = hits.length - added;
+        this.#paged(offset);
+        const ms = performance.now() - query.asked;
+        this.#tell("results", { query: query.name, kind: query.kind, by, hits: hits.slice(offset), offset, total, filters, sort, ms });
+      },
+      progressed: (part, progress) => this.#tell("progress", { part, ...progress }),
+      failed: (error) => {
+        if (this.#tell("error", { error }, true)) console.error("<clip-search>:", error);
       },
     });
+    this.#view = new View(this.#texts, {
+      choose: (filters, sort) => {
+        this.#searcher.choose(filters, sort);
+        this.#write(true);
+      },
+      cancel: (part) => {
+        this.#searcher.cancel(part);
+        this.#view.box.query.focus();
+      },
+      suggest: (text) => this.search(text),
+      remembered: () => (this.recent ? new Recent(this.index) : undefined),
+      select: (hit, position) => {
+        this.#remember();
+        return this.#tell("select", { hit, position }, true);
+      },
+      similar: ({ card, image }) => {
+        this.#similar({ id: card.id, ...(card.source === undefined ? {} : { source: card.source }) }, card.title, image);
+        this.#view.removeAbout.focus();
+      },
+    });
+    this.#controls = new Controls(this, this.#view, {
+      search: (text, done) => this.#search(text, done),
+      searchPhoto: (photo) => this.searchPhoto(photo),
+      removeAbout: () => this.search(this.#searcher.state.query?.kind === "similar" ? this.#words : ""),
+      prepare: (what) => void this.#searcher.prepare(what),
+      resume: () => this.#searcher.resume(),
+      retry: () => this.#searcher.resume(),
+      more: () => {
+        this.#focusNew = true;
+        this.#searcher.more();
+      },
+      debounce: () => this.debounce,
+      isCheap: () => this.#searcher.isCheap,
+    });
+    const shadow = this.attachShadow({ mode: "open" });
+    shadow.adoptedStyleSheets = [sheet()];
+    shadow.append(this.#view.root);
   }
 
   /** Texts that replace the English ones; see `labels.ts` for their names. */
   get labels(): Partial<Labels> {
-    return this.texts;
+    return this.#labels;
   }
 
   set labels(labels: Partial<Labels>) {
-    this.texts = labels ?? {};
-    this.view.setLabels({ ...ENGLISH, ...this.texts }, this.getAttribute("placeholder"));
+    this.#labels = labels ?? {};
+    this.#texts.labels = { ...ENGLISH, ...this.#labels };
+    this.#view.setLabels(this.placeholder);
+    this.#view.cards.redraw(this.#searcher.base);
+    this.#show();
+  }
+
+  /** The words in the box; setting them searches. */
+  get query(): string {
+    return this.#view.box.query.value;
+  }
+
+  set query(text: string) {
+    const words = typeof text === "string" || typeof text === "number" ? String(text) : "";
+    if (words !== this.query) this.search(words);
+  }
+
+  /** What is chosen; setting it searches again. */
+  get filters(): Filters {
+    return this.#searcher.state.filters;
+  }
+
+  set filters(filters: Filters) {
+    this.#searcher.choose(filtersOf(filters), this.sort);
+    this.#write(true);
+  }
+
+  /** The order of the products; setting it searches again. */
+  get sort(): Sort {
+    return this.#searcher.state.sort;
+  }
+
+  set sort(sort: Sort) {
+    this.#searcher.choose(this.filters, isSort(sort) ? sort : "relevance");
+    this.#write(true);
   }
 
   connectedCallback(): void {
-    // Set before this module was there.
-    if (Object.hasOwn(this, "labels")) {
-      const { labels } = this;
-      delete (this as { labels?: unknown }).labels;
-      this.labels = labels;
-    } else this.labels = this.texts;
-    if (this.hasAttribute("preload")) this.prepare();
+    upgrade(this, [...NAMES, "labels", "filters", "sort", "query"]);
+    this.labels = this.#labels;
+    this.#resized = new ResizeObserver(([entry]) => entry && this.#view.resize(entry.contentRect.width));
+    this.#resized.observe(this);
+    this.#neared = new IntersectionObserver(
+      ([entry]) => entry?.isIntersecting && this.paging === "endless" && this.#searcher.more(),
+      { rootMargin: `${AHEAD}px` },
+    );
+    this.#neared.observe(this.#view.more);
+    const asked = this.#address.connect(this.url);
+    if (this.#searcher.state.query) this.#searcher.renew();
+    else if (asked && (asked.text !== "" || asked.like)) this.#apply(asked);
+    this.#preload();
   }
 
   disconnectedCallback(): void {
+    this.#controls.forgetTyping();
+    this.#view.toolbar.leave();
+    this.#resized?.disconnect();
+    this.#neared?.disconnect();
     // Not when it is only moved.
-    queueMicrotask(() => this.isConnected || this.reset());
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#address.disconnect();
+      this.#searcher.release();
+    });
   }
 
-  attributeChangedCallback(name: string, old: string | null, value: string | null): void {
-    if (old === value) return;
-    if (name === "placeholder") this.labels = this.texts;
-    else if (name === "limit") void this.again();
-    else if (name !== "preload") this.reset();
-    if (name !== "placeholder" && this.isConnected && this.hasAttribute("preload")) this.prepare();
+  attributeChangedCallback(name: Attribute, old: string | null, value: string | null): void {
+    if (old === value || !this.isConnected) return;
+    switch (name) {
+      case "placeholder":
+        return this.#view.setLabels(this.placeholder);
+      case "limit":
+      case "mode":
+        return this.#searcher.again(true);
+      case "url":
+        this.#address.connect(this.url);
+        return;
+      case "preload":
+        return this.#preload();
+      case "paging":
+        return this.#show();
+      case "debounce":
+      case "recent":
+        return;
+    }
+    // Frameworks set several, one after the other.
+    if (this.#resetting) return;
+    this.#resetting = true;
+    queueMicrotask(() => {
+      this.#resetting = false;
+      this.#searcher.reset();
+      this.#searcher.again();
+      this.#preload();
+    });
   }
 
   override focus(options?: FocusOptions): void {
-    this.view.query.focus(options);
+    this.#view.box.query.focus(options);
   }
 
   /** Searches for words, as if they were typed. */
   search(text: string): void {
-    this.view.query.value = text;
-    this.ask({ kind: "text", name: text.trim(), asked: performance.now() });
+    this.#view.box.query.value = text;
+    this.#search(text, true);
   }
 
   /** Searches for what an image shows. */
   searchPhoto(photo: Blob): void {
-    this.view.query.value = "";
     const name = photo instanceof File ? photo.name : "";
-    this.ask({ kind: "photo", name, photo, asked: performance.now() });
+    this.#view.box.query.value = "";
+    this.#ask({ kind: "photo", name, photo, asked: performance.now() }, true);
   }
 
-  private open(): Session {
-    if (!this.session) {
-      const session: Session = new Session({
-        ...settings(this),
-        onProgress: (tower, progress) => {
-          if (session !== this.session || !session.loading(tower)) return;
-          this.view.showProgress(progress);
-          this.tell("progress", { tower, ...progress } satisfies ProgressDetail);
-        },
-        onWarning: (warning) => console.warn(`<clip-search>: ${warning.message}`),
-      });
-      this.session = session;
-    }
-    return this.session;
+  /** Searches for products like one of the catalogue, by its own images: no model is needed. */
+  searchSimilar(product: { id: string; source?: string; title?: string }): void {
+    const { id, source, title } = product;
+    this.#similar({ id, ...(source === undefined ? {} : { source }) }, title);
   }
 
-  private reset(): void {
-    this.controls.forgetTyping();
-    this.running?.abort();
-    this.session?.close();
-    this.session = this.info = this.shown = this.asking = undefined;
-    this.declined = false;
-    this.view.showHits([], "");
-    this.view.showProgress(undefined);
-    this.view.showPhoto(undefined);
-    this.view.fail(undefined);
-    this.view.status();
-    this.view.filters.hidden = this.view.resume.hidden = true;
+  #preload(): void {
+    if (!this.isConnected || this.preload === "none") return;
+    void idle().then(() => {
+      if (this.isConnected) void this.#searcher.prepare(this.preload);
+    });
   }
 
-  /** Starts what the first query will need. */
-  private prepare(): void {
-    if (this.declined) return;
-    const session = this.open();
-    if (!session.ready("text") && !session.loading("text")) void this.load("text");
+  #similar(like: NonNullable<Query["like"]>, title = "", image?: string): void {
+    this.#words = this.#searcher.state.query?.kind === "text" ? this.query : "";
+    this.#view.box.query.value = "";
+    this.#ask({ kind: "similar", name: title, like, image, asked: performance.now() }, true);
   }
 
-  /** Loads a tower; when it is there, what titles answered is asked again. */
-  private async load(tower: Tower): Promise<Clip | undefined> {
-    const session = this.open();
-    try {
-      void this.catalogue(session).catch(() => undefined);
-      const clip = await session.start(tower);
-      if (session !== this.session) return undefined;
-      this.view.showProgress(undefined);
-      if (tower === "text" && this.asking?.kind === "text") void this.again();
-      return clip;
-    } catch (error) {
-      if (session !== this.session) return undefined;
-      this.view.showProgress(undefined);
-      if (!(error instanceof ClipError && error.kind === "abort")) this.fail(error);
-      return undefined;
-    }
+  #search(text: string, done: boolean): void {
+    const name = text.trim();
+    this.#ask(name === "" ? undefined : { kind: "text", name, asked: performance.now() }, done);
+    if (done) this.#remember();
   }
 
-  private decline(): void {
-    const { session } = this;
-    if (!session) return;
-    if (session.loading("vision")) {
-      session.cancel("vision");
-      this.search("");
-    } else {
-      this.declined = true;
-      session.cancel("text");
-      this.view.resume.hidden = false;
-      this.view.status(this.view.say("cancelled"));
-    }
-    this.view.showProgress(undefined);
-    this.view.query.focus();
+  #ask(query: Query | undefined, done: boolean): void {
+    this.#controls.forgetTyping();
+    this.#searcher.ask(query);
+    this.#write(done);
   }
 
-  private resume(): void {
-    this.declined = false;
-    this.view.resume.hidden = true;
-    void this.load("text");
-    void this.again();
+  /** What the page's address tells. */
+  #apply({ text, like, filters, sort }: Asked): void {
+    this.#view.box.query.value = like ? "" : text;
+    const asked = performance.now();
+    const words: Query | undefined = text === "" ? undefined : { kind: "text", name: text, asked };
+    this.#searcher.restore(like ? { kind: "similar", name: "", like, asked } : words, filters, sort);
   }
 
-  private async catalogue(session: Session) {
-    const catalogue = await session.catalogue();
-    if (session === this.session && this.info !== catalogue.info) {
-      this.info = catalogue.info;
-      this.base = catalogue.url;
-      this.view.showFacets(catalogue.info.facets);
-    }
-    return catalogue;
+  #write(done: boolean): void {
+    if (!this.isConnected) return;
+    const { query, filters, sort } = this.#searcher.state;
+    this.#address.write({ text: query?.kind === "text" ? query.name : "", like: query?.like, filters, sort }, done);
   }
 
-  private ask(query: Query): void {
-    this.controls.forgetTyping();
-    if (query.name === "" && !query.photo) {
-      this.running?.abort();
-      this.asking = this.shown = undefined;
-      this.view.showPhoto(undefined);
-      this.view.showHits([], "");
-      this.view.status();
-      this.view.fail(undefined);
-      return;
-    }
-    const { asking } = this;
-    // Enter, after the pause has searched for the same.
-    const same = asking && isSame(asking, query);
-    if (same && this.running) return;
-    if (same && asking.embedding) query.embedding = asking.embedding;
-    if (asking?.photo !== query.photo) this.view.showPhoto(query.photo);
-    this.asking = query;
-    void this.run(query);
+  #remember(): void {
+    const { query } = this.#searcher.state;
+    if (this.recent && query?.kind === "text") new Recent(this.index).add(query.name);
   }
 
-  /** The same question, after what decides its answer has changed. */
-  private async again(): Promise<void> {
-    if (!this.asking) return;
-    this.asking.asked = performance.now();
-    await this.run(this.asking);
+  #show(): void {
+    this.#view.show(this.#searcher.state, this.#searcher.base, this.paging === "endless", this.paging !== "none");
   }
 
-  private async run(query: Query): Promise<void> {
-    this.running?.abort();
-    const controller = new AbortController();
-    this.running = controller;
-    const { signal } = controller;
-    const { view } = this;
-    const session = this.open();
-    view.fail(undefined);
-    if (this.shown) view.old(true);
-    else view.status(view.say("searching"));
-    try {
-      const tower = query.kind === "text" ? "text" : "vision";
-      let clip = session.ready(tower);
-      if (!clip && tower === "text") {
-        if (!this.declined && !session.loading("text")) void this.load("text");
-        const catalogue = await this.catalogue(session);
-        const options = { limit: limit(this), filters: view.chosen, signal };
-        const hits = await catalogue.searchTitles(query.name, options);
-        // It may have come meanwhile; then its answer is on the way, or there.
-        if (!signal.aborted) this.answer(query, "titles", hits);
-        return;
-      }
-      clip ??= await this.load(tower);
-      if (!clip || signal.aborted) return;
-      query.embedding ??= query.photo
-        ? await clip.embedImage(query.photo, { signal }) : await clip.embedText(query.name, { signal });
-      const catalogue = await this.catalogue(session);
-      const options = { limit: limit(this), filters: view.chosen, signal };
-      const hits = await catalogue.search(query.embedding, options);
-      if (!signal.aborted) this.answer(query, "model", hits);
-    } catch (error) {
-      if (signal.aborted || session !== this.session) return;
-      if (!(error instanceof ClipError && error.kind === "abort")) this.fail(error);
-    } finally {
-      if (this.running === controller) this.running = undefined;
-    }
-  }
-
-  private answer(query: Query, by: "model" | "titles", hits: Hit[]): void {
-    const { view } = this;
-    this.shown = { query, by };
-    view.showHits(hits, this.base);
-    const count = hits.length;
-    if (by === "model") view.status(view.say(count > 0 ? "found" : "nothing", { count }));
-    else {
-      view.status(
-        view.say(count > 0 ? "foundByTitle" : "nothingByTitle", { count }),
-        view.say(this.declined ? "cancelled" : "better"),
-      );
-    }
-    const ms = performance.now() - (query.asked ?? performance.now());
-    this.tell("results", { query: query.name, kind: query.kind, by, hits, ms } satisfies ResultsDetail);
-  }
-
-  private fail(error: unknown): void {
-    // The catalogue's fails both the model's start and the query.
-    if (error === this.failed) return;
-    this.failed = error;
-    const { view } = this;
-    const badPhoto = error instanceof ClipError && error.kind.startsWith("image.");
-    view.status();
-    view.old(false);
-    view.fail(view.say(badPhoto ? "badPhoto" : "failed"), !badPhoto);
-    if (this.tell("error", { error }, true)) console.error("<clip-search>:", error);
+  /** After a page was shown. */
+  #paged(offset: number): void {
+    if (this.#focusNew && offset > 0) this.#view.cards.all()[offset]?.focus();
+    this.#focusNew = false;
+    // Asks again whether its end is near.
+    this.#neared?.unobserve(this.#view.more);
+    this.#neared?.observe(this.#view.more);
   }
 
   /** False if a listener has called `preventDefault`. */
-  private tell(name: string, detail: unknown, cancelable = false): boolean {
+  #tell<N extends "results" | "progress" | "select" | "error">(name: N, detail: Detail<N>, cancelable = false): boolean {
     return this.dispatchEvent(
       new CustomEvent(`clip-search-${name}`, { detail, cancelable, bubbles: true, composed: true }),
     );
   }
 }
+
+if (globalThis.HTMLElement) reflect(ClipSearch.prototype);

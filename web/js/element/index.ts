@@ -10,9 +10,13 @@
 import { ClipSearch } from "./element.js";
 
 export { ClipSearch };
-export type { ProgressDetail, ResultsDetail, SelectDetail } from "./events.js";
+export type { Properties } from "./attributes.js";
+export type { ClipSearchEventMap, ErrorDetail, ProgressDetail, ResultsDetail, SelectDetail } from "./events.js";
+export type { Filters, Sort } from "./filters.js";
 export type { Label, Labels } from "./labels.js";
-export { type Card, Catalogue, type CatalogueInfo, ClipError, type Facets, type Filters, type Hit } from "../catalogue/index.js";
+export type { Result } from "./results.js";
+export type { ClipSearchAttributes, ClipSearchListeners } from "./jsx.js";
+export { type Card, Catalogue, type CatalogueInfo, ClipError, type Facets, type Hit } from "../catalogue/index.js";
 
 if (globalThis.customElements && !customElements.get("clip-search")) customElements.define("clip-search", ClipSearch);
 

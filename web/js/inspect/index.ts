@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Every stage of one input, for people who want to see where two results part. Browsers only.
  *
@@ -14,8 +15,11 @@ import { type Run } from "./run.js";
 import { isBeforeModel } from "./stages.js";
 import { Clip, type LoadOptions } from "../clip/index.js";
 import { parseManifest } from "../clip/manifest.js";
-import { browserWorker } from "../runtime/platform.js";
+import { finder } from "../runtime/assets.js";
+import { disposable } from "../runtime/dispose.js";
+import { address } from "../runtime/platform.js";
 import { Remote } from "../runtime/rpc.js";
+import { startWorker } from "../runtime/workers.js";
 
 export type { Facts, Tokens };
 export { type Run, traceJson } from "./run.js";
@@ -57,15 +61,18 @@ export class Inspector {
   /** @throws ClipError */
   static async open(options: LoadOptions): Promise<Inspector> {
     const clip = await Clip.load({ ...options, towers: "both" });
-    const folder = new URL(options.model, document.baseURI).href.replace(/\/?$/, "/");
-    const worker = browserWorker(new Worker(new URL("./inspect-worker.js", import.meta.url), { type: "module", name: "clip-inspect" }));
-    const remote = new Remote(worker, "inspector", () => undefined);
+    let remote: Remote | undefined;
     try {
+      const folder = (await address(options.model, "`model` is the address of a packed model")).replace(/\/?$/, "/");
+      const find = await finder(options.baseUrl);
+      const script = find("inspect-worker.js", () => new URL("./inspect-worker.js", import.meta.url));
+      remote = new Remote(await startWorker(script, "clip-inspect"), "the inspector", () => undefined);
       const url = `${folder}manifest.json`;
       const manifest = parseManifest(await (await fetch(url)).text(), url);
       const inspector = new Inspector(clip, remote, manifest.config.text_config.max_position_embeddings);
       await inspector.ask({
         op: "start",
+        wasm: find("inspect.wasm", () => new URL("./inspect.wasm", import.meta.url)),
         preprocessor: manifest.preprocessor == null ? undefined : JSON.stringify(manifest.preprocessor),
         imageSize: manifest.config.vision_config.image_size,
         profile: clip.info.preprocessing,
@@ -73,7 +80,7 @@ export class Inspector {
       return inspector;
     } catch (error) {
       clip.dispose();
-      remote.end(new ClipError("disposed", "the inspector was not opened"));
+      remote?.end(new ClipError("disposed", "the inspector was not opened"));
       throw error;
     }
   }
@@ -128,6 +135,11 @@ export class Inspector {
     this.remote.end(new ClipError("disposed", "the inspector was disposed of: open it again"));
   }
 
+  /** Resolves when the workers have ended. */
+  async ended(): Promise<void> {
+    await Promise.all([this.clip.ended(), this.remote.ended]);
+  }
+
   private async run(
     input: string,
     kind: Run["kind"],
@@ -151,6 +163,10 @@ export class Inspector {
     return this.remote.ask<T>(request);
   }
 }
+
+/** `using` and `await using` give the inspector back. */
+export interface Inspector extends Disposable, AsyncDisposable {}
+disposable(Inspector);
 
 /** A file's pixels as pages usually get them: through the browser's decoder and a canvas. */
 async function browserPixels(file: Blob): Promise<ImageData> {

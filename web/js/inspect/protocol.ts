@@ -17,7 +17,7 @@ export interface Prepared {
 
 /** A question to the worker. */
 export type InspectRequest = { id: number } & (
-  | { op: "start"; preprocessor: string | undefined; imageSize: number; profile: string }
+  | { op: "start"; wasm: string; preprocessor: string | undefined; imageSize: number; profile: string }
   | { op: "bytes"; bytes: ArrayBuffer }
   | { op: "pixels"; data: Uint8ClampedArray; width: number; height: number }
   | { op: "tokens"; text: string; max: number }

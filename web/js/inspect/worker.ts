@@ -36,7 +36,7 @@ async function image(inspector: Inspector, request: InspectRequest & { op: "byte
 
 async function run(request: InspectRequest): Promise<[unknown, Transferable[]?]> {
   if (request.op === "start") {
-    initSync({ module: await compile(new URL("./inspect.wasm", import.meta.url)) });
+    initSync({ module: await compile(request.wasm) });
     throwPanics();
     started = new Inspector(request.preprocessor, request.imageSize, request.profile);
     return [undefined];

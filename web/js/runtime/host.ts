@@ -1,6 +1,6 @@
 // Bytes from the host of a folder (a packed model, a catalogue): HTTP, or a local one in Node.
 
-import { ClipError, isAbort, reason } from "./errors.js";
+import { ClipError, type ClipErrorKind, isAbort, reason } from "./errors.js";
 import { fs, isNode } from "./platform.js";
 
 /** Tries in a row that bring nothing new before a download is given up, and the waits between. */
@@ -20,7 +20,7 @@ const LANES = 6;
 
 /** The error for a file that is not there. */
 export interface Absent {
-  kind: string;
+  kind: ClipErrorKind;
   advice: string;
 }
 
@@ -124,7 +124,7 @@ export class Host {
     }
     const headers: Record<string, string> = { Range: `bytes=${start}-${end - 1}` };
     // To another origin this header would need a preflight; digests guard against mixed versions.
-    const sameOrigin = isNode || new URL(url).origin === location.origin;
+    const sameOrigin = isNode || new URL(url).origin === globalThis.origin;
     if (etag !== undefined && sameOrigin) headers["If-Range"] = etag;
     // What comes is checked and kept by us: the browser's own cache would hold it a second time.
     const response = await request(url, { headers, signal, cache: "no-store" });

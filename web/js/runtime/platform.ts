@@ -6,22 +6,21 @@ import { ClipError } from "./errors.js";
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
   && typeof (globalThis as { window?: unknown }).window === "undefined";
 
-// Names in variables, so that bundlers for the browser do not look for these modules.
-const FS = "node:fs/promises";
-const OS = "node:os";
-const PATH = "node:path";
-const THREADS = "node:worker_threads";
-const URLS: string = "node:url";
+/** A module of Node. Bundlers for the browser do not see it, and webpack's do not look for it in the bundle. */
+async function builtin<T>(name: string): Promise<T> {
+  const found: unknown = process.getBuiltinModule?.(name);
+  // Before Node 20.16.
+  return (found ?? (await import(/* @vite-ignore */ /* webpackIgnore: true */ name))) as T;
+}
 
 /** Node's files. */
-export const fs = (): Promise<typeof import("node:fs/promises")> => import(/* @vite-ignore */ FS);
+export const fs = () => builtin<typeof import("node:fs/promises")>("node:fs/promises");
 /** Node's machine. */
-export const os = (): Promise<typeof import("node:os")> => import(/* @vite-ignore */ OS);
+export const os = () => builtin<typeof import("node:os")>("node:os");
 /** Node's names of files. */
-export const path = (): Promise<typeof import("node:path")> => import(/* @vite-ignore */ PATH);
+export const path = () => builtin<typeof import("node:path")>("node:path");
 /** Node's workers. */
-export const workerThreads = (): Promise<typeof import("node:worker_threads")> =>
-  import(/* @vite-ignore */ THREADS);
+export const workerThreads = () => builtin<typeof import("node:worker_threads")>("node:worker_threads");
 
 /** One end of a conversation with a worker. */
 export interface Port {
@@ -31,54 +30,12 @@ export interface Port {
 
 /** A worker, seen from outside. */
 export interface WorkerPort extends Port {
-  onError(handler: (reason: string) => void): void;
+  /** Why it ended by itself. */
+  onError(handler: (error: ClipError) => void): void;
   /** Whether the program (in Node) goes on while the worker lives. */
   keepAlive(on: boolean): void;
-  terminate(): void;
-}
-
-/**
- * A worker whose script lies on another origin (a CDN), for which `new Worker` throws: one of this
- * page's origin that imports it. The other origin needs CORS headers, a policy `worker-src blob:`.
- */
-export function foreignWorker(script: string, name: string, error: unknown): Worker {
-  const url = new URL(script, import.meta.url).href;
-  if (!(error instanceof DOMException) || url.startsWith(location.origin)) throw error;
-  const source = URL.createObjectURL(new Blob([`import ${JSON.stringify(url)};`], { type: "text/javascript" }));
-  try {
-    return new Worker(source, { type: "module", name });
-  } finally {
-    // The worker has it by then.
-    setTimeout(() => URL.revokeObjectURL(source), 60_000);
-  }
-}
-
-/** A `Worker` of the browser. */
-export function browserWorker(worker: Worker): WorkerPort {
-  return {
-    post: (message, transfer = []) => worker.postMessage(message, transfer),
-    onMessage: (handler) => worker.addEventListener("message", (e) => handler(e.data)),
-    onError: (handler) =>
-      worker.addEventListener("error", (e) =>
-        handler(e.message || "its script could not be loaded (is it served, and by this page's Content-Security-Policy allowed?)"),
-      ),
-    keepAlive: () => undefined,
-    terminate: () => worker.terminate(),
-  };
-}
-
-/** A worker of Node that runs the module at `url`. */
-export async function nodeWorker(url: string): Promise<WorkerPort> {
-  const { Worker } = await workerThreads();
-  const worker = new Worker(new URL(url));
-  worker.unref();
-  return {
-    post: (message, transfer = []) => worker.postMessage(message, transfer as never),
-    onMessage: (handler) => worker.on("message", handler),
-    onError: (handler) => worker.on("error", (error) => handler(error.message)),
-    keepAlive: (on) => (on ? worker.ref() : worker.unref()),
-    terminate: () => void worker.terminate(),
-  };
+  /** Resolves when it has ended, where the platform tells. */
+  terminate(): Promise<void>;
 }
 
 /** Inside a worker: the way to the one who started it. */
@@ -98,17 +55,32 @@ export async function parent(): Promise<Port> {
   };
 }
 
-/** An absolute address: of what is relative to the page, or (in Node) of a path. `advice` is for what is neither. */
+/**
+ * An absolute address: of what is relative to the page, or (in Node) of a path. `advice` is for what is
+ * neither.
+ */
 export async function address(of: string | URL, advice: string): Promise<string> {
   if (of instanceof URL) return of.href;
   if (typeof of !== "string" || of === "") throw new ClipError("input", advice);
   if (isNode) {
-    if (/^(https?|file):/.test(of)) return of;
-    const { pathToFileURL } = await import(/* @vite-ignore */ URLS);
-    return (pathToFileURL as (path: string) => URL)(of).href;
+    if (/^(https?|file|data|blob):/.test(of)) return of;
+    const { pathToFileURL } = await builtin<{ pathToFileURL(path: string): URL }>("node:url");
+    return pathToFileURL(of).href;
   }
-  if (!URL.canParse(of, document.baseURI)) throw new ClipError("input", `${of} is not an address: ${advice}`);
-  return new URL(of, document.baseURI).href;
+  try {
+    return new URL(of, here()).href;
+  } catch {
+    throw new ClipError("input", `${of} is not an address here: ${advice}`);
+  }
+}
+
+/** What addresses are relative to: the page, or the worker that this runs in. */
+export function here(): string | undefined {
+  if (isNode) return undefined;
+  if (typeof document !== "undefined") return document.baseURI;
+  if (/^https?:/.test(location.href)) return location.href;
+  // A worker from a blob: nothing is relative to that, but what begins with a slash still has a host.
+  return origin === "null" ? undefined : origin;
 }
 
 /** Logical processors. */

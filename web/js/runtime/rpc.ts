@@ -1,6 +1,6 @@
 // Questions to a worker and their answers, with progress, warnings and a way to give up.
 
-import { ClipError, type Failure, failure } from "./errors.js";
+import { ClipError, type Failure, aborted, failure } from "./errors.js";
 import type { Port, WorkerPort } from "./platform.js";
 
 interface Reply {
@@ -13,8 +13,9 @@ interface Reply {
 
 interface Pending {
   resolve(value: any): void;
-  reject(error: ClipError): void;
+  reject(error: Error): void;
   onProgress?: ((progress: any) => void) | undefined;
+  background: boolean;
 }
 
 /** Of one question. */
@@ -22,6 +23,8 @@ export interface AskOptions {
   transfer?: Transferable[] | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: any) => void) | undefined;
+  /** Whether the program (in Node) may end before the answer. */
+  background?: boolean | undefined;
 }
 
 /** The page's side. */
@@ -29,6 +32,8 @@ export class Remote {
   private readonly pending = new Map<number, Pending>();
   private next = 0;
   private dead: ClipError | undefined;
+  /** Resolves when the worker has ended. */
+  ended: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly worker: WorkerPort,
@@ -37,20 +42,19 @@ export class Remote {
     private readonly onWarning: (warning: ClipError) => void,
   ) {
     worker.onMessage((reply: Reply) => this.receive(reply));
-    worker.onError((why) =>
-      this.end(new ClipError("engine", `the worker of the ${what} ended (${why}): load the ${what} again`)),
-    );
+    worker.onError((error) => this.end(new ClipError(error.kind, `${what}: ${error.message}`, { cause: error })));
   }
 
-  ask<T>(request: object, { transfer = [], signal, onProgress }: AskOptions = {}): Promise<T> {
+  ask<T>(request: object, options: AskOptions = {}): Promise<T> {
+    const { transfer = [], signal, onProgress, background = false } = options;
     if (this.dead) return Promise.reject(this.dead);
-    if (signal?.aborted) return Promise.reject(aborted());
+    if (signal?.aborted) return Promise.reject(aborted(signal));
     const id = this.next++;
     return new Promise<T>((resolve, reject) => {
       const abort = () => {
         // At once for the caller; the worker stops as soon as it can.
         this.worker.post({ op: "abort", id });
-        this.settle(id)?.reject(aborted());
+        this.settle(id)?.reject(aborted(signal!));
       };
       signal?.addEventListener("abort", abort, { once: true });
       const forget = () => signal?.removeEventListener("abort", abort);
@@ -58,12 +62,15 @@ export class Remote {
         resolve: (value) => (forget(), resolve(value)),
         reject: (error) => (forget(), reject(error)),
         onProgress,
+        background,
       });
-      this.worker.keepAlive(true);
+      this.stay();
       try {
         this.worker.post({ id, ...request }, transfer);
       } catch (error) {
-        this.settle(id)?.reject(new ClipError("input", `this cannot be sent to a worker: ${String(error)}`));
+        this.settle(id)?.reject(
+          new ClipError("input", `this cannot be sent to a worker (pixels of another origin without CORS?): ${String(error)}`),
+        );
       }
     });
   }
@@ -72,15 +79,20 @@ export class Remote {
   end(why: ClipError): void {
     if (this.dead) return;
     this.dead = why;
-    this.worker.terminate();
+    this.ended = this.worker.terminate();
     for (const id of [...this.pending.keys()]) this.settle(id)?.reject(why);
   }
 
   private settle(id: number): Pending | undefined {
     const pending = this.pending.get(id);
     this.pending.delete(id);
-    if (this.pending.size === 0 && !this.dead) this.worker.keepAlive(false);
+    if (!this.dead) this.stay();
     return pending;
+  }
+
+  /** Whether the program waits for this. */
+  private stay(): void {
+    this.worker.keepAlive([...this.pending.values()].some(({ background }) => !background));
   }
 
   private receive(reply: Reply): void {
@@ -93,9 +105,8 @@ export class Remote {
   }
 }
 
-const toError = ({ kind, message }: Failure) => new ClipError(kind, message);
-/** The error of a call whose signal was aborted. */
-export const aborted = () => new ClipError("abort", "the call was aborted");
+/** A warning or an answer; the page knows of an abort before the worker does. */
+const toError = ({ kind, message }: Failure) => new ClipError(kind === "abort" ? "internal" : kind, message);
 
 /** Between two messages of progress: each makes the page work. */
 const PROGRESS_MS = 50;

@@ -286,6 +286,7 @@ export function notKept(what: string, why: string, name = ""): ClipError {
 
 /** One tab at a time, where the platform can do that (Web Locks). */
 export async function locked<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  if (isNode || !navigator.locks) return work();
+  // In a sandboxed frame there is nothing to keep, and asking for a lock fails.
+  if (isNode || !navigator.locks || origin === "null") return work();
   return navigator.locks.request(`clip-everywhere ${name}`, { signal }, work) as Promise<T>;
 }

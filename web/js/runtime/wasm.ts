@@ -3,10 +3,10 @@
 import { fs } from "./platform.js";
 
 /** Compiles the wasm module at `url`, while it arrives where the platform can do that. */
-export async function compile(url: URL): Promise<WebAssembly.Module> {
-  if (url.protocol === "file:") return WebAssembly.compile(await (await fs()).readFile(url));
+export async function compile(url: string): Promise<WebAssembly.Module> {
+  if (url.startsWith("file:")) return WebAssembly.compile(await (await fs()).readFile(new URL(url)));
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.href} answered with status ${response.status}`);
+  if (!response.ok) throw new Error(`${url} answered with status ${response.status}`);
   // A host that does not know the type of .wasm files cannot stream into the compiler.
   const type = response.headers.get("content-type") ?? "";
   return type.startsWith("application/wasm")

@@ -30,10 +30,15 @@ impl Mean {
         Ok(())
     }
 
+    /// Its values.
+    pub fn values(&self) -> Vec<f32> {
+        let rows = self.rows.max(1) as f64;
+        self.sums.iter().map(|sum| (sum / rows) as f32).collect()
+    }
+
     /// The builder of an index of these vectors.
     pub fn builder(self) -> Builder {
-        let rows = self.rows.max(1) as f64;
-        let mean: Vec<f32> = self.sums.iter().map(|sum| (sum / rows) as f32).collect();
+        let mean = self.values();
         let (codes, digest) = (Vec::new(), Vec::new());
         Builder { mean, codes, scale: Vec::new(), error: Vec::new(), group: Vec::new(), digest }
     }

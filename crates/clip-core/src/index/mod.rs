@@ -204,18 +204,14 @@ impl Index {
     /// # Errors
     /// [`IndexError::Provenance`].
     pub fn accepts(&self, query: &Provenance) -> Result<(), IndexError> {
-        let index = &self.provenance;
-        let (model, revision) = (index.model.clone(), index.revision.clone());
-        // Inexact queries may search exact vectors: their hits say so.
-        let device = match query.device.as_str() {
-            UNFUSED if index.device == EXACT => index.device.clone(),
-            device => device.to_owned(),
-        };
-        if index.agrees(&Provenance { model, revision, device, ..query.clone() }) {
-            return Ok(());
-        }
-        let (index, query) = (Box::new(index.clone()), Box::new(query.clone()));
-        Err(IndexError::Provenance { index, query })
+        accepts(&self.provenance, query)
+    }
+
+    /// The rows of a group.
+    pub fn rows_of(&self, group: u32) -> impl Iterator<Item = u32> + use<> {
+        let first = self.group.partition_point(|&of| of < group);
+        let last = self.group.partition_point(|&of| of <= group);
+        (first..last).filter_map(|row| u32::try_from(row).ok())
     }
 
     /// Whether `values` is row `row` of the exact file.
@@ -235,6 +231,24 @@ impl Index {
     ) -> Result<Search, IndexError> {
         search::scan(self, query, top, allowed)
     }
+}
+
+/// [`Index::accepts`] before the index is there.
+///
+/// # Errors
+/// [`IndexError::Provenance`].
+pub fn accepts(index: &Provenance, query: &Provenance) -> Result<(), IndexError> {
+    let (model, revision) = (index.model.clone(), index.revision.clone());
+    // Inexact queries may search exact vectors: their hits say so.
+    let device = match query.device.as_str() {
+        UNFUSED if index.device == EXACT => index.device.clone(),
+        device => device.to_owned(),
+    };
+    if index.agrees(&Provenance { model, revision, device, ..query.clone() }) {
+        return Ok(());
+    }
+    let (index, query) = (Box::new(index.clone()), Box::new(query.clone()));
+    Err(IndexError::Provenance { index, query })
 }
 
 /// Of the little-endian bytes.

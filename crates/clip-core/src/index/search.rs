@@ -32,6 +32,8 @@ pub struct Search {
     /// Rows that may be among the best, by the upper bounds of their scores, largest first.
     candidates: Vec<Candidate>,
     rescored: usize,
+    /// Dot product of the query and the mean.
+    base: f32,
     /// Best first, at most `top`, one per group.
     hits: Vec<Hit>,
 }
@@ -85,7 +87,7 @@ pub(super) fn scan(
         all.retain(|candidate| candidate.bound >= threshold);
     }
     all.sort_unstable_by(|a, b| b.bound.total_cmp(&a.bound).then(a.row.cmp(&b.row)));
-    Ok(Search { query: query.clone(), top, candidates: all, rescored: 0, hits: Vec::new() })
+    Ok(Search { query: query.clone(), top, candidates: all, rescored: 0, base, hits: Vec::new() })
 }
 
 impl Search {
@@ -98,6 +100,17 @@ impl Search {
         let rest = &self.candidates[self.rescored..];
         // An equal score may still win by its group.
         rest.iter().take(limit).take_while(move |c| c.bound >= worst).map(|c| c.row)
+    }
+
+    /// Dot product of the query and the mean of all vectors: what a score is when nothing is known of
+    /// the row.
+    pub fn base(&self) -> f32 {
+        self.base
+    }
+
+    /// How many of the hits score at least `floor` more than the base: the first ones.
+    pub fn above(&self, floor: f32) -> usize {
+        self.hits.iter().take_while(|hit| hit.score - self.base >= floor).count()
     }
 
     /// Rows that the scan did not rule out.

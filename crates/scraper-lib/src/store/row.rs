@@ -12,6 +12,8 @@ pub struct Row {
     pub product: Product,
     /// Complete reads of its source that no longer told of the product.
     pub missed: u32,
+    /// Number of the run that first saw the product; 0 where it is not known.
+    pub born: i64,
     /// Address of the image.
     pub image: String,
     /// Among the product's images, from 0.

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{OutputArgs, StoreArgs, create, keep};
+use super::{Context, OutputArgs, StoreArgs, create, floor, keep};
 use scraper_lib::{
     Error,
     embed::blocking,
     export,
     output::{Output, finish_both},
+    relevance::Learner,
     report::{EXIT_OK, console::tell},
     store::{Filter, View},
 };
@@ -36,6 +37,10 @@ pub(super) struct ExportArgs {
     /// Only products for which this holds, as in `scraper search`; may be repeated.
     #[arg(long, value_name = "CONDITION")]
     filter: Vec<String>,
+    /// With --format web: the model whose text tower measures the floor of relevance, as in `scraper
+    /// search`. It must be on this machine. [default: EMBEDDINGS_MODEL, else the default model]
+    #[arg(long, value_name = "ID|DIR")]
+    model: Option<String>,
     /// Also products that have vanished from their source.
     #[arg(long)]
     vanished: bool,
@@ -56,11 +61,17 @@ enum Format {
 }
 
 impl ExportArgs {
-    pub(super) async fn run(self) -> Result<u8, Error> {
-        blocking(move || self.write()).await?
+    pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let learner = match self.format {
+            Format::Web => {
+                floor::learner(self.store.store.clone(), self.model.as_deref(), context).await?
+            }
+            _ => None,
+        };
+        blocking(move || self.write(learner)).await?
     }
 
-    fn write(self) -> Result<u8, Error> {
+    fn write(self, learner: Option<Learner>) -> Result<u8, Error> {
         let filter = Filter::parse(&self.filter).map_err(|e| Error::Usage(e.to_string()))?;
         let view = View { filter, vanished: self.vanished };
         let files = self.store.store.files();
@@ -74,7 +85,7 @@ impl ExportArgs {
             (Format::Web, Some(_)) if self.raw => {
                 return Err(Error::Usage("--format web holds normalised vectors: no --raw".into()));
             }
-            (Format::Web, Some(folder)) => export::web(store, &view, folder)?,
+            (Format::Web, Some(folder)) => export::web(store, &view, learner, folder)?,
             (Format::Jsonl, _) => self.filling(|out| export::jsonl(store, &view, self.raw, out))?,
             (Format::Parquet, _) => {
                 self.filling(|out| export::parquet(store, &view, self.raw, out))?

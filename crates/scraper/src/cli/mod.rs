@@ -6,6 +6,7 @@ mod dry_run;
 mod embed;
 mod engine;
 mod export;
+mod floor;
 mod index;
 mod init;
 mod inspect;
@@ -91,7 +92,7 @@ enum Command {
     Embed(embed::EmbedArgs),
     Init(init::InitArgs),
     Run(Box<run::RunArgs>),
-    Search(search::SearchArgs),
+    Search(Box<search::SearchArgs>),
     Export(export::ExportArgs),
     Retry(retry::RetryArgs),
     Work(work::WorkArgs),
@@ -153,7 +154,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Init(args) => args.run(),
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
-            Command::Export(args) => args.run().await,
+            Command::Export(args) => args.run(&context).await,
             Command::Merge(args) => args.run().await,
             Command::Retry(args) => args.run(&context).await,
             Command::Work(args) => args.run(&context).await,

@@ -30,6 +30,7 @@ mod read_only;
 mod records;
 mod retry;
 mod run;
+mod search;
 mod secrets;
 mod server;
 mod shop;

@@ -55,8 +55,12 @@ fn it_holds_and_finds_what_sqlite_does() {
         ran(command.args(args)).expect(0).text()
     };
     for query in [
-        &["red floral dress"][..],
-        &["red floral dress", "--top", "1000"],
+        &["title 1", "--no-floor"][..],
+        &["title 1", "--no-floor", "--top", "1000"],
+        &["title 1", "--mode", "words", "--filter", "id!=Éa"],
+        &["titel"],
+        &["red floral dress", "--mode", "vector", "--no-floor", "--top", "1000"],
+        &["red floral dress", "--mode", "vector"],
         &["--image", "images/7.png", "--top", "3"],
         &["--image", "images/7.png", "--filter", "title=title 1", "--top", "5"],
         &["boots", "--filter", "title=nothing"],

@@ -69,7 +69,7 @@ fn shop() -> (Shop, String, String) {
     shop.write("shop/broken.png", "no image");
     fs::create_dir(shop.path().join("kept")).unwrap();
     ran(&mut shop.command(&["run", "shop", "--store", "kept/s.db"])).expect(2);
-    let search = ["search", "red", "--store", "kept/s.db", "--format", "json"];
+    let search = ["search", "red", "--no-floor", "--store", "kept/s.db", "--format", "json"];
     let found = ran(&mut shop.command(&search)).expect(0).text();
     let exported = shop.export("kept/s.db");
     // Everybody may look.
@@ -79,7 +79,8 @@ fn shop() -> (Shop, String, String) {
 
 /// What the three reading commands say.
 fn read(shop: &Shop) -> Option<[Ran; 3]> {
-    let search = shop.command(&["search", "red", "--store", "kept/s.db", "--format", "json"]);
+    let search =
+        shop.command(&["search", "red", "--no-floor", "--store", "kept/s.db", "--format", "json"]);
     let mut export = scraper(shop.path());
     export.args(["export", "--store", "kept/s.db"]);
     let mut list = scraper(shop.path());
@@ -145,7 +146,8 @@ fn a_file_system_that_is_read_only() {
         eprintln!("NOT TESTED: no mount namespace can be made here");
         return;
     }
-    let search = shop.command(&["search", "red", "--store", "kept/s.db", "--format", "json"]);
+    let search =
+        shop.command(&["search", "red", "--no-floor", "--store", "kept/s.db", "--format", "json"]);
     assert_eq!(ran(&mut namespace(&search)).expect(0).text(), found);
     let mut export = scraper(shop.path());
     export.args(["export", "--store", "kept/s.db"]);

@@ -249,7 +249,7 @@ fn search_finds_the_image_itself_first() {
     assert_eq!(hits[0]["id"], "07.png");
     assert!((hits[0]["score"].as_f64().unwrap() - 1.0).abs() < 1e-5);
     assert!(hits[0]["score"].as_f64() >= hits[1]["score"].as_f64());
-    let table = search(&["red floral dress"]);
+    let table = search(&["red floral dress", "--no-floor"]);
     assert_eq!(table.lines().count(), 13, "a head and 12 products:\n{table}");
     assert!(table.starts_with("  #  cosine  product"), "{table}");
 }

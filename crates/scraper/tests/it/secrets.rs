@@ -80,7 +80,9 @@ fn a_source_with_a_password_works_and_is_shown_without() {
         is_clean(&ran(scraper(shop.path()).args(args)).expect(0), "export");
     };
     ["jsonl", "npy", "parquet", "web"].into_iter().for_each(export);
-    for args in [&["search", "x"][..], &["search", "x", "--format", "json"]] {
+    for args in
+        [&["search", "x", "--no-floor"][..], &["search", "x", "--no-floor", "--format", "json"]]
+    {
         is_clean(&ran(shop.command(args).args(["--store", "s.db"])).expect(0), "search");
     }
     is_clean(&ran(scraper(shop.path()).args(["retry", "--list", "--store", "s.db"])), "retry");

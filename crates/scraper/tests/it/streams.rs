@@ -169,12 +169,14 @@ fn texts_of_shops_do_not_act_on_the_terminal() {
     let dry = ran(scraper(shop.path()).args(["run", "feed.jsonl", "--dry-run"])).expect(2);
     is_harmless(&dry.stderr);
     is_harmless(&dry.text());
-    let table = ran(&mut shop.command(&["search", "red", "--store", "s.db"])).expect(0).text();
+    let table = ran(&mut shop.command(&["search", "red", "--no-floor", "--store", "s.db"]))
+        .expect(0)
+        .text();
     is_harmless(&table);
     assert!(table.len() < 10_000 && table.lines().count() == 3, "{table}");
 
     // JSON keeps the data, in a form that does not act either.
-    let search = ["search", "red", "--store", "s.db", "--format", "json"];
+    let search = ["search", "red", "--no-floor", "--store", "s.db", "--format", "json"];
     let found = ran(&mut shop.command(&search)).expect(0).text();
     is_harmless(&found);
     let found: Vec<serde_json::Value> = serde_json::from_str(&found).unwrap();

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use shop_words::Columns;
 
 use super::files::{Folder, Written};
 use crate::{
     Error,
     report::shown::cut,
+    search::push,
     source::{Availability, Product},
     store::Row,
 };
 
 /// Products of a page: some 30 KB.
 pub(super) const PER_PAGE: usize = 128;
-/// Characters of a title that are matched.
+/// Characters of a title that older clients match.
 const TITLE: usize = 200;
 /// Characters of a title, a brand or a category that are shown.
 const SHOWN: usize = 1000;
@@ -74,6 +76,9 @@ struct Facets {
     currency: Column,
     price: Vec<Option<f64>>,
     availability: Vec<Option<Availability>>,
+    /// Numbers of the runs that first saw them, where these differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    listed: Vec<Option<i64>>,
 }
 
 /// Takes rows in the store's order and writes pages.
@@ -86,6 +91,7 @@ pub(super) struct Cards<'a> {
     facets: Facets,
     /// In the order of the groups.
     titles: Vec<Option<String>>,
+    words: Columns,
 }
 
 /// What [`Cards::finish`] wrote.
@@ -93,6 +99,7 @@ pub(super) struct Finished {
     pub(super) products: usize,
     pub(super) facets: Written,
     pub(super) titles: Written,
+    pub(super) words: Written,
     pub(super) pages: Vec<Written>,
 }
 
@@ -106,6 +113,7 @@ impl<'a> Cards<'a> {
             pages: Vec::new(),
             facets: Facets::default(),
             titles: Vec::new(),
+            words: Columns::default(),
         }
     }
 
@@ -125,6 +133,8 @@ impl<'a> Cards<'a> {
             self.facets.currency.push(card.currency.as_deref());
             self.facets.price.push(card.price);
             self.facets.availability.push(card.availability);
+            self.facets.listed.push(Some(row.born).filter(|&run| run > 0));
+            push(&mut self.words, &row.product);
             let title = card.title.as_deref().map(|title| title.chars().take(TITLE).collect());
             self.titles.push(title);
             self.page.push(card);
@@ -146,9 +156,14 @@ impl<'a> Cards<'a> {
 
     pub(super) fn finish(mut self) -> Result<Finished, Error> {
         self.write_page()?;
+        let listed = &mut self.facets.listed;
+        if listed.iter().all(|run| Some(run) == listed.first()) {
+            listed.clear();
+        }
+        let words = json(self.folder, "words", &self.words)?;
         let facets = json(self.folder, "facets", &self.facets)?;
         let titles = json(self.folder, "titles", &self.titles)?;
-        Ok(Finished { products: self.products, facets, titles, pages: self.pages })
+        Ok(Finished { products: self.products, facets, titles, words, pages: self.pages })
     }
 }
 

@@ -78,7 +78,7 @@ fn is_ours(name: &str) -> bool {
     let digest = digest.len() == 16 && digest.bytes().all(|b| b.is_ascii_hexdigit());
     let part = match part.split_once('-') {
         Some(("cards", page)) => kind == "json" && page.bytes().all(|b| b.is_ascii_digit()),
-        None if matches!(part, "facets" | "titles") => kind == "json",
+        None if matches!(part, "facets" | "titles" | "words") => kind == "json",
         None => kind == "safetensors" && matches!(part, "scan" | "exact"),
         Some(_) => false,
     };

@@ -6,8 +6,12 @@
 //! | `scan-….safetensors` | int8 codes of all vectors ([`clip_core::index`]) |
 //! | `exact-….safetensors` | the vectors themselves, row by row from byte `data` on |
 //! | `facets-….json` | category, brand, price and availability of every product, for filters |
-//! | `titles-….json` | the beginning of every title, for a search before the model is there |
+//! | `words-….json` | what is searched of the products' texts ([`shop_words::Columns`]): it is loaded first |
+//! | `titles-….json` | the beginning of every title, for clients of older versions |
 //! | `cards-NNNN-….json` | what is shown of a product, in pages |
+//!
+//! The manifest's `relevance` holds the floor that was learned ([`crate::relevance`]), where the model's text
+//! tower was there; without it a text finds by meaning whatever is nearest.
 //!
 //! Addresses of products and pictures are those of the source; a relative one means the folder
 //! itself, so a feed's pictures can lie beside the files.
@@ -29,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
+    relevance::{Learner, Relevance},
     source::publish,
     store::{Row, Store, StoreError, View},
 };
@@ -52,25 +57,37 @@ struct Manifest {
     data: usize,
     facets: Written,
     titles: Written,
+    /// Exports of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    words: Option<Written>,
+    /// What a text must reach to be found by meaning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    relevance: Option<Relevance>,
     cards_per_page: usize,
     cards: Vec<Written>,
 }
 
 impl Manifest {
     fn files(&self) -> impl Iterator<Item = &Written> {
-        [&self.scan, &self.exact, &self.facets, &self.titles].into_iter().chain(&self.cards)
+        let always = [&self.scan, &self.exact, &self.facets, &self.titles];
+        always.into_iter().chain(&self.words).chain(&self.cards)
     }
 }
 
 const FORMAT: &str = "clip-catalogue";
 const VERSION: u32 = 1;
 
-/// Writes the vectors of `view` with their products into the folder `out`. Returns the number of
-/// vectors.
+/// Writes the vectors of `view` with their products into the folder `out`. `learner` takes in the
+/// vectors and gives the floor of relevance. Returns the number of vectors.
 ///
 /// # Errors
 /// The store cannot be read or holds nothing, or the folder cannot be written.
-pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
+pub fn web(
+    store: &dyn Store,
+    view: &View,
+    mut learner: Option<Learner>,
+    out: &Path,
+) -> Result<usize, Error> {
     let Some(provenance) = store.provenance()? else {
         return Err(Error::Usage("the store is empty: there is nothing to export".into()));
     };
@@ -81,12 +98,16 @@ pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
     visit(store, view, |row| {
         dim = row.values.len();
         rows += 1;
+        if let Some(learner) = &mut learner {
+            learner.add(&row.values)?;
+        }
         mean.get_or_insert_with(|| Mean::new(dim)).add(&row.values).map_err(damaged)
     })?;
     let Some(mean) = mean else {
         return Err(Error::Usage("there are no vectors to export".into()));
     };
 
+    let relevance = learner.map(|learner| learner.finish(&mean));
     let mut builder = mean.builder();
     let mut exact = folder.file()?;
     let header = exact_header(rows, dim);
@@ -102,7 +123,7 @@ pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
             "the store changed during the export: wait for the run to end and export again".into(),
         ));
     }
-    let Finished { products, facets, titles, pages } = cards.finish()?;
+    let Finished { products, facets, titles, words, pages } = cards.finish()?;
     let manifest = Manifest {
         format: FORMAT.into(),
         version: VERSION,
@@ -114,6 +135,8 @@ pub fn web(store: &dyn Store, view: &View, out: &Path) -> Result<usize, Error> {
         data: header.len(),
         facets,
         titles,
+        words: Some(words),
+        relevance,
         cards_per_page: PER_PAGE,
         cards: pages,
         provenance,

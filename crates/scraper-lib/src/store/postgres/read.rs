@@ -18,7 +18,8 @@ use crate::{
 /// The columns that [`row`] reads, of `products p`, `images i` and a table of vectors `v`.
 pub(super) const COLUMNS: &str =
     "p.source, p.id, p.title, p.description, p.url, p.brand, p.category, p.price, p.currency,
-     p.availability, p.attributes, p.missed, i.address, i.position, i.sha256, v.embedding";
+     p.availability, p.attributes, p.missed, i.address, i.position, i.sha256, v.embedding,
+     p.born";
 
 /// A product of [`COLUMNS`], or of its first eleven.
 pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
@@ -62,6 +63,7 @@ pub(super) fn row(row: &postgres::Row) -> Result<Row, StoreError> {
     Ok(Row {
         product,
         missed: number(row.try_get(11)?),
+        born: row.try_get(16)?,
         image: decode(row.try_get(12)?),
         position: number(row.try_get(13)?),
         hash,

@@ -18,7 +18,7 @@ pub(super) fn rows(
     let mut statement = connection.prepare(
         "SELECT p.source, p.id, p.title, p.description, p.url, p.brand, p.category, p.price,
                 p.currency, p.availability, p.attributes, p.missed,
-                i.address, i.position, i.sha256, v.vector
+                i.address, i.position, i.sha256, v.vector, p.born
          FROM products p
          JOIN images i ON i.source = p.source AND i.product = p.id
          JOIN vectors v ON v.sha256 = i.sha256
@@ -39,6 +39,7 @@ pub(super) fn rows(
         let row = Row {
             product,
             missed: row.get(11)?,
+            born: row.get(16)?,
             image: row.get(12)?,
             position: row.get(13)?,
             hash: row.get(14)?,
