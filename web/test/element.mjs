@@ -478,6 +478,15 @@ const tests = {
         const boxes = await inside(".card").evaluateAll((all) => all.slice(0, 3).map((e) => e.getBoundingClientRect().toJSON()));
         assert.equal(boxes[0].top, boxes[1].top);
         assert.ok(boxes[2].top > boxes[0].top);
+        // A gap may have two values.
+        const gaps = await page.evaluate(() => {
+          const element = document.querySelector("clip-search");
+          element.style.setProperty("--clip-search-gap", "20px 10px");
+          const { rowGap, columnGap } = getComputedStyle(element.shadowRoot.querySelector(".results"));
+          element.style.removeProperty("--clip-search-gap");
+          return [rowGap, columnGap];
+        });
+        assert.deepEqual(gaps, ["20px", "10px"]);
         const bottom = await inside(".picture").first().evaluate((e) => e.getBoundingClientRect().bottom);
         assert.ok(boxes[0].top < height / 2 && bottom < height, `it begins at ${boxes[0].top}, its picture ends at ${bottom}`);
         const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - window.innerWidth);
