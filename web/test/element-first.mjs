@@ -133,13 +133,13 @@ const tests = {
     }, { before: connection({ effectiveType: "4g", downlink: 10 }) });
   },
   async "a focus brings words and filters first, then the model"() {
-    await visit(async (page, { inside, event, count }) => {
+    await visit(async (page, { inside }) => {
       // A download begins with a manifest; what a page before has asked for may still arrive.
       await page.waitForTimeout(300);
       assert.deepEqual(server.log.map(({ url }) => url).filter((url) => url.endsWith("/manifest.json")), []);
       await inside("input.query").focus();
       await inside("summary").first().waitFor();
-      await event("progress", undefined, await count());
+      await page.waitForFunction(() => window.events.some(({ name, part }) => name === "progress" && part === "text"));
       const first = (part) => server.log.findIndex(({ url }) => url.includes(part));
       assert.ok(first(manifest.facets.file) < first("/models/second_shape/manifest.json"), "the model came first");
     });

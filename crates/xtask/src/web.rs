@@ -30,13 +30,14 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 12] = [
+const SCRIPTS: [&str; 13] = [
     "sizes",
     "cross",
     "e2e",
     "find",
     "search",
     "element",
+    "element-view",
     "element-first",
     "element-frameworks",
     "element-engines",
