@@ -102,11 +102,7 @@ export class Catalogue {
       throw error;
     }
     // Who needs them hears of a failure.
-<<<<<<< HEAD
-    if (options.vectors !== "later") catalogue.loadVectors(signal).catch(() => undefined);
-=======
     if (vectors === "background") catalogue.loadVectors(signal).catch(() => undefined);
->>>>>>> hybrid
     return catalogue;
   }
 
