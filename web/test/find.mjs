@@ -194,6 +194,22 @@ const tests = {
       server.close();
     }
   },
+  async "codes that are asked for come when they are, and not before"() {
+    const server = await serve({ "/shop/": shop });
+    try {
+      const asked = await Catalogue.open(`${server.origin}/shop/`, { cache: false, vectors: "asked" });
+      const codes = () => server.log.filter(({ url }) => url.includes(manifest.scan.file)).length;
+      assert.ok((await asked.find({ text: "dress" })).total > 0);
+      assert.deepEqual([codes(), asked.ready], [0, "words"]);
+      await asked.find({ like: { id: "DS-00001" } });
+      assert.deepEqual([codes(), asked.ready], [1, "vector"]);
+      await asked.loadVectors();
+      assert.equal(codes(), 1);
+      asked.dispose();
+    } finally {
+      server.close();
+    }
+  },
   async "what makes no sense is refused"() {
     const kind = (promise) => promise.then(() => "fine", (error) => error.kind ?? String(error));
     const embedding = embeddings.get("wool");

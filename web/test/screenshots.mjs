@@ -8,17 +8,19 @@ import path from "node:path";
 const [folder, out, ...only] = process.argv.slice(2);
 // What the shop's helper reads.
 process.argv.splice(2, Infinity, folder);
-const { close, faults, visit } = await import("./shop.mjs");
+const { close, faults, mounts, visit } = await import("./shop.mjs");
+// The shop of the built-in model, for which meaning means something.
+mounts["/find/"] = path.join(folder, "find");
 await mkdir(out, { recursive: true });
 
 /** States, and how a visitor comes to them. */
 const shots = {
   results: async (page, { type, event }) => {
-    await type("red dress");
+    await type("red striped dress");
     await event("results", "model");
   },
   filters: async (page, { type, event, inside, count }) => {
-    await type("dress");
+    await type("clothing");
     await event("results", "model");
     const narrow = await page.getByRole("button", { name: /^Filters/ }).isVisible();
     if (narrow) await page.getByRole("button", { name: /^Filters/ }).click();
@@ -28,13 +30,13 @@ const shots = {
     await event("results", "model", after);
   },
   first: async (page, { type, event, inside }) => {
-    faults.pause = 500;
+    faults.stall = "/models/";
     await type("dress");
     await event("results", "words");
     await inside(".progress").waitFor();
   },
   skeletons: async (page, { type, inside }) => {
-    faults.stall = "/shop/";
+    faults.stall = "/find/";
     await type("dress");
     await inside(".progress").waitFor();
     await page.waitForTimeout(200);
@@ -47,12 +49,12 @@ const shots = {
     await event("results", "model", after);
   },
   more: async (page, { type, event, inside }) => {
-    await type("dress");
+    await type("clothing");
     await event("results", "model");
     await inside(".more").scrollIntoViewIfNeeded();
   },
   nothing: async (page, { type, inside }) => {
-    await type("qqqqxx");
+    await type("qqqxz");
     await page.waitForFunction(() => window.events.some((e) => e.name === "results"));
     await inside(".line").waitFor();
   },
@@ -62,7 +64,7 @@ const shots = {
     await inside("input.query").fill("");
   },
   error: async (page, { type, event }) => {
-    faults.refuse = "/shop/";
+    faults.refuse = "/find/";
     await type("dress");
     await event("error");
   },
@@ -83,7 +85,7 @@ for (const [width, height] of [[360, 640], [768, 1024], [1280, 900]]) {
         await page.screenshot({ path: file });
         console.log(file);
         delete faults.stall;
-      }, { context, attributes: attributes[name] ?? {} }).catch((error) => console.log(`${name} ${width}: ${error.message}`));
+      }, { context, attributes: { index: "/find/", model: "/models/tiny/", mode: "hybrid", ...attributes[name] } }).catch((error) => console.log(`${name} ${width}: ${error.message}`));
     }
   }
 }

@@ -194,6 +194,7 @@ fn queries(shop: &Shop) -> Vec<Query> {
 }
 
 /// Discounted gain of what was found, of the best that could be.
+#[allow(clippy::disallowed_methods)] // log2 measures here, and decides no result
 fn ndcg(judged: &[u32], all: &[u32]) -> f64 {
     let gain = |judged: &[u32]| -> f64 {
         let ranks = (1..).zip(judged).take(10);

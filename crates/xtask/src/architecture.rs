@@ -35,12 +35,13 @@ const fn room(path: &'static str, name: &'static str, about: &'static str, at: [
 const PACKAGES: &[Room] = &[
     room("crates/scraper", "scraper", "the program: flags, hints, exit codes", [24, 64, 700, 56]),
     room("crates/scraper-lib", "scraper-lib", "the nightly run as a library", [24, 150, 700, 190]),
-    room("crates/clip-core", "clip-core", "bytes or text in, 512 floats out", [24, 380, 1092, 118]),
+    room("crates/shop-words", "shop-words", "by words, and both rankings", [560, 376, 360, 40]),
+    room("crates/clip-core", "clip-core", "bytes or text in, 512 floats out", [24, 444, 1092, 118]),
     room(
         "crates/clip-kernels",
         "clip-kernels",
         "the numeric contract; all SIMD",
-        [24, 534, 1092, 52],
+        [24, 598, 1092, 52],
     ),
     room("web", "web", "wasm and npm package", [770, 150, 346, 190]),
     room("www", "www", "the demo page", [770, 64, 346, 56]),
@@ -61,12 +62,12 @@ const MODULES: &[Room] = &[
     room("web/js/clip", "clip", "Clip.load", [786, 268, 98, 56]),
     room("web/js/runtime", "runtime", "workers", [894, 268, 98, 56]),
     room("web/src", "src", "bindings", [1002, 268, 98, 56]),
-    room("crates/clip-core/src/image", "image", "decode, resize", [280, 422, 126, 56]),
-    room("crates/clip-core/src/text", "text", "tokenizer", [418, 422, 126, 56]),
-    room("crates/clip-core/src/weights", "weights", "one table", [556, 422, 126, 56]),
-    room("crates/clip-core/src/model", "model", "both towers", [694, 422, 126, 56]),
-    room("crates/clip-core/src/index", "index", "exact search", [832, 422, 126, 56]),
-    room("crates/clip-core/src/trace.rs", "trace", "each stage", [970, 422, 126, 56]),
+    room("crates/clip-core/src/image", "image", "decode, resize", [280, 486, 126, 56]),
+    room("crates/clip-core/src/text", "text", "tokenizer", [418, 486, 126, 56]),
+    room("crates/clip-core/src/weights", "weights", "one table", [556, 486, 126, 56]),
+    room("crates/clip-core/src/model", "model", "both towers", [694, 486, 126, 56]),
+    room("crates/clip-core/src/index", "index", "exact search", [832, 486, 126, 56]),
+    room("crates/clip-core/src/trace.rs", "trace", "each stage", [970, 486, 126, 56]),
 ];
 
 /// The walks of ARCHITECTURE.md: number of the step, and the room that it enters.
@@ -177,8 +178,8 @@ fn dependencies() -> Result<BTreeSet<(usize, usize)>> {
     Ok(uses)
 }
 
-const HEAD: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1140 610" role="img"
-aria-label="The rooms of the project: scraper and scraper-lib on the left, web and www on the right, both on clip-core and clip-kernels">
+const HEAD: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1140 674" role="img"
+aria-label="The rooms of the project: scraper and scraper-lib on the left, web and www on the right, both on shop-words, clip-core and clip-kernels">
 <!-- Drawn by `cargo xtask architecture`. -->
 <style>
 text { font-family: ui-sans-serif, system-ui, sans-serif; fill: #1d2433; }
@@ -193,7 +194,7 @@ text { font-family: ui-sans-serif, system-ui, sans-serif; fill: #1d2433; }
 .uses { fill: none; stroke: #45516b; stroke-width: 2; }
 </style>
 <defs><marker id="to" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#45516b"/></marker></defs>
-<rect width="1140" height="610" fill="#fff"/>
+<rect width="1140" height="674" fill="#fff"/>
 <text class="title" x="24" y="40">EVERY NIGHT, IN CI: products in, vectors out (1–6)</text>
 <text class="title" x="770" y="40">ON THE STOREFRONT: a query in, hits out (1–4)</text>
 "##;

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 15] = [
+const SCRIPTS: [&str; 16] = [
     "sizes",
     "package",
     "cross",
@@ -40,6 +40,7 @@ const SCRIPTS: [&str; 15] = [
     "find",
     "search",
     "element",
+    "element-view",
     "element-first",
     "element-frameworks",
     "element-engines",

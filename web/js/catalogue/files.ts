@@ -11,6 +11,9 @@ const PIECE = 512;
 /** Rows that lie so near to each other are fetched with what is between them. */
 const GAP = 16;
 
+/** Requests at a time: each is small, and most hosts take many over one connection. */
+const LANES = 16;
+
 /** Neighbouring rows, in one request. */
 interface Run {
   first: number;
@@ -155,7 +158,7 @@ export class CatalogueFiles {
     // The first alone: it shows whether the host knows ranges.
     if (this.host.ranges === undefined && runs[0]) await this.fetch(runs[0], signal);
     if (this.host.ranges === false && runs.some(({ bytes }) => !bytes)) return this.allRows(signal);
-    await inLanes(runs.filter(({ bytes }) => !bytes), (run) => this.fetch(run, signal));
+    await inLanes(runs.filter(({ bytes }) => !bytes), (run) => this.fetch(run, signal), LANES);
     if (!keep) return;
     await locked(this.host.url(file), signal, async () => {
       for (const { first, last, bytes } of runs) {

@@ -43,8 +43,11 @@ export interface OpenOptions extends Configuration {
    * A host that answers a `Range` with the whole file is asked once, for all of it.
    */
   exact?: "auto" | "rows" | "whole";
-  /** When the codes of the vectors come: `"now"` (default), after `open`; `"later"`, with `loadVectors` or a search. */
-  vectors?: "now" | "later";
+  /**
+   * When the codes of the vectors come: in the background from the start (default), or when
+   * `loadVectors` or a search for an embedding asks for them.
+   */
+  vectors?: "background" | "asked";
   /**
    * Bytes that have come: of the words and facets before `open` ends, then of the codes, which a
    * search for an embedding needs.
@@ -89,7 +92,7 @@ export class Catalogue {
     const script = locate("catalogue-worker.js", () => new URL("./catalogue-worker.js", import.meta.url));
     const wasm = locate("search.wasm", () => new URL("./search.wasm", import.meta.url));
     const worker = await startWorker(script, "catalogue");
-    const { cache = true, exact = "auto", signal, onProgress } = options;
+    const { cache = true, exact = "auto", vectors = "background", signal, onProgress } = options;
     const remote = new Remote(worker, "the catalogue", (warning) => options.onWarning?.(warning));
     const catalogue = new Catalogue(remote, url.endsWith("/") ? url : `${url}/`, onProgress);
     try {
@@ -99,7 +102,7 @@ export class Catalogue {
       throw error;
     }
     // Who needs them hears of a failure.
-    if (options.vectors !== "later") catalogue.loadVectors(signal).catch(() => undefined);
+    if (vectors === "background") catalogue.loadVectors(signal).catch(() => undefined);
     return catalogue;
   }
 
@@ -108,7 +111,7 @@ export class Catalogue {
     return this.opened;
   }
 
-  /** What is there already: words come first, vectors later. */
+  /** What is there already: words come first, the codes of the vectors later. */
   get ready(): "words" | "vector" {
     return this.state;
   }
@@ -152,11 +155,14 @@ export class Catalogue {
     if (text === undefined && !embedding && !like) throw new ClipError("input", "find takes a text, an embedding, or a product to be like");
     one("mode", mode, ["hybrid", "words", "vector"]);
     one("sort", sort, ["relevance", "price", "-price", "newest"]);
-    return this.ask({
+    const found = await this.ask<Found>({
       op: "find",
       query: { text, like, embedding: embedding && vector(embedding) },
       options: { mode, limit: count("limit", limit ?? 24), offset: count("offset", offset), sort, filters },
     }, signal);
+    // It waited for the codes.
+    if (like || (embedding && (text === undefined || mode !== "words"))) this.state = "vector";
+    return found;
   }
 
   /**

@@ -1,42 +1,16 @@
 // How <clip-search> comes from a question to its answer: words at once, meaning as soon as it can.
 
-import type { Catalogue } from "../catalogue/index.js";
-import type { Clip, Progress } from "../clip/index.js";
-import { idle, isGenerous } from "./connection.js";
+import { idle } from "./connection.js";
 import { type Filters, type Sort, isSameFilters } from "./filters.js";
 import { type Query, isSame } from "./query.js";
-import { type FindOptions, type Question, find } from "./results.js";
-import { type Part, Session, type SessionOptions, type Tower, isAbort } from "./session.js";
-import { type Answer, type State, initial } from "./state.js";
-
-/** What decides an answer besides the question. */
-export interface Settings extends SessionOptions {
-  mode: FindOptions["mode"];
-  limit: number;
-}
-
-/** Who wants to know. */
-export interface Listener {
-  /** Something that may be seen. */
-  changed(): void;
-  answered(answer: Answer, added: number): void;
-  progressed(part: Part, progress: Progress): void;
-  failed(error: unknown): void;
-}
+import { type Question, find } from "./results.js";
+import { type Part, type Session, isAbort } from "./session.js";
+import { type Answer, initial } from "./state.js";
+import { Supplies } from "./supplies.js";
 
 /** Questions and their answers. */
-export class Searcher {
-  readonly state: State = initial();
-  /** The address of the catalogue's folder. */
-  base = "";
-  private session: Session | undefined;
+export class Searcher extends Supplies {
   private running: AbortController | undefined;
-  private failed: unknown;
-
-  constructor(
-    private readonly settings: () => Settings,
-    private readonly listener: Listener,
-  ) {}
 
   /** Asks; undefined for nothing more. */
   ask(query: Query | undefined): void {
@@ -158,123 +132,16 @@ export class Searcher {
     if (query?.embedding) delete query.embedding;
   }
 
+  protected override arrived(): void {
+    const { query, answer } = this.state;
+    if (query?.kind !== "text" || query.embedding || this.settings().mode === "words") return;
+    void this.run(query, undefined, answer?.query === query ? answer.hits.length : 0);
+  }
+
   private stop(): void {
     this.running?.abort();
     this.running = undefined;
     this.state.work = "none";
-  }
-
-  private open(): Session {
-    if (!this.session) {
-      const session: Session = new Session(this.settings(), (part, progress) => {
-        if (session !== this.session || !session.loading(part)) return;
-        this.state.downloads[part] = progress;
-        this.listener.progressed(part, progress);
-        this.listener.changed();
-      });
-      this.session = session;
-    }
-    return this.session;
-  }
-
-  private async catalogue(session: Session): Promise<Catalogue> {
-    if (!session.opened && !this.state.downloads.catalogue) {
-      this.state.downloads.catalogue = { loaded: 0, total: 0, network: 0 };
-      this.listener.changed();
-    }
-    const opening = session.catalogue();
-    try {
-      const catalogue = await opening;
-      if (session !== this.session || !session.opened) return catalogue;
-      delete this.state.downloads.catalogue;
-      if (this.base !== catalogue.url || !this.state.facets) {
-        this.base = catalogue.url;
-        const { facets } = catalogue.info;
-        const list = (values: { value: string; count: number }[]) =>
-          values.map(({ value, count }): [string, number] => [value, count]);
-        this.state.currencies = facets.currencies;
-        this.state.dated = facets.newest;
-        this.state.facets ??= {
-          category: list(facets.category), brand: list(facets.brand), availability: list(facets.availability),
-          ...(facets.price ? { price: facets.price } : {}),
-        };
-      }
-      this.listener.changed();
-      return catalogue;
-    } catch (error) {
-      if (session === this.session) delete this.state.downloads.catalogue;
-      throw error;
-    }
-  }
-
-  /** Sees that the text tower comes, if it is to come. */
-  private want(): void {
-    const { model, mode } = this.settings();
-    const session = this.open();
-    if (model === "" || mode === "words" || this.state.words === "cancelled") return;
-    if (session.ready("text") || session.loading("text") || session.loading("vectors")) return;
-    if (isGenerous()) {
-      this.state.words = undefined;
-      void this.meaning();
-    } else {
-      this.state.words = "connection";
-      this.listener.changed();
-    }
-  }
-
-  /** Loads what finds by meaning: the codes of the vectors, which are small, then the tower. */
-  private async meaning(): Promise<void> {
-    const session = this.open();
-    try {
-      if ((await this.vectors(session)) && session === this.session) void this.load("text");
-    } catch (error) {
-      if (session === this.session && !isAbort(error)) this.fail(error);
-    }
-  }
-
-  /** Waits for the codes of the vectors; false where they were stopped. */
-  private async vectors(session: Session): Promise<boolean> {
-    const { downloads } = this.state;
-    try {
-      const loading = session.vectors();
-      if (session.opened?.ready !== "vector" && session.opened) {
-        downloads.vectors ??= { loaded: 0, total: 0, network: 0 };
-        this.listener.changed();
-      }
-      return await loading;
-    } finally {
-      if (session === this.session && !session.loading("vectors")) {
-        delete downloads.vectors;
-        this.listener.changed();
-      }
-    }
-  }
-
-  /** Loads a tower; when it is there, what words have answered is asked again. */
-  private async load(tower: Tower): Promise<Clip | undefined> {
-    const session = this.open();
-    const { state } = this;
-    try {
-      if (!session.ready(tower)) {
-        state.downloads[tower] ??= { loaded: 0, total: 0, network: 0 };
-        this.listener.changed();
-      }
-      const clip = await session.start(tower);
-      // Or it was stopped here, while another element waited for it.
-      if (session !== this.session || session.ready(tower) !== clip) return undefined;
-      delete state.downloads[tower];
-      const { query, answer } = state;
-      if (tower === "text" && query?.kind === "text" && !query.embedding && this.settings().mode !== "words") {
-        void this.run(query, undefined, answer?.query === query ? answer.hits.length : 0);
-      } else this.listener.changed();
-      return clip;
-    } catch (error) {
-      if (session !== this.session) return undefined;
-      delete state.downloads[tower];
-      if (!isAbort(error)) this.fail(error);
-      else this.listener.changed();
-      return undefined;
-    }
   }
 
   /** Answers a question; or gives the page after `before`; `least` products if they were shown already. */
@@ -343,13 +210,5 @@ export class Searcher {
     }
     if (signal.aborted || !(await this.vectors(session))) return;
     if (!signal.aborted) await ask("model", { ...(tower === "text" ? { text } : {}), embedding: query.embedding });
-  }
-
-  private fail(error: unknown): void {
-    // The catalogue's fails both the model's start and the query.
-    if (error === this.failed && this.state.error !== undefined) return;
-    this.failed = this.state.error = error;
-    this.listener.failed(error);
-    this.listener.changed();
   }
 }

@@ -53,7 +53,7 @@ export class Session {
       const { index } = this.options;
       const lease: Lease<Catalogue, CatalogueProgress> = catalogues.take(
         absolute(index),
-        (signal, onProgress) => Catalogue.open(index, { signal, onWarning, onProgress, vectors: "later" }),
+        (signal, onProgress) => Catalogue.open(index, { signal, onWarning, onProgress, vectors: "asked" }),
         (progress) => this.onProgress(lease.ready ? "vectors" : "catalogue", { ...progress, network: progress.loaded }),
       );
       this.opening = lease;

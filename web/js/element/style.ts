@@ -12,7 +12,7 @@ const CSS = `
   --_shade: light-dark(#eef0f3, #262a32);
   --_line: light-dark(#dcdfe4, #383d47);
   --_radius: var(--clip-search-radius, 0.5rem);
-  --_gap: var(--clip-search-gap, 1rem);
+  --_gap: var(--clip-search-gap, 1.5rem 1rem);
   display: block;
   position: relative;
   color: var(--_text);
@@ -137,10 +137,11 @@ progress { accent-color: var(--_accent); inline-size: 100%; block-size: 0.4rem; 
 .error { color: var(--_error); margin-block-end: 0.75rem; }
 .error p { margin: 0; }
 .results, .skeletons {
-  list-style: none; margin: 0; padding: 0; display: grid; gap: calc(1.5 * var(--_gap)) var(--_gap);
+  list-style: none; margin: 0; padding: 0; display: grid; gap: var(--_gap);
   grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--clip-search-card-width, 10.5rem)), 1fr));
 }
-.narrow :is(.results, .skeletons) { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: var(--_gap) calc(0.75 * var(--_gap)); }
+.narrow { --_gap: var(--clip-search-gap, 1rem 0.75rem); }
+.narrow :is(.results, .skeletons) { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .results.old { opacity: 0.75; }
 .item { position: relative; min-inline-size: 0; }
 .skeleton { display: grid; gap: 0.4rem; }

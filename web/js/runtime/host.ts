@@ -196,12 +196,14 @@ function bufferReader(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableSt
  * Works on all items, some at a time, where the order of the answers does not matter. All that was
  * begun has ended when this fails.
  */
-export async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+export async function inLanes<T>(
+  items: readonly T[], work: (item: T) => Promise<void>, lanes = LANES,
+): Promise<void> {
   const rest = [...items];
   const lane = async () => {
     for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
   };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(LANES, rest.length) }, lane));
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(lanes, rest.length) }, lane));
   const failed = ends.find((end): end is PromiseRejectedResult => end.status === "rejected");
   if (failed) throw failed.reason;
 }

@@ -224,3 +224,28 @@ fn every_path_gives_the_same_integer_sums() {
         }
     }
 }
+
+#[test]
+fn a_floor_counts_from_the_mean_and_groups_have_their_rows() {
+    let mut random = Random(41);
+    let catalogue = catalogue(&mut random, 60, 3.0);
+    let Catalogue { vectors, groups, index } = &catalogue;
+    for group in 0..index.groups() as u32 {
+        let own: Vec<u32> =
+            (0u32..).zip(groups).filter(|(_, g)| **g == group).map(|(r, _)| r).collect();
+        assert_eq!(index.rows_of(group).collect::<Vec<_>>(), own);
+    }
+    assert_eq!(index.rows_of(index.groups() as u32).count(), 0);
+
+    let mut mean = Mean::new(DIM);
+    vectors.iter().for_each(|v| mean.add(v).unwrap());
+    let query = NormalizedEmbedding::from_unit(random.unit(3.0));
+    let search = catalogue.search(&query, 10, |_| true);
+    // To the bit, as native programs count it.
+    let base = query.cosine(&NormalizedEmbedding::from_unit(mean.values()));
+    assert_eq!(search.base().to_bits(), base.to_bits());
+    let fourth = search.hits()[3].score - base;
+    let expected = search.hits().iter().filter(|hit| hit.score - base >= fourth).count();
+    assert_eq!(search.above(fourth), expected);
+    assert_eq!((search.above(f32::INFINITY), search.above(f32::NEG_INFINITY)), (0, 10));
+}
