@@ -1,7 +1,8 @@
 import vue from "@vitejs/plugin-vue";
+import { isCustomElement } from "clip-everywhere/vue";
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  plugins: [vue({ template: { compilerOptions: { isCustomElement: (tag) => tag === "clip-search" } } })],
+  plugins: [vue({ template: { compilerOptions: { isCustomElement } } })],
   optimizeDeps: { exclude: ["clip-everywhere"] },
 });

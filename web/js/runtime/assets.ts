@@ -39,10 +39,11 @@ export async function finder(baseUrl: string | URL | undefined): Promise<Find> {
 function found(file: string, beside: () => URL): string {
   try {
     const { href } = beside();
-    // Next's is no `URL`, and relative to the page; on its server that means nothing. A variable, for
-    // bundlers would take the whole expression for a file.
+    // Next's is no `URL`, and relative to the page.
+    if (!isNode) return new URL(href, here()).href;
+    // On Next's server that means nothing. A variable: bundlers take the whole expression for a file.
     const own = import.meta.url;
-    return new URL(...(isNode && !href.startsWith("file:") ? [file, own] as const : [href, here()] as const)).href;
+    return href.startsWith("file:") ? href : new URL(file, own).href;
   } catch (error) {
     throw new ClipError(
       "environment",
