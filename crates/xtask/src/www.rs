@@ -110,7 +110,10 @@ fn build() -> Result<()> {
         .arg(&store)
         .run()?;
     fs::remove_file(site.join("shop/feed.jsonl")).context("could not remove the feed")?;
+    // With its model the catalogue learns what is nonsense to it.
     scraper("export --format web")?
+        .arg("--model")
+        .arg(model)
         .arg("--store")
         .arg(&store)
         .arg("--output")
