@@ -1,9 +1,11 @@
 import "./style.css";
 import "clip-everywhere/search";
 
+import { classifyView } from "./classify.js";
 import { compareView } from "./compare.js";
 import { inspectView } from "./inspect.js";
 import { matrixView } from "./matrix.js";
+import { rankingsView } from "./rankings.js";
 import { reportView } from "./report.js";
 import { searchView } from "./search.js";
 
@@ -38,6 +40,8 @@ searchView((file, name) => {
   void inspect.image(file, name);
 });
 matrixView();
+classifyView();
+rankingsView();
 reportView();
 
 document.querySelector(".skip")?.addEventListener("click", (event) => {

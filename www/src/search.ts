@@ -12,8 +12,11 @@ export function searchView(inspect: (file: Blob, name: string) => void): void {
   for (const button of suggestions.querySelectorAll("button")) {
     button.addEventListener("click", () => element?.search(button.textContent ?? ""));
   }
-  // They make room for products.
-  element?.addEventListener("clip-search-results", ({ detail }) => (suggestions.hidden = detail.hits.length > 0));
+  // They make room for products, on a phone with the heading.
+  element?.addEventListener("clip-search-results", ({ detail }) => {
+    suggestions.hidden = detail.hits.length > 0;
+    byId("view-search").classList.toggle("found", suggestions.hidden);
+  });
   element?.addEventListener("clip-search-select", (event: CustomEvent<SelectDetail>) => {
     // The sample shop has no product pages.
     event.preventDefault();

@@ -67,12 +67,57 @@ async function useAll(page) {
   await go(page, "matrix");
   await page.locator("#matrix-example").click();
   await page.waitForFunction(() => document.querySelectorAll("#matrix tbody tr").length === 8);
+  await go(page, "classify");
+  await page.locator("#classify-example").click();
+  await page.locator("#classification tbody tr").first().waitFor();
+  await go(page, "rankings");
+  await page.locator("#rankings-examples button").first().click();
+  await page.locator("#rankings tbody tr").first().waitFor();
   await go(page, "report");
   await page.locator("#report-run").click();
   await page.locator("#report .verdict").waitFor();
 }
 
 const tests = {
+  async "search: on a phone the first product is there without scrolling"() {
+    await visit({ viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true }, async (page) => {
+      const box = page.locator("clip-search input[type=search]");
+      await box.fill(site.samples[0].title);
+      await box.press("Enter");
+      const picture = page.locator("clip-search .results img").first();
+      await picture.waitFor();
+      await page.evaluate(() => window.scrollTo(0, 0));
+      const { y } = await picture.boundingBox();
+      assert.ok(y < 480, `the first picture begins at ${y} of 640 pixels`);
+    });
+  },
+  async "classify: the labels of a picture are ranked, and the certainties add up to one"() {
+    await visit({ hash: "#classify" }, async (page) => {
+      await page.locator("#classify-labels").fill("bag\ndress\nhat\ndress\n");
+      await page.locator("#classify-example").click();
+      const rows = page.locator("#classification tbody tr");
+      await rows.first().waitFor();
+      const found = await rows.evaluateAll((all) => all.map((row) => [row.children[0].textContent, Number(row.children[1].textContent)]));
+      assert.deepEqual(found.map(([label]) => label).sort(), ["bag", "dress", "hat"]);
+      const scores = found.map(([, score]) => score);
+      assert.deepEqual(scores, scores.toSorted((a, b) => b - a));
+      assert.ok(Math.abs(scores.reduce((sum, x) => sum + x, 0) - 1) < 0.003, String(scores));
+      await page.locator("#classify-labels").fill(" ");
+      await page.locator("#classify-form button").click();
+      await page.locator("#view-classify .error").waitFor();
+    });
+  },
+  async "rankings: one query by words, by meaning, and by both"() {
+    await visit({ hash: "#rankings" }, async (page) => {
+      const [{ title }] = site.samples;
+      await page.locator("#rankings-text").fill(title);
+      await page.locator("#rankings-form button").click();
+      const row = page.locator("#rankings tbody tr").first();
+      await row.waitFor();
+      const [, words, , both] = await row.locator("th, td").allInnerTexts();
+      assert.ok(words.startsWith(title) && both.startsWith(title), `${words} | ${both}`);
+    });
+  },
   async "search: the shop is searched by words, and a product goes to the inspector"() {
     await visit({}, async (page) => {
       const box = page.locator("clip-search input[type=search]");

@@ -48,6 +48,16 @@ const shots = {
     await page.waitForFunction(() => document.querySelectorAll("#matrix tbody tr").length === 8);
     await page.evaluate(() => document.querySelector("#view-matrix .inputs").scrollIntoView());
   },
+  classify: async (page) => {
+    await page.goto(`${page.url().split("#")[0]}#classify`);
+    await page.locator("#classify-example").click();
+    await page.locator("#classification tbody tr").first().waitFor();
+  },
+  rankings: async (page) => {
+    await page.goto(`${page.url().split("#")[0]}#rankings`);
+    await page.locator("#rankings-examples button").first().click();
+    await page.locator("#rankings tbody tr").first().waitFor();
+  },
   report: async (page) => {
     await page.goto(`${page.url().split("#")[0]}#report`);
     await page.locator("#report-run").click();
