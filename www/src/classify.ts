@@ -27,7 +27,8 @@ export function classifyView(): void {
     }
     await withModel(say, async ({ clip }) => {
       say.replaceChildren(h("p", { class: "fine" }, "Comparing …"));
-      const found = await clip.classify(file, names, { template: template.value.trim() || undefined });
+      const sentence = template.value.trim();
+      const found = await clip.classify(file, names, sentence === "" ? {} : { template: sentence });
       if (mine !== turn) return;
       const best = found[0];
       say.replaceChildren(h("p", { class: "visually-hidden" }, best ? `Most likely: ${best.label}` : ""));

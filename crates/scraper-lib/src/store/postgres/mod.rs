@@ -7,6 +7,7 @@ mod batch;
 mod connection;
 mod queue;
 mod read;
+mod rename;
 mod schema;
 mod search;
 mod sweep;
