@@ -88,7 +88,7 @@ const tests = {
       await picture.waitFor();
       await page.evaluate(() => window.scrollTo(0, 0));
       const { y } = await picture.boundingBox();
-      assert.ok(y < 480, `the first picture begins at ${y} of 640 pixels`);
+      assert.ok(y < 440, `the first picture begins at ${y} of 640 pixels`);
     });
   },
   async "classify: the labels of a picture are ranked, and the certainties add up to one"() {
@@ -130,7 +130,8 @@ const tests = {
       await box.press("Enter");
       const { kind, ids } = await found;
       assert.equal(kind, "text");
-      assert.equal(ids.length, 24);
+      // What means no more to the model than nonsense is not shown.
+      assert.ok(ids.includes(site.samples[1].id) && ids.length <= 24, String(ids));
       const picture = page.locator("clip-search .results img").first();
       await picture.waitFor();
       assert.ok(await picture.evaluate(async (img) => {
@@ -320,7 +321,7 @@ const tests = {
       await visit({ colorScheme }, async (page) => {
         for (const used of [false, true]) {
           if (used) await useAll(page);
-          for (const name of ["search", "inspect", "compare", "matrix", "report"]) {
+          for (const name of ["search", "inspect", "compare", "matrix", "classify", "rankings", "report"]) {
             await go(page, name);
             assert.deepEqual(await violations(page), [], `${colorScheme}, ${name}, ${used ? "with results" : "empty"}`);
           }
@@ -331,7 +332,7 @@ const tests = {
   async "a phone: nothing is wider than the screen, targets are large enough, axe finds nothing"() {
     await visit({ viewport: { width: 360, height: 760 }, hasTouch: true, isMobile: true }, async (page) => {
       await useAll(page);
-      for (const name of ["search", "inspect", "compare", "matrix", "report"]) {
+      for (const name of ["search", "inspect", "compare", "matrix", "classify", "rankings", "report"]) {
         await go(page, name);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 360, `${name} is too wide`);
         assert.deepEqual(await violations(page), [], name);
