@@ -88,6 +88,16 @@ pub(crate) fn cmyk_to_rgb(cmyk: &[u8]) -> Vec<u8> {
     rgb
 }
 
+/// The first `count` samples of 1, 2, 4 or 8 bits of a row, high bits first.
+pub(crate) fn unpack(row: &[u8], bits: u32, count: usize) -> impl Iterator<Item = u8> {
+    let mask = ((1u16 << bits) - 1) as u8;
+    let samples = move |byte: &u8| {
+        let byte = *byte;
+        (1..=8 / bits).map(move |i| (byte >> (8 - i * bits)) & mask)
+    };
+    row.iter().flat_map(samples).take(count)
+}
+
 /// 256 colours.
 #[derive(Debug)]
 pub(crate) struct Palette([[u8; 4]; 256]);

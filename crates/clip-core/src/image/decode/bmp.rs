@@ -5,7 +5,7 @@
 
 use crate::image::{
     Format, ImageError, Limits,
-    raster::{Palette, Pixels, Raster},
+    raster::{Palette, Pixels, Raster, unpack},
 };
 
 const FORMAT: Format = Format::Bmp;
@@ -31,7 +31,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     let header = read_header(bytes, limits)?;
     let (pixels, mode) = match (header.compression, header.bits) {
         (0, 1 | 4 | 8) => {
-            let indices = rows(bytes, &header, unpack(header.bits))?;
+            let bits = u32::from(header.bits);
+            let indices = rows(bytes, &header, |row, width, out| {
+                out.extend(unpack(row, bits, width));
+            })?;
             (header.palette.expand(&indices), if header.grey { "L" } else { "P" })
         }
         (1 | 2, 1 | 4 | 8) => {
@@ -164,17 +167,6 @@ fn rows(
         push(row.ok_or_else(truncated)?, header.width, &mut out);
     }
     Ok(out)
-}
-
-/// Palette indices of 1, 4 or 8 bits, high bits first.
-fn unpack(bits: u16) -> impl FnMut(&[u8], usize, &mut Vec<u8>) {
-    move |row, width, out| {
-        let mask = ((1u16 << bits) - 1) as u8;
-        let indices = row
-            .iter()
-            .flat_map(|byte| (1..=8 / bits).map(move |i| (byte >> (8 - i * bits)) & mask));
-        out.extend(indices.take(width));
-    }
 }
 
 /// 16, 24 and 32 bits a pixel.

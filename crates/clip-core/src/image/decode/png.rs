@@ -6,7 +6,7 @@ use png::{BitDepth, ColorType, DecodeOptions, DecodingError, Info, Transformatio
 
 use crate::image::{
     Format, ImageError, Limits, orient,
-    raster::{Palette, Pixels, Raster, color_key},
+    raster::{Palette, Pixels, Raster, color_key, unpack},
 };
 
 const FORMAT: Format = Format::Png;
@@ -97,11 +97,7 @@ impl Samples {
             BitDepth::Sixteen => return self.push_bytes(row.chunks_exact(2).map(|p| p[0])),
         };
         let scale = if self.color == ColorType::Indexed { 1 } else { scale };
-        let mask = (1u8 << bits) - 1;
-        let samples = row
-            .iter()
-            .flat_map(|byte| (1..=8 / bits).map(move |i| (byte >> (8 - i * bits)) & mask))
-            .take(self.width);
+        let samples = unpack(row, bits, self.width);
         self.data.extend(samples.map(|v| v * scale));
     }
 

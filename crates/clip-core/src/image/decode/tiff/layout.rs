@@ -3,7 +3,7 @@
 use super::{FORMAT, directory::Directory};
 use crate::image::{
     ImageError,
-    raster::{Palette, Pixels, cmyk_to_rgb},
+    raster::{Palette, Pixels, cmyk_to_rgb, unpack},
 };
 
 /// How the samples of a pixel become colours.
@@ -248,18 +248,11 @@ fn palette(map: &[u32], bits: u32) -> Result<Palette, ImageError> {
     Ok(Palette::new(&bytes))
 }
 
-/// Samples of less than 8 bits, high bits first; each row begins with a byte of its own.
+/// Samples of less than 8 bits; each row begins with a byte of its own.
 fn unpacked(data: &[u8], bits: u32, width: usize, height: usize) -> Option<Vec<u8>> {
-    let mask = ((1u16 << bits) - 1) as u8;
     let row_bytes = (width * bits as usize).div_ceil(8);
     let rows = data.get(..row_bytes * height)?.chunks_exact(row_bytes.max(1));
-    let unpack = |row: &[u8]| -> Vec<u8> {
-        let samples = row
-            .iter()
-            .flat_map(|byte| (1..=8 / bits).map(move |i| (byte >> (8 - i * bits)) & mask));
-        samples.take(width).collect()
-    };
-    Some(rows.flat_map(unpack).collect())
+    Some(rows.flat_map(|row| unpack(row, bits, width)).collect())
 }
 
 /// The high bytes of samples of 16 bits in the machine's byte order.

@@ -74,14 +74,9 @@ fn samples(bytes: &[u8], directory: &Directory) -> Result<Vec<u8>, ImageError> {
             let (width, _) = decoder.chunk_data_dimensions(n);
             let mut part = decoder.read_chunk(n).map_err(error)?;
             let part = part.as_buffer(0);
-            put(
-                out,
-                row_bytes,
-                part.as_bytes(),
-                (width as usize * pixel).div_ceil(8),
-                left * pixel / 8,
-                top,
-            );
+            let part_bytes = (width as usize * pixel).div_ceil(8);
+            let rows = part.as_bytes().chunks_exact(part_bytes.max(1));
+            put(out, row_bytes, rows, left * pixel / 8, top);
         }
     }
     if planes == 1 {
@@ -98,18 +93,16 @@ fn samples(bytes: &[u8], directory: &Directory) -> Result<Vec<u8>, ImageError> {
     Ok(together)
 }
 
-/// Puts a strip or a tile, whose rows have `part_bytes`, into its plane.
-fn put(
+/// Puts the rows of a strip or a tile into its plane, whose rows have `row_bytes`.
+fn put<'a>(
     plane: &mut [u8],
     row_bytes: usize,
-    part: &[u8],
-    part_bytes: usize,
+    rows: impl Iterator<Item = &'a [u8]>,
     left: usize,
     top: usize,
 ) {
-    let rows = part.chunks_exact(part_bytes.max(1));
     for (to, from) in plane.chunks_exact_mut(row_bytes.max(1)).skip(top).zip(rows) {
-        if let Some(place) = to.get_mut(left..left + part_bytes) {
+        if let Some(place) = to.get_mut(left..left + from.len()) {
             place.copy_from_slice(from);
         }
     }

@@ -1,6 +1,6 @@
 //! TIFF whose strips or tiles are JPEG files without their tables.
 
-use super::{FORMAT, directory::Directory, layout::Layout};
+use super::{FORMAT, directory::Directory, layout::Layout, put};
 use crate::image::{
     ImageError, Limits,
     decode::jpeg,
@@ -45,10 +45,10 @@ pub(super) fn jpeg(
         {
             return Err(ImageError::corrupt(FORMAT, "a strip of another size"));
         }
-        for (y, row) in data.chunks_exact(stride).take(rows).enumerate() {
-            let at = ((top + y) * width + left) * channels;
-            image[at..at + columns * channels].copy_from_slice(&row[..columns * channels]);
-        }
+        // Padding on the right and below stays out.
+        let rows = data.chunks_exact(stride).take(rows);
+        let rows = rows.filter_map(|row| row.get(..columns * channels));
+        put(image, width * channels, rows, left * channels, top);
     }
     match out {
         Some((1, data)) => Ok(Pixels::Grey(data)),
