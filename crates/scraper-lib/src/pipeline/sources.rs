@@ -12,7 +12,7 @@ use crate::{
     Error,
     embed::blocking,
     report::{FailureNote, Progress, Summary},
-    source::{Base, Hides, Product, Source, SourceError, SourceItem},
+    source::{Base, Hides, Product, Source, SourceError, SourceItem, through},
     store::{Failure, Shard, Store, Swept, Write},
 };
 
@@ -207,24 +207,18 @@ pub async fn retry(
     for (name, source) in pages {
         let out = out.clone();
         tokio::spawn(async move {
-            let (items, mut received) = mpsc::channel::<SourceItem>(16);
             let base = Arc::new(source.base());
-            let forward = async {
-                while let Some(item) = received.recv().await {
-                    let input = match item {
-                        Ok(product) => {
-                            let product = Product { source: name.clone(), ..product };
-                            Input::Product(product, Arc::clone(&base))
-                        }
-                        Err(e) => Input::BadRecord(name.clone(), e),
-                    };
-                    if out.send(input).await.is_err() {
-                        return;
+            let input = |item| {
+                Some(match item {
+                    Ok(product) => {
+                        let product = Product { source: name.clone(), ..product };
+                        Input::Product(product, Arc::clone(&base))
                     }
-                }
+                    Err(e) => Input::BadRecord(name.clone(), e),
+                })
             };
             // Its errors came as items: it is a list of pages.
-            let _ = tokio::join!(source.run(items), forward);
+            let _ = through(source, out, input).await;
         });
     }
     tokio::spawn(async move {

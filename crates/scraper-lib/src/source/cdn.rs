@@ -2,9 +2,9 @@
 //! own documentation of its addresses is the source.
 
 use reqwest::Url;
-use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::mpsc::Sender;
 
-use super::{Base, Running, Source, SourceItem};
+use super::{Base, Running, Source, SourceItem, through::through};
 
 /// The smallest width that can be asked for: what the model sees is 224 pixels wide.
 pub(super) const LEAST_WIDTH: u32 = 224;
@@ -146,26 +146,18 @@ impl Source for Sized {
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
-        Box::pin(async move {
-            let Sized { inner, width } = *self;
-            let (items, mut received) = mpsc::channel::<SourceItem>(16);
-            let forward = async move {
-                while let Some(mut item) = received.recv().await {
-                    if let Ok(product) = &mut item {
-                        for image in &mut product.images {
-                            if let Some(sized) = at_width(image, width) {
-                                *image = sized;
-                            }
-                        }
-                    }
-                    if out.send(item).await.is_err() {
-                        return;
+        let Sized { inner, width } = *self;
+        let sized = move |mut item: SourceItem| {
+            if let Ok(product) = &mut item {
+                for image in &mut product.images {
+                    if let Some(sized) = at_width(image, width) {
+                        *image = sized;
                     }
                 }
-            };
-            let (result, ()) = tokio::join!(inner.run(items), forward);
-            result
-        })
+            }
+            Some(item)
+        };
+        Box::pin(through(inner, out, sized))
     }
 }
 

@@ -5,9 +5,9 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::mpsc::Sender;
 
-use super::{Base, Running, Source, SourceError, SourceItem};
+use super::{Base, Running, Source, SourceError, SourceItem, through::through};
 
 /// Gives the products of a source its name, and tells of ids that come twice instead of letting
 /// one product overwrite another. Remembers 16 bytes of each product.
@@ -46,37 +46,31 @@ impl Source for Distinct {
     }
 
     fn run(self: Box<Self>, out: Sender<SourceItem>) -> Running {
-        Box::pin(async move {
-            let place = self.describe();
-            let Distinct { name, inner } = *self;
-            let (items, mut received) = mpsc::channel::<SourceItem>(16);
-            let forward = async move {
-                let mut seen = HashMap::new();
-                while let Some(mut item) = received.recv().await {
-                    if let Ok(product) = &mut item {
-                        product.source.clone_from(&name);
-                        let content = hash(&format!("{product:?}"));
-                        match seen.insert(hash(&product.id), content) {
-                            None => {}
-                            // Whole only now.
-                            Some(_) if product.completes => {}
-                            // Lists of a shop move while they are read page by page.
-                            Some(known) if known == content => continue,
-                            Some(known) => {
-                                seen.insert(hash(&product.id), known);
-                                let (place, id) = (place.clone(), product.id.clone());
-                                item = Err(SourceError::Repeated { place, id });
-                            }
-                        }
-                    }
-                    if out.send(item).await.is_err() {
-                        return;
-                    }
-                }
+        let place = self.describe();
+        let Distinct { name, inner } = *self;
+        let mut seen = HashMap::new();
+        let once = move |item: SourceItem| {
+            let mut product = match item {
+                Ok(product) => product,
+                Err(e) => return Some(Err(e)),
             };
-            let (result, ()) = tokio::join!(inner.run(items), forward);
-            result
-        })
+            product.source.clone_from(&name);
+            let (id, content) = (hash(&product.id), hash(&format!("{product:?}")));
+            match seen.get(&id) {
+                // Whole only now.
+                Some(_) if product.completes => {}
+                // Lists of a shop move while they are read page by page.
+                Some(known) if *known == content => return None,
+                Some(_) => {
+                    let (place, id) = (place.clone(), product.id);
+                    return Some(Err(SourceError::Repeated { place, id }));
+                }
+                None => {}
+            }
+            seen.insert(id, content);
+            Some(Ok(product))
+        };
+        Box::pin(through(inner, out, once))
     }
 }
 
@@ -88,6 +82,8 @@ fn hash(text: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
     use crate::source::Product;
 

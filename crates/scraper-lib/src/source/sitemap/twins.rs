@@ -20,10 +20,9 @@ struct Own {
     pictures: HashSet<String>,
 }
 
-/// A product whose page says that another one stands for it.
+/// A product whose page says that another one stands for it; its id is that of its own page.
 #[derive(Debug)]
 struct Held {
-    key: String,
     same_as: SameAs,
     product: Product,
 }
@@ -64,8 +63,8 @@ impl Twins {
         let page = &listed.url;
         match (item, same_as) {
             (Ok(product), Some(same_as)) => {
-                let (key, same_as) = (page_key(page), same_as.clone());
-                self.held.insert(page.to_string(), Held { key, same_as, product });
+                let held = Held { same_as: same_as.clone(), product };
+                self.held.insert(page.to_string(), held);
                 None
             }
             (Ok(product), None) => {
@@ -84,39 +83,35 @@ impl Twins {
     }
 
     /// The key of the page that stands for `held` at last: others may stand for the one it names.
-    fn root(held: &Held, named: &HashMap<&str, String>) -> String {
-        let mut seen = BTreeSet::from([held.key.clone()]);
-        let mut at = held.same_as.key.clone();
-        while let Some(next) = named.get(at.as_str()) {
-            if !seen.insert(at.clone()) {
+    fn root<'a>(held: &'a Held, named: &HashMap<&'a str, &'a str>) -> &'a str {
+        let mut seen = BTreeSet::from([held.product.id.as_str()]);
+        let mut at = held.same_as.key.as_str();
+        while let Some(next) = named.get(at) {
+            if !seen.insert(at) {
                 // A circle: each stands for all, and the first by name is taken.
                 return seen.into_iter().next().unwrap_or(at);
             }
-            at.clone_from(next);
+            at = next;
         }
         at
     }
 
     /// Puts what was held together.
     pub(super) fn settle(self, how: Reading) -> Settled {
-        let named: HashMap<&str, String> = self
-            .held
+        let Twins { own, held, unread } = self;
+        let named: HashMap<&str, &str> = held
             .values()
-            .map(|held| (held.key.as_str(), held.same_as.key.clone()))
-            .filter(|(key, _)| !self.own.contains_key(*key))
+            .map(|held| (held.product.id.as_str(), held.same_as.key.as_str()))
+            .filter(|(key, _)| !own.contains_key(*key))
             .collect();
-        let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (page, held) in &self.held {
-            groups.entry(Self::root(held, &named)).or_default().push(page);
+        let roots: Vec<String> =
+            held.values().map(|held| Self::root(held, &named).to_owned()).collect();
+        let mut groups: BTreeMap<String, Members> = BTreeMap::new();
+        for (root, member) in roots.into_iter().zip(held) {
+            groups.entry(root).or_default().push(member);
         }
-        let groups: Vec<(String, Vec<String>)> = groups
-            .into_iter()
-            .map(|(root, pages)| (root, pages.into_iter().map(str::to_owned).collect()))
-            .collect();
-        let Twins { own, mut held, unread } = self;
         let mut settled = Settled::default();
-        for (key, pages) in groups {
-            let members = pages.into_iter().filter_map(|page| held.remove_entry(&page)).collect();
+        for (key, members) in groups {
             if let Some(own) = own.get(&key) {
                 settled.join(&key, own, members);
             } else if unread.contains(&key) || how == Reading::Some {
@@ -137,7 +132,7 @@ impl Settled {
         let (mut images, mut known) = (Vec::new(), own.pictures.clone());
         for (page, member) in members {
             if !member.is_same(own.title.as_deref(), key) {
-                self.apart(member);
+                self.items.push(Ok(member.product)); // of its own after all
                 continue;
             }
             let new = member.product.images.into_iter();
@@ -152,15 +147,15 @@ impl Settled {
     /// Twins of a page that nobody lists, or that shows no product: the first stands for it, with the
     /// key of that page only where their addresses differ in parameters alone.
     fn found(&mut self, key: &str, members: Members) {
-        let named = members.iter().find(|(_, member)| path(&member.key) == path(key));
-        let Some(first) = members.first().map(|(_, member)| member.key.clone()) else { return };
-        let id = named.map_or(first, |_| key.to_owned());
+        let named = members.iter().find(|(_, member)| path(&member.product.id) == path(key));
+        let Some((_, first)) = members.first() else { return };
+        let id = named.map_or(first.product.id.as_str(), |_| key).to_owned();
         let mut product: Option<Product> = None;
         let mut known = HashSet::new();
         for (page, member) in members {
             let title = product.as_ref().map_or(&member.product.title, |first| &first.title);
             if !member.is_same(title.clone().as_deref(), key) {
-                self.apart(member);
+                self.items.push(Ok(member.product)); // of its own after all
                 continue;
             }
             let mut new = member.product;
@@ -194,11 +189,6 @@ impl Settled {
         let (page, product) = (page.to_owned(), key.to_owned());
         self.items.push(Err(SourceError::Twin { page, product }));
     }
-
-    /// A product of its own after all.
-    fn apart(&mut self, member: Held) {
-        self.items.push(Ok(Product { id: member.key, ..member.product }));
-    }
 }
 
 fn path(key: &str) -> &str {
@@ -211,7 +201,7 @@ impl Held {
     fn is_same(&self, title: Option<&str>, key: &str) -> bool {
         match self.same_as.reason {
             Reason::Languages | Reason::Variant => true,
-            Reason::Canonical if path(&self.key) == path(key) => true,
+            Reason::Canonical if path(&self.product.id) == path(key) => true,
             Reason::Canonical => match (self.product.title.as_deref(), title) {
                 (Some(ours), Some(theirs)) => alike(ours, theirs),
                 _ => true,
