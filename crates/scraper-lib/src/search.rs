@@ -10,7 +10,7 @@ use crate::{
     Error,
     relevance::Learner,
     source::{Facts, Product, publish},
-    store::{Hit, Row, Store, StoreError, View},
+    store::{Hit, Store, StoreError, View, try_rows},
 };
 
 /// Words that are suggested.
@@ -102,7 +102,7 @@ pub fn find(store: &dyn Store, view: &View, question: Question<'_>) -> Result<An
     let mut columns = Columns::default();
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut mean: Option<Mean> = None;
-    visit(store, &everything, |row| {
+    try_rows(store, &everything, |row| {
         let values = Embedding::from_raw(row.values).normalized();
         if values.values().iter().any(|x| x.is_nan()) {
             return Ok(()); // a vector of zeros points nowhere
@@ -198,20 +198,6 @@ fn complete(
         all.push(Found { score: *score, image, words, product });
     }
     Ok(all)
-}
-
-/// [`Store::rows`] for a visitor that can fail.
-fn visit(
-    store: &dyn Store,
-    view: &View,
-    mut each: impl FnMut(Row) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut failure = None;
-    store.rows(view, &mut |row| {
-        failure = each(row).err();
-        failure.is_none()
-    })?;
-    failure.map_or(Ok(()), Err)
 }
 
 /// Adds what is searched of a product.

@@ -30,6 +30,7 @@ pub use target::StoreTarget;
 pub use work_queue::{Claim, Filler, RunState, WorkQueue};
 
 use crate::{
+    Error,
     fetch::Validators,
     report::{FailureNote, KeptSource, MaxFailures, Summary},
     source::{Base, Product},
@@ -299,6 +300,20 @@ pub trait Store: Send {
     /// # Errors
     /// The store cannot be opened again.
     fn lookup(&self) -> Result<Box<dyn Lookup>, StoreError>;
+}
+
+/// [`Store::rows`] for a visitor that can fail.
+pub(crate) fn try_rows(
+    store: &dyn Store,
+    view: &View,
+    mut each: impl FnMut(Row) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut failure = None;
+    store.rows(view, &mut |row| {
+        failure = each(row).err();
+        failure.is_none()
+    })?;
+    failure.map_or(Ok(()), Err)
 }
 
 /// Questions that the workers of a run ask, about what is committed. They may take as long as a

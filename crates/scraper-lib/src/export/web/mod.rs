@@ -35,7 +35,7 @@ use crate::{
     Error,
     relevance::{Learner, Relevance},
     source::publish,
-    store::{Row, Store, StoreError, View},
+    store::{Row, Store, StoreError, View, try_rows},
 };
 use cards::{Cards, Finished, PER_PAGE};
 use files::{Folder, Written};
@@ -157,17 +157,14 @@ fn visit(
     view: &View,
     mut each: impl FnMut(Row) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut failure = None;
-    store.rows(view, &mut |mut row| {
+    try_rows(store, view, |mut row| {
         row.values = Embedding::from_raw(row.values).normalized().into_values();
         if row.values.iter().any(|x| x.is_nan()) {
-            return true;
+            return Ok(());
         }
         publish(&mut row.image, &mut row.product);
-        failure = each(row).err();
-        failure.is_none()
-    })?;
-    failure.map_or(Ok(()), Err)
+        each(row)
+    })
 }
 
 fn damaged(error: IndexError) -> Error {
