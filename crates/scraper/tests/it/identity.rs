@@ -110,13 +110,7 @@ fn pages_of_one_product_are_one() {
     ];
     let list: String = paths.iter().map(|path| format!("{}{path}\n", server.url)).collect();
     shop.write("list.txt", list);
-    let night = |store: &str| {
-        let args = ["run", "list.txt", "--store", store, "--summary-json", "summary.json"];
-        ran(&mut shop.command(&args)).expect(0);
-        let text = std::fs::read(shop.path().join("summary.json")).unwrap();
-        serde_json::from_slice::<Value>(&text).unwrap()
-    };
-    let summary = night("s.db");
+    let summary = shop.run("list.txt", 0);
     assert_eq!(summary["products"], 6, "{summary}");
     assert_eq!(summary["pages_by_kind"], json!({"page.same_product": 4}), "{summary}");
     let all = expected(&[
@@ -128,11 +122,11 @@ fn pages_of_one_product_are_one() {
         ("/p/6", &["/9.png"]),
     ]);
     assert_eq!(products(&shop, &server, "s.db"), all);
-    let second = night("s.db");
+    let second = shop.run("list.txt", 0);
     assert_eq!((&second["embedded"], &second["vanished"]), (&json!(0), &json!(0)), "{second}");
     assert_eq!(products(&shop, &server, "s.db"), all);
     let postgres = database();
-    night(&postgres);
+    shop.run_into("list.txt", &postgres, 0);
     assert_eq!(products(&shop, &server, &postgres), all);
 }
 
@@ -175,8 +169,7 @@ fn what_a_page_that_fails_had_is_kept() {
         "{summary}"
     );
     assert_eq!(products(&shop, &server, "s.db"), both, "the twin failed: {summary}");
-    let failed = ran(shop.command(&["retry", "--failed", "--store", "s.db"]).args([] as [&str; 0]));
-    failed.expect(2);
+    ran(&mut shop.command(&["retry", "--failed", "--store", "s.db"])).expect(2);
     assert_eq!(products(&shop, &server, "s.db"), both, "a twin alone is not the whole");
 }
 
@@ -194,8 +187,7 @@ fn keys_of_before_move_to_the_new_ones() {
     let all = expected(&[("/p/1", &["/1.png", "/2.png"]), ("/p/2", &["/3.png"])]);
     let postgres = database();
     for (store, knows_pages) in [("s.db", true), ("old.db", false), (postgres.as_str(), true)] {
-        let args = ["run", "list.txt", "--store", store, "--summary-json", "summary.json"];
-        ran(&mut shop.command(&args)).expect(0);
+        shop.run_into("list.txt", store, 0);
         let host = server.url.trim_start_matches("http://");
         let page = if knows_pages { format!("'{}/sale/1'", server.url) } else { "NULL".into() };
         let before = format!(
@@ -223,9 +215,7 @@ fn keys_of_before_move_to_the_new_ones() {
                 connection.execute_batch(&format!("PRAGMA foreign_keys = off; {before}")).unwrap();
             }
         }
-        ran(&mut shop.command(&args)).expect(0);
-        let text = std::fs::read(shop.path().join("summary.json")).unwrap();
-        let summary: Value = serde_json::from_slice(&text).unwrap();
+        let summary = shop.run_into("list.txt", store, 0);
         assert_eq!(summary["embedded"], 0, "{store}: {summary}");
         assert_eq!(
             (&summary["vanished"], &summary["kept"]),

@@ -19,13 +19,6 @@ fn count(store: &str, sql: &str) -> i64 {
     psql(store, &format!("SELECT count(*) FROM clip_scraper.{sql}")).parse().unwrap()
 }
 
-fn run(shop: &Shop, source: &str, store: &str, code: i32) -> Value {
-    let args = ["run", source, "--store", store, "--summary-json", "summary.json"];
-    ran(&mut shop.command(&args)).expect(code);
-    let json = std::fs::read(shop.path().join("summary.json")).unwrap();
-    serde_json::from_slice(&json).unwrap()
-}
-
 #[test]
 fn it_holds_and_finds_what_sqlite_does() {
     let shop = Shop::new();
@@ -39,7 +32,7 @@ fn it_holds_and_finds_what_sqlite_does() {
     // Bytes decide the order, not a language.
     csv += "Éa,Title 1,images/1.png\nZb,Title 2,images/2.png\na_c,Title 0,images/4.png\n";
     shop.write("feed.csv", &csv);
-    let first = run(&shop, "feed.csv", &postgres, 2);
+    let first = shop.run_into("feed.csv", &postgres, 2);
     let lite = shop.run("feed.csv", 2);
     for field in ["products", "images", "embedded", "reused", "failed"] {
         assert_eq!(first[field], lite[field], "{field}: {first}");
@@ -69,7 +62,7 @@ fn it_holds_and_finds_what_sqlite_does() {
         assert_eq!(search(&postgres, query), search("s.db", query), "{query:?}");
     }
 
-    let second = run(&shop, "feed.csv", &postgres, 2);
+    let second = shop.run_into("feed.csv", &postgres, 2);
     assert_eq!(second["embedded"], 0, "{second}");
     assert_eq!(shop.export(&postgres), shop.export("s.db"));
 
@@ -99,7 +92,7 @@ fn it_holds_and_finds_what_sqlite_does() {
     ran(&mut shop.command(&["retry", "--failed", "--store", "s.db"])).expect(0);
     shop.write("feed.csv", csv.lines().take(32).map(|l| format!("{l}\n")).collect::<String>());
     for _ in 0..4 {
-        let (here, there) = (run(&shop, "feed.csv", &postgres, 0), shop.run("feed.csv", 0));
+        let (here, there) = (shop.run_into("feed.csv", &postgres, 0), shop.run("feed.csv", 0));
         assert_eq!((&here["vanished"], &here["removed"]), (&there["vanished"], &there["removed"]));
         assert_eq!(shop.export(&postgres), shop.export("s.db"));
     }
@@ -203,7 +196,7 @@ fn an_interrupted_worker_gives_back_what_it_had() {
     let stopped = finished(worker.wait_with_output().unwrap()).expect(130);
     assert!(stopped.text().contains("run the same command again"), "{}", stopped.text());
     assert_eq!(count(&postgres, "queue WHERE NOT done AND lease > now()"), 0);
-    assert_eq!(run(&shop, "feed.jsonl", &postgres, 0)["failed"], 0);
+    assert_eq!(shop.run_into("feed.jsonl", &postgres, 0)["failed"], 0);
     assert_eq!(shop.export(&postgres).lines().count(), 60);
 }
 
@@ -213,7 +206,7 @@ fn an_old_store_goes_on_and_learns_its_tokenizer() {
     let shop = Shop::new();
     let postgres = database();
     shop.folder(0..3);
-    assert_eq!(run(&shop, "shop", &postgres, 0)["embedded"], 3);
+    assert_eq!(shop.run_into("shop", &postgres, 0)["embedded"], 3);
     let tokenizer = || {
         let sql = "SELECT json::jsonb ->> 'tokenizer' FROM clip_scraper.provenances";
         psql(&postgres, sql)
@@ -224,7 +217,7 @@ fn an_old_store_goes_on_and_learns_its_tokenizer() {
     assert_eq!(tokenizer(), "");
     let search = ["search", "a red dress", "--store", &postgres];
     ran(&mut shop.command(&search)).expect(0);
-    let again = run(&shop, "shop", &postgres, 0);
+    let again = shop.run_into("shop", &postgres, 0);
     assert_eq!((&again["embedded"], tokenizer()), (&Value::from(0), digest), "{again}");
 
     let other = "UPDATE clip_scraper.provenances

@@ -11,9 +11,7 @@ use crate::{
 };
 
 fn run(shop: &Shop, store: &str, code: i32) -> Value {
-    let args = ["run", "feed.jsonl", "--store", store, "--summary-json", "summary.json"];
-    ran(&mut shop.command(&args)).expect(code);
-    serde_json::from_slice(&fs::read(shop.path().join("summary.json")).unwrap()).unwrap()
+    shop.run_into("feed.jsonl", store, code)
 }
 
 /// Texts that do not repeat, so that no compression makes them short.

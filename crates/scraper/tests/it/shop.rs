@@ -45,9 +45,14 @@ impl Shop {
         command
     }
 
-    /// Runs `source` and gives the summary.
+    /// Runs `source` into `s.db` and gives the summary.
     pub(crate) fn run(&self, source: &str, code: i32) -> Value {
-        let args = ["run", source, "--store", "s.db", "--summary-json", "summary.json"];
+        self.run_into(source, "s.db", code)
+    }
+
+    /// The same into another store.
+    pub(crate) fn run_into(&self, source: &str, store: &str, code: i32) -> Value {
+        let args = ["run", source, "--store", store, "--summary-json", "summary.json"];
         ran(&mut self.command(&args)).expect(code);
         serde_json::from_slice(&fs::read(self.path().join("summary.json")).unwrap()).unwrap()
     }
