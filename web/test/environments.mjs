@@ -87,6 +87,15 @@ const answered = () => new Promise((resolve) => {
   look();
 });
 
+/** A page, and the errors that it or its console has. */
+async function watched(context) {
+  const page = await context.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && !message.location().url.endsWith("/favicon.ico") && problems.push(message.text()));
+  return { page, problems };
+}
+
 /** What a page says, and what it complains of. */
 async function visit(url, browser = "chromium") {
   if (browser !== "chromium") {
@@ -98,11 +107,8 @@ async function visit(url, browser = "chromium") {
     }
   }
   const context = await chromium.newContext();
-  const problems = [];
   try {
-    const page = await context.newPage();
-    page.on("pageerror", (error) => problems.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && !message.location().url.endsWith("/favicon.ico") && problems.push(message.text()));
+    const { page, problems } = await watched(context);
     page.on("requestfailed", (request) => {
       const why = request.failure()?.errorText;
       // The package ends a download when it has what it needs of it.
@@ -282,11 +288,8 @@ async function next(env) {
 /** A page with `<clip-search>`, which finds what Node finds. */
 async function searches(url) {
   const context = await chromium.newContext();
-  const problems = [];
   try {
-    const page = await context.newPage();
-    page.on("pageerror", (error) => problems.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && !message.location().url.endsWith("/favicon.ico") && problems.push(message.text()));
+    const { page, problems } = await watched(context);
     await page.goto(url);
     const ids = await within(60, url, page.evaluate(async (words) => {
       await customElements.whenDefined("clip-search");
