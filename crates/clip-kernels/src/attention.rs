@@ -8,6 +8,7 @@ use crate::{
     range::{self, Magnitudes},
     rows::tile_of,
     scratch::{Scratch, scratch},
+    stages::{Stage, clock},
     tile::{Chains, Init, Tile, Weights, tile},
     transpose::transpose,
 };
@@ -120,6 +121,7 @@ unsafe fn head<I: Tile, const MR: usize, const C: usize>(
     task: &HeadTask,
     scratch: &mut Scratch,
 ) {
+    let mut clock = clock(Stage::Attention);
     let nr = C * I::LANES;
     let HeadTask { stride, queries, keys, head_dim: d, .. } = *task;
     let tiles = queries.div_ceil(MR);
@@ -163,6 +165,7 @@ unsafe fn head<I: Tile, const MR: usize, const C: usize>(
             }
         }
     }
+    clock.switch(Stage::Softmax);
     // HF: 1/sqrt(head_dim), computed in f64 and rounded.
     let scale = (1.0 / (d as f64).sqrt()) as f32;
     for i in 0..queries {
@@ -171,6 +174,7 @@ unsafe fn head<I: Tile, const MR: usize, const C: usize>(
         norm::softmax(isa, &mut row[..seen], scale);
         row[seen..].fill(0.0);
     }
+    clock.switch(Stage::Attention);
     // Values as panels [keys][nr].
     for (p, panel) in wide[..keys * out_panels * nr].chunks_exact_mut(keys * nr).enumerate() {
         let valid = nr.min(d - p * nr);

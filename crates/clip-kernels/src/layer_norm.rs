@@ -1,6 +1,13 @@
 //! LayerNorm over rows.
 
-use crate::{buffer::Aligned, dispatch::Operation, kernels::Kernels, norm, par, tile::Tile};
+use crate::{
+    buffer::Aligned,
+    dispatch::Operation,
+    kernels::Kernels,
+    norm, par,
+    stages::{Stage, clock},
+    tile::Tile,
+};
 
 /// Rough operations per element.
 pub(crate) const COST: usize = 16;
@@ -52,6 +59,7 @@ impl LayerNorm {
         const ROWS: usize = 16;
         let n = self.n;
         par::for_each_chunk(x, ROWS * n, ROWS * n * COST, |_, rows| {
+            let _clock = clock(Stage::Norm);
             rows.chunks_exact_mut(n).for_each(|row| self.row(kernels, row));
         });
     }

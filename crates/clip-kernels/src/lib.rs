@@ -53,6 +53,7 @@
 //!   operation. Engines that do not know its instructions reject such a module.
 //! - `unfused`: for wasm32 without it, also [`KernelPath::WasmUnfused`].
 //! - `bench`: what the benchmarks measure.
+//! - `stages`: clocks inside a forward pass, for the table of `cargo xtask bench core`.
 //!
 //! # wasm32
 //!
@@ -86,6 +87,7 @@ mod product;
 mod range;
 mod rows;
 mod scratch;
+pub mod stages;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -15,6 +15,7 @@ use crate::{
     par, range,
     rows::Rows,
     scratch::{Scratch, scratch},
+    stages::{Stage, clock},
     tile::{Chains, Init, Tile, Weights, tile},
 };
 
@@ -164,6 +165,7 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
 
     let [weights, starts] = linear.magnitudes;
     let normal = I::WATCHED && range::normal(k, starts, rows.magnitudes, weights);
+    let mut clock = clock(Stage::Products);
     let mut k0 = 0;
     while k0 < k {
         let depth = k_block.min(k - k0);
@@ -187,6 +189,7 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
         }
         k0 += depth;
     }
+    clock.switch(Stage::Epilogue);
     // SAFETY: rows first_row..first_row+height and this panel's columns of `out` belong to this
     // task; a residual has the shape of `out` (asserted in `forward`).
     unsafe { finish(isa, task, acc, first_row, height, nr) }

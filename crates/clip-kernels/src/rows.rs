@@ -8,6 +8,7 @@ use crate::{
     path::KernelPath,
     range::Magnitudes,
     scratch::scratch,
+    stages::{Stage, clock},
 };
 
 /// Input rows `[m, k]`, interleaved for the micro-kernel of one path.
@@ -38,6 +39,7 @@ impl Rows {
     pub fn pack(&mut self, kernels: &Kernels, x: &[f32], m: usize, k: usize, stride: usize) {
         assert!(m == 0 || (m - 1) * stride + k <= x.len(), "input shape");
         self.fill(kernels, m, k, 4, |start, height, out| {
+            let _clock = clock(Stage::Rows);
             kernels.transpose(&x[start * stride..], stride, height, out, height);
         });
     }
@@ -50,6 +52,7 @@ impl Rows {
         let k = norm.n;
         assert_eq!(x.len() % k, 0, "whole rows");
         self.fill(kernels, x.len() / k, k, layer_norm::COST, |start, height, out| {
+            let _clock = clock(Stage::Norm);
             scratch(|buffers| {
                 buffers.wide.grow(height * k);
                 let normed = &mut buffers.wide[..height * k];

@@ -20,7 +20,7 @@ const ROUNDS: usize = 15;
 /// Multiplications and additions in the linear layers of one image: the patches, twelve blocks, less
 /// what the last block need not compute (only its class token is used, so one row of queries,
 /// attention output and MLP instead of fifty).
-const IMAGE_FLOPS: usize = 2
+pub(crate) const IMAGE_FLOPS: usize = 2
     * (49 * 3072 * WIDTH + 12 * 50 * (4 * WIDTH + 2 * MLP) * WIDTH
         - 49 * (2 * WIDTH + 2 * MLP) * WIDTH);
 const WIDTH: usize = 768;

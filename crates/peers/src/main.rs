@@ -1,5 +1,6 @@
 //! `peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]`: the side-by-side benchmark;
-//! `peers linear`: only the linear layers.
+//! `peers linear`: only the linear layers; `peers stages [THREADS…]`: where a forward pass spends its
+//! time (needs the feature of that name).
 //!
 //! Every peer loads the same synthetic ViT-B/32 in a process of its own; then they take turns, so
 //! that a noisy machine is equally noisy for all. `serve PEER DIR THREADS` is such a process.
@@ -7,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod linear;
+#[cfg(feature = "stages")]
+mod stages;
 mod table;
 
 use std::{
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
         Some("linear") => linear::print().map_err(|e| e.to_string()),
+        #[cfg(feature = "stages")]
+        Some("stages") => stages::print(&args[1..]),
         Some("serve") if args.len() == 4 => serve_peer(&args[1], Path::new(&args[2]), &args[3]),
         _ => compare(&args),
     };
