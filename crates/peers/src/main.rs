@@ -1,5 +1,5 @@
 //! `peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]`: the side-by-side benchmark;
-//! `peers linear`: only the linear layers; `peers stages [THREADS…]`: where a forward pass spends its
+//! `peers linear`: only the linear layers; `peers stages`: where a forward pass spends its
 //! time (needs the feature of that name).
 //!
 //! Every peer loads the same synthetic ViT-B/32 in a process of its own; then they take turns, so
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("linear") => linear::print().map_err(|e| e.to_string()),
         #[cfg(feature = "stages")]
-        Some("stages") => stages::print(&args[1..]),
+        Some("stages") => stages::print(),
         Some("serve") if args.len() == 4 => serve_peer(&args[1], Path::new(&args[2]), &args[3]),
         _ => compare(&args),
     };

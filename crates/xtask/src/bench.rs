@@ -18,10 +18,7 @@ const BENCHES: &[Bench] = &[
         about: "where a forward pass spends its time; criterion benches of clip-core and clip-kernels",
         run: |arguments| {
             if arguments.filter.is_none() {
-                let stages = "run --release -p peers --features stages -- stages 1";
-                let cmd = cargo().args(stages);
-                // Beyond the machine's cores: what a hand-over costs where threads wait for a core.
-                ["2", "8"].into_iter().fold(cmd, |cmd, threads| cmd.arg(threads)).run()?;
+                cargo().args("run --release -p peers --features stages -- stages").run()?;
             }
             let cmd = cargo().args("bench -p clip-core -p clip-kernels --benches --");
             arguments.filter.iter().fold(cmd, |cmd, filter| cmd.arg(filter)).run()
