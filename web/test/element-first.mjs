@@ -167,15 +167,22 @@ const tests = {
   async "400 kbit/s and 150 ms: words within 1 s of the first key, and never without progress"() {
     // The line is simulated, the processor is not: of a machine that others use, the best of three.
     let best = Infinity;
-    for (let i = 0; i < 3 && best >= 1000; i += 1) best = Math.min(best, await slowVisit());
+    for (let i = 0; i < 3 && best >= 1000; i += 1) best = Math.min(best, await slowVisit(true));
     assert.ok(best < 1000, `${best} ms`);
+  },
+  async "400 kbit/s and 150 ms: whoever types at once sees that something comes"() {
+    // What a click asks for is 130 kB, 2.6 s of this line.
+    let best = Infinity;
+    for (let i = 0; i < 3 && best >= 4500; i += 1) best = Math.min(best, await slowVisit(false));
+    assert.ok(best < 4500, `${best} ms`);
   },
 };
 
-/** A first visit on a slow line; milliseconds from the first key to the first product. */
-async function slowVisit() {
+/** A first visit on a slow line, with or without `thought`; milliseconds from the first key to the first product. */
+async function slowVisit(thought) {
   let ms;
   await visit(async (page, { event, inside, context }) => {
+    faults.gzip = true;
     const session = await context.newCDPSession(page);
     await session.send("Network.enable");
     await session.send("Network.emulateNetworkConditions", {
@@ -200,8 +207,10 @@ async function slowVisit() {
     });
     // As a visitor: a click into the box, a thought, a key.
     await inside("input.query").click();
-    await inside("summary").first().waitFor({ timeout: 60_000 });
-    await page.waitForTimeout(500);
+    if (thought) {
+      await inside("summary").first().waitFor({ timeout: 60_000 });
+      await page.waitForTimeout(500);
+    }
     await inside("input.query").pressSequentially("dress", { delay: 60 });
     await inside(".card").first().waitFor({ timeout: 60_000 });
     const frames = await page.evaluate(() => window.frames_);

@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 
 const TYPES = {
   ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript",
@@ -26,6 +27,7 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
  * - `refuse`: paths that start with this get no answer at all
  * - `stall`: paths that start with this get their answer when this is taken away
  * - `pause`: milliseconds between pieces of 256 kB
+ * - `gzip`: compresses what static hosts do
  * `log` holds `{ url, status, range, bytes }` of every request.
  */
 export async function serve(mounts, { port: wanted = 0, isolated = false, csp = true, policy = "", cors = false, held = false, caching = "no-cache", answers = {} } = {}) {
@@ -90,6 +92,14 @@ export async function serve(mounts, { port: wanted = 0, isolated = false, csp = 
     response.setHeader("Content-Length", end - start + 1);
     if (request.method === "HEAD" || end < start) {
       response.end();
+      return;
+    }
+    if (faults.gzip && !wanted && /^(text|application)\/(?!octet)/.test(response.getHeader("Content-Type"))) {
+      response.removeHeader("Content-Length");
+      response.setHeader("Content-Encoding", "gzip");
+      const body = gzipSync(await readFile(file));
+      entry.bytes = body.length;
+      response.end(body);
       return;
     }
     if (held) {

@@ -70,6 +70,20 @@ interface Ranking {
   near: Near;
 }
 
+/** Starts search.wasm. */
+async function start(wasm: string): Promise<void> {
+  try {
+    initSync({ module: await compile(wasm) });
+    throwPanics();
+  } catch (error) {
+    throw new ClipError(
+      "engine",
+      `${wasm} could not be started (${failure(error).message}): see that it can be fetched (connect-src), ` +
+        "and that the Content-Security-Policy has script-src 'wasm-unsafe-eval'",
+    );
+  }
+}
+
 class Catalogue {
   private readonly pages = new Map<number, Promise<Card[]>>();
 
@@ -81,22 +95,16 @@ class Catalogue {
   ) {}
 
   static async open({ url, cache, exact, wasm }: CatalogueOptions, signal: AbortSignal, report: Report): Promise<Catalogue> {
-    try {
-      initSync({ module: await compile(wasm) });
-      throwPanics();
-    } catch (error) {
-      throw new ClipError(
-        "engine",
-        `${wasm} could not be started (${failure(error).message}): see that it can be fetched (connect-src), ` +
-          "and that the Content-Security-Policy has script-src 'wasm-unsafe-eval'",
-      );
-    }
+    // The words are asked for at once: on a slow line the program takes longer than they do.
+    const started = start(wasm);
+    // Who awaits it hears of its failure.
+    started.catch(() => undefined);
     const files = await CatalogueFiles.open(
       url,
       cache,
       {
         onWarning: (warning) => report({ warning: failure(warning) }),
-        digest: async (bytes) => (await sha256(bytes)) ?? sha256Here(bytes),
+        digest: async (bytes) => (await sha256(bytes)) ?? (await started, sha256Here(bytes)),
         rows: (ids, bytes) => vectors.addRows(ids, bytes),
       },
       signal,
@@ -111,6 +119,7 @@ class Catalogue {
     const [json, text] = await Promise.all([
       files.json(listed ?? titles, signal, onBytes), files.text(facets, signal, onBytes),
     ]);
+    await started;
     const columns = parseFacets(text, files.url(facets.file), products);
     const words = new Words(listed ? json : titlesOnly(json, files.url(titles.file), columns, products));
     if (words.products !== products) throw damaged(files.url((listed ?? titles).file), "has other sizes than manifest.json says");
