@@ -115,6 +115,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let named = |list: &[String]| list.iter().any(|name| name == stage.name);
         (arguments.only.is_empty() || named(&arguments.only)) && !named(&arguments.skip)
     });
+    if let Some(few) = short_of_space() {
+        eprintln!("warning: {few}");
+    }
     let results: Vec<(&Stage, Outcome, Duration)> = chosen
         .map(|stage| {
             eprintln!("\n== {}: {}", stage.name, stage.about);
@@ -123,6 +126,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         })
         .collect();
     summary(&results, &arguments.skip)
+}
+
+/// What all stages leave in `target` and `web`, in GB.
+const SPACE: u64 = 16;
+
+/// Says so if the disk has less room than that: a build may then end in the middle.
+fn short_of_space() -> Option<String> {
+    let disk = rustix::fs::statvfs(".").ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000_000;
+    (free < SPACE).then(|| {
+        format!("{free} GB are free on this disk; all stages from a fresh clone take about {SPACE}")
+    })
 }
 
 fn outcome(stage: &Stage) -> Outcome {
@@ -180,6 +195,7 @@ fn summary(results: &[(&Stage, Outcome, Duration)], skipped: &[String]) -> Resul
         wrong.push(format!("NOT RUN: {names} (--skip leaves a stage out by name)"));
     }
     if !wrong.is_empty() {
+        wrong.extend(short_of_space());
         bail!("FAILED: {}", wrong.join("; "));
     }
     match skipped {
