@@ -96,6 +96,21 @@ pub(crate) unsafe fn tile<I: Tile, const MR: usize, const C: usize>(
     }
 }
 
+/// `body` for each `index` below `count` (at most 14), one after the other: accumulators stay in registers
+/// only if each index is a constant, and a compiler that is left to unroll loops stops doing so with the
+/// next change around them.
+macro_rules! unrolled {
+    ($index:ident < $count:ident, $body:block) => {
+        unrolled!($index < $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    ($index:ident < $count:ident, $body:block, $($n:literal)*) => {
+        $(if $n < $count {
+            let $index: usize = $n;
+            $body;
+        })*
+    };
+}
+
 /// [`tile`] of a height and a kind of weights known when compiled; `wide` is where [`WIDEN`] writes.
 ///
 /// # Safety
@@ -113,34 +128,32 @@ pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u
     // SAFETY: all accesses stay inside the extents the caller guarantees.
     unsafe {
         let mut acc = [[isa.splat(0.0); C]; R];
-        for (r, acc) in acc.iter_mut().enumerate() {
-            for (c, acc) in acc.iter_mut().enumerate() {
-                *acc = match init {
+        unrolled!(r < R, {
+            unrolled!(c < C, {
+                acc[r][c] = match init {
                     Init::Bias(bias) => isa.load_ptr(bias.add(c * I::LANES)),
                     Init::Parked => isa.load_ptr(dst.add(r * nr + c * I::LANES)),
                 };
-            }
-        }
+            });
+        });
         let widen = isa.widen();
         // Pointers that move, and not an index: constant offsets from them cost wasm nothing.
         for _ in 0..depth {
             let mut w = [isa.splat(0.0); C];
-            for (c, w) in w.iter_mut().enumerate() {
+            unrolled!(c < C, {
                 let lane = c * I::LANES;
-                *w = match FROM {
+                w[c] = match FROM {
                     F32 => isa.load_ptr(b.cast::<f32>().add(lane)),
                     _ => isa.load_f16(b.cast::<u16>().add(lane), widen),
                 };
                 if FROM == WIDEN {
-                    isa.store_ptr(wide.add(lane), *w);
+                    isa.store_ptr(wide.add(lane), w[c]);
                 }
-            }
-            for (r, acc) in acc.iter_mut().enumerate() {
+            });
+            unrolled!(r < R, {
                 let x = isa.splat(*a.add(r));
-                for (acc, w) in acc.iter_mut().zip(w) {
-                    *acc = isa.fma(x, w, *acc);
-                }
-            }
+                unrolled!(c < C, { acc[r][c] = isa.fma(x, w[c], acc[r][c]) });
+            });
             (a, b) = (a.add(R), b.add(step));
             if FROM == WIDEN {
                 wide = wide.add(nr);
@@ -148,10 +161,8 @@ pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u
                 isa.prefetch(b.wrapping_add(depth * step));
             }
         }
-        for (r, acc) in acc.iter().enumerate() {
-            for (c, acc) in acc.iter().enumerate() {
-                isa.store_ptr(dst.add(r * nr + c * I::LANES), *acc);
-            }
-        }
+        unrolled!(r < R, {
+            unrolled!(c < C, { isa.store_ptr(dst.add(r * nr + c * I::LANES), acc[r][c]) });
+        });
     }
 }
