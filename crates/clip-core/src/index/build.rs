@@ -115,6 +115,11 @@ impl Builder {
         self.digest.extend(code.digest);
     }
 
+    /// The digests of all rows so far, 8 bytes each.
+    pub fn digests(&self) -> &[u8] {
+        &self.digest
+    }
+
     /// Rows so far.
     pub fn rows(&self) -> usize {
         self.group.len()
@@ -157,12 +162,16 @@ impl Builder {
     }
 }
 
+/// Bytes of [`exact_header`], however many rows follow, so that they can be written before it.
+pub const EXACT_HEADER: usize = 128;
+
 /// What the exact file begins with; `rows * dim` little-endian floats follow.
 pub fn exact_header(rows: usize, dim: usize) -> Vec<u8> {
     let bytes = rows * dim * size_of::<f32>();
-    header(format!(
+    let json = format!(
         r#"{{"vectors":{{"dtype":"F32","shape":[{rows},{dim}],"data_offsets":[0,{bytes}]}}}}"#
-    ))
+    );
+    header(format!("{json:<0$}", EXACT_HEADER - 8))
 }
 
 /// As the format's own writer makes it: what follows is aligned to 8 bytes.

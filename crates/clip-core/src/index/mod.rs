@@ -11,14 +11,14 @@
 //!   count from 0. `digest` `[rows, 8]` u8 is the beginning of the SHA-256 of the row in the exact
 //!   file. The metadata hold `clip-index`, JSON of `version` and `provenance`.
 //! - **exact**: `vectors` `[rows, dim]` f32, of unit length. Row i begins at
-//!   `8 + header + i * dim * 4`, so that single rows can be fetched.
+//!   `EXACT_HEADER + i * dim * 4`, so that single rows can be fetched.
 
 mod build;
 mod search;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Code, Frame, Mean, exact_header};
+pub use build::{Builder, Code, EXACT_HEADER, Frame, Mean, exact_header};
 pub use search::{Hit, Search};
 
 use std::{fmt, ops::Range};

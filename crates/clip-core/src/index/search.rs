@@ -109,7 +109,8 @@ impl Part {
         let facts = scale[rows.clone()].iter().zip(&error[rows.clone()]).zip(&group[rows.clone()]);
         // The last group, and whether it may be found.
         let mut last = None;
-        for ((row, code), ((scale, error), &group)) in (0u32..).skip(rows.start).zip(codes).zip(facts)
+        for ((row, code), ((scale, error), &group)) in
+            (0u32..).skip(rows.start).zip(codes).zip(facts)
         {
             let group = u32::from_le_bytes(group);
             let (scale, error) = (f32::from_le_bytes(*scale), f32::from_le_bytes(*error));
