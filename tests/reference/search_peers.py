@@ -38,18 +38,16 @@ def faiss_peer(vectors):
 
 
 def sqlite_vec_peer(vectors):
-    import sqlite3
-
+    import apsw  # not every Python's sqlite3 loads extensions
     import sqlite_vec
 
-    db = sqlite3.connect(":memory:")
+    db = apsw.Connection(":memory:")
     db.enable_load_extension(True)
-    sqlite_vec.load(db)
-    # Of unit length: the order of inner products is that of the cosines.
+    db.load_extension(sqlite_vec.loadable_path())
     db.execute(f"CREATE VIRTUAL TABLE v USING vec0(e float[{DIM}] distance_metric=cosine)")
-    rows = ((i, row.tobytes()) for i, row in enumerate(vectors))
-    db.executemany("INSERT INTO v (rowid, e) VALUES (?, ?)", rows)
-    db.commit()
+    with db:
+        rows = ((i, row.tobytes()) for i, row in enumerate(vectors))
+        db.executemany("INSERT INTO v (rowid, e) VALUES (?, ?)", rows)
     sql = f"SELECT rowid FROM v WHERE e MATCH ? AND k = {TOP}"
     return lambda query: [row for (row,) in db.execute(sql, [query.tobytes()])]
 

@@ -2,8 +2,9 @@
 //!
 //! Usage: searches FOLDER PRODUCTS ROUNDS
 //!
-//! Makes the store in FOLDER, the scan beside it and QUERIES (`queries.f32`), and prints what was
-//! measured as JSON: milliseconds, best and median, and the memory that is the process's own.
+//! With 0 rounds it makes the store in FOLDER and the scan beside it. Else it searches them, with queries
+//! that it leaves in `queries.f32`. Prints what was measured as JSON: milliseconds, best and median, and
+//! the memory that is the process's own.
 
 mod random;
 
@@ -43,7 +44,7 @@ fn main() -> Result<()> {
     })?;
     told.insert("fill_s".into(), json!(start.elapsed().as_secs_f64()));
     let start = Instant::now();
-    scan::make(&mut store, 1)?;
+    scan::make(&store, 1)?;
     told.insert("scan_s".into(), json!(start.elapsed().as_secs_f64()));
     drop(store);
 
@@ -110,14 +111,14 @@ fn main() -> Result<()> {
         Ok(found.into_iter().map(|hit| hit.product.id).collect::<Vec<_>>())
     });
     told.insert("hits".into(), json!(hits.collect::<Result<Vec<_>>>()?));
-    told.insert("own_mb".into(), json!(own_memory()));
+    told.insert("own_mb".into(), json!(memory("RssAnon:")));
     println!("{}", Value::Object(told));
     Ok(())
 }
 
-/// Resident memory without what is mapped from files, in MB; `None` where the system does not tell.
-fn own_memory() -> Option<u64> {
+/// Memory of this process in MB; `None` where the system does not tell.
+fn memory(field: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1024)
 }

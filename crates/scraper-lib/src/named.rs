@@ -76,7 +76,7 @@ impl Folder {
     /// Puts the manifest in place and removes what neither it nor the one before names: `kept`.
     pub(crate) fn publish(&self, manifest: &[u8], kept: &BTreeSet<&str>) -> Result<(), Error> {
         let mut file = self.file()?;
-        file.write(manifest)?;
+        file.put(manifest)?;
         file.persist(&self.path(MANIFEST))?;
         for entry in fs::read_dir(&self.path).map_err(output(&self.path))?.flatten() {
             let name = entry.file_name();
@@ -112,15 +112,17 @@ pub(crate) struct NewFile<'a> {
 }
 
 impl NewFile<'_> {
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.sha.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(output(&self.folder.path))
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.write_all(bytes).map_err(self.folder.error())
+    }
+
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        serde_json::to_writer(&mut *self, value).map_err(|e| self.folder.error()(e.into()))
     }
 
     pub(crate) fn floats(&mut self, values: &[f32]) -> Result<(), Error> {
         let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-        self.write(&bytes)
+        self.put(&bytes)
     }
 
     /// Names the file `part-DIGEST.kind`.
@@ -136,6 +138,19 @@ impl NewFile<'_> {
     fn persist(self, path: &Path) -> Result<(), Error> {
         let file = self.file.into_inner().map_err(|e| output(path)(e.into_error()))?;
         file.place(path).map_err(output(path))
+    }
+}
+
+impl Write for NewFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sha.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -10,8 +10,10 @@ use std::{
 
 use clip_core::{Embedding, NormalizedEmbedding, Towers};
 use scraper_lib::{
+    export,
     fetch::Validators,
     model::{LoadOptions, LoadedModel, ModelFiles, load},
+    relevance::Learner,
     report::MaxFailures,
     scan::{self, Made},
     search::{Answer, Found, Keeping, Mode, Question, Searcher, find},
@@ -151,7 +153,7 @@ impl Shop {
     }
 
     fn make(&mut self) -> Made {
-        scan::make(&mut self.store, 1).unwrap()
+        scan::make(&self.store, 1).unwrap()
     }
 
     fn searcher(&self, keeping: Keeping) -> Searcher {
@@ -398,4 +400,28 @@ fn similar_products_are_the_same_with_a_scan_and_without() {
         assert_eq!(ask(&mut shop), slow);
         assert!(slow.iter().any(Option::is_none) && slow.iter().flatten().any(|f| f.len() == 7));
     }
+}
+
+#[test]
+fn an_export_copies_the_scan_and_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::new(dir.path(), 31);
+    shop.run(60);
+    let export = |shop: &Shop, name: &str| {
+        let (out, learner) = (dir.path().join(name), Learner::new(&model().clip).unwrap());
+        let rows = export::web(&shop.store, &View::default(), Some(learner), &out).unwrap();
+        let manifest = fs::read_to_string(out.join("manifest.json")).unwrap();
+        (rows, manifest, files(&out))
+    };
+    let slow = export(&shop, "slow");
+    shop.make();
+    assert_eq!(export(&shop, "quick"), slow);
+    // A vector that is not what the scan says is not copied.
+    let exact = files(&shop.folder()).into_iter().find(|name| name.starts_with("exact")).unwrap();
+    let path = shop.folder().join(exact);
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(export(&shop, "damaged"), slow);
 }

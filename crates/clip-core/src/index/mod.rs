@@ -205,7 +205,7 @@ impl Index {
     }
 
     fn columns(&self) -> Rows<'_> {
-        let file = (*self.file).as_ref();
+        let file = self.bytes();
         let [codes, scale, error, group, digest] = &self.places;
         Rows {
             codes: &file[codes.clone()],
@@ -214,6 +214,11 @@ impl Index {
             group: numbers(&file[group.clone()]),
             digest: file[digest.clone()].as_chunks().0,
         }
+    }
+
+    /// The file.
+    pub fn bytes(&self) -> &[u8] {
+        (*self.file).as_ref()
     }
 
     /// Vectors.

@@ -64,7 +64,7 @@ pub async fn run(
             false => store.sweep(&complete, &vanishing)?,
         };
         let unsettled = store.unsettled()?;
-        scan::refresh(&mut *store, &progress);
+        scan::refresh(&*store, &progress);
         Ok::<_, Error>((swept, unsettled))
     })
     .await??;
@@ -239,12 +239,12 @@ pub async fn retry(
             }
         }
     });
-    let (summary, mut store) = process(inputs, store, setup).await?;
+    let (summary, store) = process(inputs, store, setup).await?;
     let progress = setup.progress.clone();
     if !summary.interrupted {
         let unsettled = blocking(move || {
             let unsettled = store.unsettled()?;
-            scan::refresh(&mut *store, &progress);
+            scan::refresh(&*store, &progress);
             Ok::<_, Error>(unsettled)
         });
         settled(unsettled.await??, &summary)?;

@@ -50,7 +50,7 @@ pub enum Made {
 
 /// Makes the scan of `store` anew after a run, where that is [`WORTHWHILE`]. Searches only miss their
 /// speed where it cannot be made: this is told and is no error.
-pub fn refresh(store: &mut dyn Store, progress: &Progress) {
+pub fn refresh(store: &dyn Store, progress: &Progress) {
     let started = Instant::now();
     match make(store, WORTHWHILE) {
         Ok(Made::New { rows, .. }) => {
@@ -67,7 +67,7 @@ pub fn refresh(store: &mut dyn Store, progress: &Progress) {
 ///
 /// # Errors
 /// The store cannot be read, or the folder not be written.
-pub fn make(store: &mut dyn Store, least: usize) -> Result<Made, Error> {
+pub fn make(store: &dyn Store, least: usize) -> Result<Made, Error> {
     let Some(folder) = &store.scan_folder() else { return Ok(Made::None) };
     let Some(provenance) = store.provenance()? else { return Ok(Made::None) };
     let before = Manifest::read(folder).and_then(|manifest| Scan::with(folder, manifest));
@@ -212,7 +212,7 @@ impl Rows {
         let products = words.len();
         let words = shop_words::Index::new(words).map_err(|e| Error::Internal(e.to_string()))?;
         let mut file = folder.file()?;
-        file.write(words.bytes())?;
+        file.put(words.bytes())?;
         drop(words);
         let words = file.finish("words", "columns")?;
         let check = |written| Checked::of(folder, written);
@@ -235,7 +235,7 @@ impl Rows {
 fn columns(folder: &Folder, columns: flat::Writer, part: &str) -> Result<Written, Error> {
     let mut file = folder.file()?;
     for part in columns.finish() {
-        file.write(&part)?;
+        file.put(&part)?;
     }
     file.finish(part, "columns")
 }

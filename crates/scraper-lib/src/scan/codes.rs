@@ -63,17 +63,17 @@ impl<'a> Codes<'a> {
         let mut codes = self.file.into_inner().map_err(|e| fail(e.into_error()))?;
         codes.seek(SeekFrom::Start(0)).map_err(&fail)?;
         let mut file = self.folder.file()?;
-        file.write(&frame.before)?;
+        file.put(&frame.before)?;
         let mut block = vec![0; 1 << 20];
         loop {
             match codes.read(&mut block) {
                 Ok(0) => break,
-                Ok(read) => file.write(block.get(..read).unwrap_or_default())?,
+                Ok(read) => file.put(block.get(..read).unwrap_or_default())?,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(fail(e)),
             }
         }
-        file.write(&frame.after)?;
+        file.put(&frame.after)?;
         file.finish("scan", "safetensors")
     }
 }

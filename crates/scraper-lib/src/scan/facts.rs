@@ -173,7 +173,7 @@ impl Facts {
     }
 
     /// Of the image files, by row.
-    pub(super) fn hashes(&self) -> &[ImageHash] {
+    pub(crate) fn hashes(&self) -> &[ImageHash] {
         self.0.section(section::HASHES).as_chunks().0
     }
 

@@ -274,14 +274,8 @@ impl Scan {
         if let Some(floor) = known.take().filter(fits).or_else(kept).filter(fits) {
             return Ok(Ok(known.insert(floor).relevance));
         }
-        let learned = Learner::new(&model.clip)?.learn(|text| {
-            let search = self.nearest(text, 1, |_| true)?;
-            let best = search.and_then(|search| search.hits().first().map(|hit| hit.score));
-            best.ok_or_else(|| damaged("vectors"))
-        });
-        let mean = NormalizedEmbedding::from_unit(self.index.mean().to_vec());
-        let relevance = match learned {
-            Ok(learner) => learner.relevance(&mean),
+        let relevance = match self.learned(Learner::new(&model.clip)?) {
+            Ok(relevance) => relevance,
             Err(damaged) => return Ok(Err(damaged)),
         };
         let floor = Floor { scan: scan.clone(), model: model.provenance.clone(), relevance };
@@ -289,6 +283,26 @@ impl Scan {
         let _ = summed::write(&path, &floor);
         *known = Some(floor);
         Ok(Ok(relevance))
+    }
+
+    /// What `learner` learns of all vectors.
+    pub(crate) fn learned(&self, learner: Learner) -> Result<Relevance, Damaged> {
+        let learner = learner.learn(|text| {
+            let search = self.nearest(text, 1, |_| true)?;
+            let best = search.and_then(|search| search.hits().first().map(|hit| hit.score));
+            best.ok_or_else(|| damaged("vectors"))
+        })?;
+        Ok(learner.relevance(&NormalizedEmbedding::from_unit(self.index.mean().to_vec())))
+    }
+
+    /// Vectors.
+    pub(crate) fn rows(&self) -> usize {
+        self.manifest.rows
+    }
+
+    /// The scan file and the beginning of the exact file, which [`Scan::row`] follow.
+    pub(crate) fn files(&self) -> (&[u8], &[u8]) {
+        (self.index.bytes(), self.exact.get(..EXACT_HEADER).unwrap_or_default())
     }
 
     /// Rows by the digests of their image files, for [`make`].

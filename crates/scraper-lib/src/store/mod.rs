@@ -299,7 +299,7 @@ pub trait Store: Send {
     /// # Errors
     /// Those of [`Store::rows`].
     fn state(
-        &mut self,
+        &self,
         _known: &dyn Fn(&State, &ImageHash) -> bool,
         _visit: &mut dyn FnMut(&State, Row) -> bool,
     ) -> Result<Option<State>, StoreError> {

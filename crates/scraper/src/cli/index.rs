@@ -28,8 +28,8 @@ impl IndexArgs {
         let StoreTarget::Postgres(url) = target else {
             let make = move || {
                 target.open_existing()?; // which is not made here
-                let (mut store, _lock) = target.open(None)?;
-                scan::make(&mut *store, 1)
+                let (store, _lock) = target.open(None)?;
+                scan::make(&*store, 1)
             };
             return match blocking(make).await?? {
                 Made::Kept => say!("The scan is that of the store as it is."),

@@ -21,24 +21,21 @@
 //! manifest; older ones are removed.
 
 mod cards;
+mod vectors;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use clip_core::{
-    Embedding, Provenance,
-    index::{IndexError, Mean, exact_header},
-};
+use clip_core::{Provenance, index::EXACT_HEADER};
 use serde::{Deserialize, Serialize};
 
-use crate::scan::Codes;
 use crate::{
     Error,
     named::{Folder, Kinds, MANIFEST, Written},
     relevance::{Learner, Relevance},
-    source::publish,
-    store::{Row, Store, StoreError, View, try_rows},
+    store::{Store, View},
 };
-use cards::{Cards, Finished, PER_PAGE};
+use cards::{Finished, PER_PAGE};
+use vectors::Vectors;
 
 /// `manifest.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,38 +97,11 @@ pub fn web(
         return Err(Error::Usage("the store is empty: there is nothing to export".into()));
     };
     let folder = Folder::open(out, KINDS)?;
-    // Codes are relative to the mean, so the store is read twice.
-    let mut mean: Option<Mean> = None;
-    let (mut rows, mut dim) = (0, 0);
-    visit(store, view, |row| {
-        dim = row.values.len();
-        rows += 1;
-        if let Some(learner) = &mut learner {
-            learner.add(&row.values)?;
-        }
-        mean.get_or_insert_with(|| Mean::new(dim)).add(&row.values).map_err(damaged)
-    })?;
-    let Some(mean) = mean else {
-        return Err(Error::Usage("there are no vectors to export".into()));
+    let written = match vectors::from_scan(store, view, &mut learner, &folder)? {
+        Some(written) => written,
+        None => vectors::from_store(store, view, learner, &folder, &provenance)?,
     };
-
-    let relevance = learner.map(|learner| learner.finish(&mean));
-    let mut builder = mean.builder();
-    let mut codes = Codes::new(&folder)?;
-    let mut exact = folder.file()?;
-    let header = exact_header(rows, dim);
-    exact.write(&header)?;
-    let mut cards = Cards::new(&folder);
-    visit(store, view, |row| {
-        let same = cards.add(&row)?;
-        codes.push(&mut builder, &row.values, same)?;
-        exact.floats(&row.values)
-    })?;
-    if builder.rows() != rows {
-        return Err(Error::Usage(
-            "the store changed during the export: wait for the run to end and export again".into(),
-        ));
-    }
+    let Vectors { rows, dim, scan, exact, relevance, cards } = written;
     let Finished { products, facets, titles, words, pages } = cards.finish()?;
     let manifest = Manifest {
         format: FORMAT.into(),
@@ -139,9 +109,9 @@ pub fn web(
         dim,
         rows,
         products,
-        scan: codes.finish(builder, &provenance)?,
-        exact: exact.finish("exact", "safetensors")?,
-        data: header.len(),
+        scan,
+        exact,
+        data: EXACT_HEADER,
         facets,
         titles,
         words: Some(words),
@@ -157,24 +127,4 @@ pub fn web(
     let kept: BTreeSet<&str> = files.map(|written| written.file.as_str()).collect();
     folder.publish(&json, &kept)?;
     Ok(rows)
-}
-
-/// Every row with its vector normalised; a vector of zeros points nowhere and is left out.
-fn visit(
-    store: &dyn Store,
-    view: &View,
-    mut each: impl FnMut(Row) -> Result<(), Error>,
-) -> Result<(), Error> {
-    try_rows(store, view, |mut row| {
-        row.values = Embedding::from_raw(row.values).normalized().into_values();
-        if row.values.iter().any(|x| x.is_nan()) {
-            return Ok(());
-        }
-        publish(&mut row.image, &mut row.product);
-        each(row)
-    })
-}
-
-fn damaged(error: IndexError) -> Error {
-    StoreError::Damaged(error.to_string()).into()
 }

@@ -61,7 +61,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Merged, StoreError> {
     }
     std::fs::rename(&making, out).map_err(fail)?;
     sync_folder(out);
-    scan::refresh(&mut SqliteStore::open(out)?, &Progress::hidden());
+    scan::refresh(&SqliteStore::open(out)?, &Progress::hidden());
     Ok(merged)
 }
 
