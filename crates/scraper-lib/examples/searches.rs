@@ -79,7 +79,8 @@ fn main() -> Result<()> {
         let times: Result<Vec<f64>> =
             (0..=rounds).map(|round: usize| of(round % QUERIES)).collect();
         // The first warms up.
-        Ok::<_, Box<dyn Error>>(rows.push((name, times?.split_off(1))))
+        rows.push((name, times?.split_off(1)));
+        Ok::<_, Box<dyn Error>>(())
     };
     let open = |question: Question<'_>, view: &View| -> Result<f64> {
         let start = Instant::now();

@@ -211,7 +211,7 @@ impl Facts {
                     let none = condition.holds(None);
                     let holds: Vec<bool> =
                         values.iter().map(|v| condition.holds(Some(v))).collect();
-                    let value = |product| Some((of.get(product)? as usize).checked_sub(1)?);
+                    let value = |product| (of.get(product)? as usize).checked_sub(1);
                     each(passing, |product| {
                         let value = value(product).and_then(|value| holds.get(value));
                         value.copied().unwrap_or(none)
