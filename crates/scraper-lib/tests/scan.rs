@@ -402,6 +402,23 @@ fn similar_products_are_the_same_with_a_scan_and_without() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_scan_is_as_private_as_its_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::new(dir.path(), 33);
+    shop.run(20);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::set_permissions(&shop.path, fs::Permissions::from_mode(0o600)).unwrap();
+    shop.make();
+    assert_eq!(mode(&shop.folder()), 0o700);
+    fs::set_permissions(&shop.path, fs::Permissions::from_mode(0o644)).unwrap();
+    shop.run(20);
+    shop.make();
+    assert_eq!(mode(&shop.folder()), 0o755);
+}
+
 #[test]
 fn an_export_copies_the_scan_and_is_the_same() {
     let dir = tempfile::tempdir().unwrap();

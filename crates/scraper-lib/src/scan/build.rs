@@ -85,6 +85,7 @@ pub fn make(store: &dyn Store, least: usize) -> Result<Made, Error> {
     };
 
     let target = Folder::open(folder, KINDS)?.like_others();
+    like_the_store(folder).map_err(target.error())?;
     let mut rows = Rows::new(folder).map_err(target.error())?;
     let mut failure = None;
     let state = store.state(&|state, hash| known(state, hash).is_some(), &mut |state, row| {
@@ -113,6 +114,19 @@ pub fn make(store: &dyn Store, least: usize) -> Result<Made, Error> {
     let json = summed::json(&manifest).map_err(target.error())?;
     target.publish(&json, &kept)?;
     Ok(Made::New { rows: count, reused })
+}
+
+/// Who may not read the store may not read its scan.
+fn like_the_store(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Ok(store) = std::fs::metadata(folder.with_extension("")) {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = store.permissions().mode() & 0o777;
+        // Whoever may read a file may enter a folder.
+        let mode = std::fs::Permissions::from_mode(0o700 | mode | ((mode & 0o444) >> 2));
+        std::fs::set_permissions(folder, mode)?;
+    }
+    Ok(())
 }
 
 /// Why there will be no scan.
