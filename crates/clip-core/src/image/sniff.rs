@@ -185,9 +185,8 @@ mod tests {
         for (bytes, expected) in [
             (&b""[..], "empty"),
             (b"\xff\xd8", "JPEG file ends"),
-            (b"\0\0\0\x1cftypavif\0\0", "AVIF"),
+            (b"\0\0\0\x18ftypMA1B\0\0\0\0avifmiaf", "an AVIF image"),
             (b"\0\0\0\x18ftypheic", "HEIC"),
-            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
             (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", "HEIC"),
             (b"\0\0\0\x18ftypmp42", "video"),
             (b"\x1a\x45\xdf\xa3\x9f", "WebM"),
@@ -210,5 +209,11 @@ mod tests {
         assert_eq!(sniff(b"\xff\xd8\xff\xe0"), Ok(Format::Jpeg));
         assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), Ok(Format::WebP));
         assert_eq!(sniff(b"GIF89a"), Ok(Format::Gif));
+        for avif in [&b"\0\0\0\x14ftypavif\0\0\0\0miaf"[..], b"\0\0\0\x14ftypmif1\0\0\0\0avif"] {
+            match cfg!(feature = "avif") {
+                true => assert_eq!(sniff(avif), Ok(Format::Avif)),
+                false => assert!(sniff(avif).unwrap_err().to_string().contains("AVIF")),
+            }
+        }
     }
 }

@@ -45,6 +45,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         }
         Ok(planes.planes.remove(0))
     });
+    if still.color.config.monochrome() != (colors.layout == Layout::Grey) {
+        return Err(corrupt("its headers disagree about its channels"));
+    }
     let mode = match (still.color.config.monochrome(), &alpha) {
         (_, Some(_)) => "RGBA",
         (true, None) => "L",
@@ -70,10 +73,13 @@ impl Planes {
     /// `colored`: with its chroma, which alpha has no use for.
     fn decode(picture: &Picture<'_>, limits: &Limits, colored: bool) -> Result<Planes, ImageError> {
         limits.check_size(picture.width.into(), picture.height.into())?;
-        let (width, height) = (picture.width as usize, picture.height as usize);
         let mut planes: Option<Planes> = None;
         let mut first = (0, 0);
         let columns = picture.grid.map_or(1, |grid| grid.0 as usize);
+        // A tile may be larger than what is left of it in the grid.
+        for (width, height) in picture.tiles.iter().filter_map(|tile| tile.size) {
+            limits.check_size(width.into(), height.into())?;
+        }
         for (at, tile) in picture.tiles.iter().enumerate() {
             let color = obu::inspect(&tile.data)?;
             let frame = Frame::decode(tile, limits)?;
@@ -96,7 +102,6 @@ impl Planes {
             let (left, top) = (at % columns * size.0, at / columns * size.1);
             frame.put(&mut planes.planes, left, top);
         }
-        debug_assert!(width > 0 && height > 0);
         planes.ok_or_else(|| corrupt("it has no picture"))
     }
 

@@ -63,22 +63,22 @@ impl<'a> Still<'a> {
                 _ => return Err(corrupt("its boxes are twice there, or before its brand")),
             }
             // What libavif does not need it does not read.
-            let is =
-                |brand: &[u8; 4]| brands.is_some_and(|b| b.chunks_exact(4).any(|b| b == brand));
-            if (items.is_some() || !is(b"avif")) && (tracks.is_some() || !is(b"avis")) {
+            if (items.is_some() || !has(brands, b"avif"))
+                && (tracks.is_some() || !has(brands, b"avis"))
+            {
                 break;
             }
         }
+        let missing = || ImageError::truncated(Format::Avif, "its table of contents is missing");
+        if items.is_none() && has(brands, b"avif") || tracks.is_none() && has(brands, b"avis") {
+            return Err(missing());
+        }
         let major = brands.and_then(|brands| brands.first_chunk::<4>());
-        match (major, items, tracks) {
-            (Some(b"avis"), _, Some(tracks)) => Still::of_tracks(&tracks, file),
-            (Some(b"avif"), Some(items), _) => Still::of_items(&items, file),
-            (Some(b"avif" | b"avis"), ..) => {
-                Err(ImageError::truncated(Format::Avif, "its table of contents is missing"))
-            }
-            (_, _, Some(tracks)) => Still::of_tracks(&tracks, file),
-            (_, Some(items), _) => Still::of_items(&items, file),
-            _ => Err(ImageError::truncated(Format::Avif, "its table of contents is missing")),
+        match (items, tracks) {
+            (Some(items), None) => Still::of_items(&items, file),
+            (Some(items), _) if major == Some(b"avif") => Still::of_items(&items, file),
+            (_, Some(tracks)) => Still::of_tracks(&tracks, file),
+            (None, None) => Err(missing()),
         }
     }
 
@@ -130,6 +130,10 @@ impl<'a> Still<'a> {
         let premultiplied = premultiplied == Some(true);
         Ok(Still { color, alpha, premultiplied, orientation, frames })
     }
+}
+
+fn has(brands: Option<&[u8]>, brand: &[u8; 4]) -> bool {
+    brands.is_some_and(|brands| brands.chunks_exact(4).any(|known| known == brand))
 }
 
 impl<'a> Picture<'a> {
@@ -202,6 +206,7 @@ impl<'a> Picture<'a> {
             return Err(corrupt("its headers disagree about the depth"));
         }
         let (width, height) = match size {
+            Some((0, _) | (_, 0)) => return Err(corrupt("a picture without a size")),
             Some(size) => size,
             // Of alpha alone: it has the size of its picture.
             None if facts.alpha == Some(true) => (0, 0),
