@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn questions_have_the_shapes_of_the_protocol() {
         let text = |text: &str| Input::Text(text.into());
-        let of = |json: &str| parse(json.as_bytes()).map(|(asked, normalize)| (asked, normalize));
+        let of = |json: &str| parse(json.as_bytes());
         assert_eq!(of(r#"{"inputs": "a b"}"#).unwrap(), (Asked::One(text("a b")), None));
         let many = Asked::Many(vec![text("a b"), text("c")]);
         let list = r#"{"inputs": ["a b", {"text": "c"}], "parameters": {"normalize": false}}"#;
