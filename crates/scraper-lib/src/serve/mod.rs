@@ -1,7 +1,7 @@
 //! A server that loads the model once: embeddings in the protocols of Hugging Face's Inference
 //! Endpoints and of OpenAI, and search over a store.
 //!
-//! One way for every request: [`routes`] → `guard` (token, then a place in the bounded queue, then a
+//! One way for every request: `routes` → `guard` (token, then a place in the bounded queue, then a
 //! time limit) → a protocol (`inference`, `openai`, `search`) → `engine`, which embeds what is ready of
 //! all requests in one batch. Bits do not depend on batches, so every answer is that of a request alone.
 
