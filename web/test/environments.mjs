@@ -14,7 +14,7 @@ import { pathToFileURL } from "node:url";
 
 import { launchChromium, openPage } from "./browsers.mjs";
 import { root, web } from "./compare.mjs";
-import { report, within } from "./report.mjs";
+import { NoAnswer, report, within } from "./report.mjs";
 import { serve } from "./server.mjs";
 import { pack, unpack } from "./tarball.mjs";
 
@@ -96,14 +96,25 @@ async function watched(context) {
   return { page, problems };
 }
 
+/**
+ * Firefox can lose the wake-up of a worker that another worker starts while a driver listens: both then wait in
+ * its own code for ever, in few of a hundred loads.
+ */
+const TRIES = 3;
+
 /** What a page says, and what it complains of. */
 async function visit(url, browser = "chromium") {
   if (browser !== "chromium") {
-    const page = await openPage(browser, url, () => document.readyState === "complete");
-    try {
-      return { said: await within(120, page.version, page.run(answered)), problems: [] };
-    } finally {
-      await page.close();
+    for (let tries = 1; ; tries += 1) {
+      const page = await openPage(browser, url, () => document.readyState === "complete");
+      try {
+        return { said: await within(60, page.version, page.run(answered)), problems: [] };
+      } catch (error) {
+        if (!(error instanceof NoAnswer) || browser !== "firefox" || tries === TRIES) throw error;
+        console.log(`        ${error.message}; once more`);
+      } finally {
+        await page.close();
+      }
     }
   }
   const context = await chromium.newContext();

@@ -19,7 +19,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All, in the order of [`take`].
+    /// All, in the order of `take`.
     pub const ALL: [Stage; 6] = [
         Stage::Products,
         Stage::Epilogue,
