@@ -93,8 +93,8 @@ pub(crate) fn run(load: &Load) -> Result<()> {
         server.child.wait()?;
         server = start(&address)?;
         let down = began.elapsed();
-        // What was under way then has got its error by now.
-        thread::sleep(Duration::from_millis(500));
+        // What was under way then has got its error by now, and who waited has found its connection closed.
+        thread::sleep(pause + Duration::from_millis(500));
         killed.store(false, Ordering::SeqCst);
         memories.push(watch(&server, (time / 2).saturating_sub(down)));
         let samples = clients.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
