@@ -20,6 +20,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+from avifs import avifs, broken
 from tiffs import tiffs
 
 HERE = Path(__file__).resolve().parent
@@ -416,7 +417,6 @@ def bad(add):
     add("document.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "image.unsupported")
     add("film.mp4", struct.pack(">I", 24) + b"ftypisom\0\0\2\0isomiso2", "image.unsupported")
     add("film.webm", bytes.fromhex("1a45dfa39f4286810142f7810142f2810442f381084282847765626d"), "image.unsupported")
-    add("picture.avif", struct.pack(">I", 28) + b"ftypavif\0\0\0\0avifmif1miaf", "image.unsupported")
     add("picture.heic", struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic", "image.unsupported")
 
 
@@ -436,6 +436,8 @@ def draw():
     for part in (jpegs, pngs, webps, gifs, bmps, bad):
         part(add)
     tiffs(add, photo, drawn, alpha_ramp)
+    avifs(add, photo, drawn, alpha_ramp, tiff_orientation, xmp_orientation)
+    broken(add, photo)
     (CORPUS / "bad/expected.json").write_text(json.dumps(expected, indent=0) + "\n")
     files = [p for p in CORPUS.rglob("*") if p.is_file()]
     print(len(files), "files,", sum(p.stat().st_size for p in files), "bytes")
@@ -575,7 +577,7 @@ def goldens(python4, photos):
 NOTES = [
     "transformers 4 takes a picture 1 or 3 pixels high for a channels-first array: it fails or scrambles it."
     " Its goldens were made with input_data_format='channels_last', which is how transformers 5 behaves.",
-    "Refused here although Pillow reads them: AVIF and other formats of pictures that shops do not serve;"
+    "Refused here although Pillow reads them: formats of pictures that shops do not serve;"
     " arithmetic-coded JPEG (no browser shows it); pictures over the limits.",
 ]
 # file -> presets without a golden, why

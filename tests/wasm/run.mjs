@@ -38,7 +38,9 @@ const start = performance.now();
 const done = (what) => console.log(`${what}, ${((performance.now() - start) / 1000).toFixed(1)} s`);
 
 const goldens = JSON.parse(await readFile(path.join(tests, "goldens/images.json")));
-for (const [name, digests] of Object.entries(goldens.files)) {
+// AVIF is in a module of its own, which web/test/cross.mjs asks.
+const here = ([name]) => !name.endsWith(".avif");
+for (const [name, digests] of Object.entries(goldens.files).filter(here)) {
   const bytes = await readFile(path.join(tests, "corpus", name));
   for (const [preset, digest] of digests.entries()) {
     if (digest === null) continue;
@@ -46,7 +48,7 @@ for (const [name, digests] of Object.entries(goldens.files)) {
     expect(`${goldens.presets[preset]} ${name}`, text(wasm.pixel_values(preset)), digest);
   }
 }
-for (const [name, kind] of Object.entries(goldens.errors)) {
+for (const [name, kind] of Object.entries(goldens.errors).filter(here)) {
   put(await readFile(path.join(tests, "corpus", name)));
   expect(name, text(wasm.pixel_values(0)), `error ${kind}`);
 }

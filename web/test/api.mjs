@@ -247,7 +247,7 @@ const tests = {
       blob: "exact", bytes: "exact", url: "exact", text: "exact", response: "exact",
       "an image element": "exact", "one of a blob": "exact",
       bitmap: "near", canvas: "near", offscreen: "near", pixels: "near",
-      "of another frame": "other", "an AVIF element": "other",
+      "of another frame": "other", "an AVIF element": "exact, it says",
       "of another origin": "exact", "of a closed origin": "network",
       "an element without source": "input", "a canvas without size": "input", "a tainted canvas": "input",
       "a response that failed": "network", "one that was read": "input", "a number": "input", nothing: "input",

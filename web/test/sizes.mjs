@@ -27,6 +27,7 @@ const { parts } = JSON.parse(await readFile(manifest, "utf8"));
 const engines = ["engine-relaxed", "engine-fallback", "engine-relaxed-threads", "engine-fallback-threads"];
 const engine = Math.max(...await Promise.all(engines.map((name) => brotli(`${name}.wasm`))));
 const images = await brotli("images.wasm");
+const formats = await brotli("formats.wasm");
 const sum = (sizes) => sizes.reduce((a, b) => a + b, 0);
 const client = await scripts("index.js", "worker.js");
 const script = sum(await Promise.all([...client].map(brotli)));
@@ -39,7 +40,8 @@ const query = engine + script + json + parts.text.size + 7 * parts.tokens.chunk;
 const kB = 1000;
 const rows = [
   ["wasm that a text query needs, brotli", engine, 350 * kB],
-  ["wasm with every image decoder, brotli", engine + images, 600 * kB],
+  ["wasm with the decoders of JPEG, PNG, WebP, GIF, BMP, brotli", engine + images, 600 * kB],
+  ["wasm that the first AVIF or TIFF adds, brotli", formats, 700 * kB],
   ["JavaScript, brotli", script, 25 * kB],
   ["JavaScript that <clip-search> adds, brotli", search, 30 * kB],
   ["wasm that <clip-search> adds, brotli", await brotli("search.wasm"), 90 * kB],

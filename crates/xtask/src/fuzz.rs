@@ -49,6 +49,7 @@ const TARGETS: [Target; 14] = [
             "corpus/gif",
             "corpus/bmp",
             "corpus/tiff",
+            "corpus/avif",
             "corpus/bad",
         ],
     },

@@ -49,6 +49,8 @@ const SCRIPTS: [&str; 16] = [
     "vite",
     "environments",
 ];
+/// AVIF and TIFF for the browser; its `Cargo.toml` says why it is apart.
+const FORMATS: &str = "web/formats/Cargo.toml";
 /// What `element-frameworks` builds with.
 const FRAMEWORKS: &str = "web/test/frameworks";
 /// The projects that `vite` and `environments` build: one lock file for all.
@@ -66,8 +68,10 @@ struct Module {
     threads: bool,
 }
 
-const MODULES: [Module; 7] = [
+const MODULES: [Module; 8] = [
     Module { name: "images", features: "images", bindings: "images", threads: false },
+    // Compiled as `web/formats`, a workspace of its own.
+    Module { name: "formats", features: "", bindings: "formats", threads: false },
     Module { name: "inspect", features: "inspect", bindings: "inspect", threads: false },
     // Its scan is of integers, and its few exact scores take no time even where they are emulated.
     Module { name: "search", features: "search", bindings: "search", threads: false },
@@ -155,12 +159,18 @@ pub(crate) fn build() -> Result<()> {
     }
     for module in &MODULES {
         // Of the one crate type: together with a library for Rust there is no link-time optimisation.
-        let arguments = format!(
-            "rustc -p clip-web --lib --crate-type cdylib --no-default-features --features {}",
-            module.features
-        );
-        let built = compile(&arguments, module.threads)?.join("clip_web.wasm");
-        bind(module, &built)?;
+        let (package, built) = match module.name {
+            "formats" => (format!("--manifest-path {FORMATS}"), "clip_formats.wasm"),
+            _ => {
+                let features = module.features;
+                (
+                    format!("-p clip-web --no-default-features --features {features}"),
+                    "clip_web.wasm",
+                )
+            }
+        };
+        let arguments = format!("rustc {package} --lib --crate-type cdylib");
+        bind(module, &compile(&arguments, module.threads)?.join(built))?;
     }
     install("web")?;
     Cmd::new("node").args("web/node_modules/typescript/bin/tsc -p web").run()?;

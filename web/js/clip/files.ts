@@ -5,6 +5,8 @@ import type { Find } from "../runtime/assets.js";
 /** Addresses of the wasm modules. */
 export interface ModuleFiles {
   images: string;
+  /** The same decoders with AVIF and TIFF; see `images.ts`. */
+  formats: string;
   /** The fastest first; see `engine.ts`. */
   relaxed: string;
   fallback: string;
@@ -18,6 +20,7 @@ export const script = (find: Find): string => find("worker.js", () => new URL(".
 /** What the worker loads some of. */
 export const modules = (find: Find): ModuleFiles => ({
   images: find("images.wasm", () => new URL("./images.wasm", import.meta.url)),
+  formats: find("formats.wasm", () => new URL("./formats.wasm", import.meta.url)),
   relaxed: find("engine-relaxed.wasm", () => new URL("./engine-relaxed.wasm", import.meta.url)),
   fallback: find("engine-fallback.wasm", () => new URL("./engine-fallback.wasm", import.meta.url)),
   relaxedThreads: find("engine-relaxed-threads.wasm", () => new URL("./engine-relaxed-threads.wasm", import.meta.url)),

@@ -1,9 +1,11 @@
 // Images to pixel values: by this project's decoders, or where they cannot, by the browser's.
 
-import { Decoders, initSync, throwPanics } from "../bindings/images.js";
+import * as formats from "../bindings/formats.js";
+import * as plain from "../bindings/images.js";
 import { ClipError, kindOf, reason } from "../runtime/errors.js";
 import { fs } from "../runtime/platform.js";
 import { compile } from "../runtime/wasm.js";
+import type { ModuleFiles } from "./files.js";
 import type { Manifest } from "./manifest.js";
 import type { Image, Stage } from "./protocol.js";
 
@@ -13,26 +15,36 @@ interface Pixels {
   exact: boolean;
 }
 
-/** The module with the decoders, configured for a model. */
-export class Images {
-  private constructor(private readonly decoders: Decoders) {}
+type Decoders = plain.Decoders | formats.Decoders;
 
-  static async start(module: string, manifest: Manifest, profile: string): Promise<Images> {
-    initSync({ module: await compile(module) });
-    throwPanics();
+/** The modules with the decoders, configured for a model. That with AVIF and TIFF starts with the first such file. */
+export class Images {
+  private formats: Promise<Decoders> | undefined;
+
+  private constructor(
+    private readonly decoders: Decoders,
+    private readonly startFormats: () => Promise<Decoders>,
+  ) {}
+
+  static async start(files: ModuleFiles, manifest: Manifest, profile: string): Promise<Images> {
     const { preprocessor, config } = manifest;
     const json = preprocessor == null ? undefined : JSON.stringify(preprocessor);
-    return new Images(new Decoders(json, config.vision_config.image_size, profile));
+    const started = async (bindings: typeof plain | typeof formats, module: string) => {
+      bindings.initSync({ module: await compile(module) });
+      bindings.throwPanics();
+      return new bindings.Decoders(json, config.vision_config.image_size, profile);
+    };
+    return new Images(await started(plain, files.images), () => started(formats, files.formats));
   }
 
   pixels(image: Image, signal: AbortSignal): Promise<Pixels> {
-    return this.decoded(image, signal, (file) => ({ pixels: this.decoders.pixels(file) }));
+    return this.decoded(image, signal, (decoders, file) => ({ pixels: decoders.pixels(file) }));
   }
 
   /** As `pixels`, with the stages on the way where they are known. */
   async trace(image: Image, signal: AbortSignal): Promise<Pixels & { stages: Stage[] }> {
-    const work = (file: Uint8Array) => {
-      const traced = this.decoders.trace(file);
+    const work = (decoders: Decoders, file: Uint8Array) => {
+      const traced = decoders.trace(file);
       return { stages: traced.stages(), pixels: traced.pixels() };
     };
     return { stages: [], ...(await this.decoded(image, signal, work)) };
@@ -41,14 +53,14 @@ export class Images {
   private async decoded<T extends { pixels: Float32Array }>(
     image: Image,
     signal: AbortSignal,
-    work: (file: Uint8Array) => T,
+    work: (decoders: Decoders, file: Uint8Array) => T,
   ): Promise<(T | { pixels: Float32Array }) & { exact: boolean }> {
     if (image.kind === "pixels") return { pixels: this.ofRgba(image), exact: false };
     if (image.kind === "bitmap") return { pixels: this.ofRgba(read(image.bitmap)), exact: false };
     const bytes = new Uint8Array(await bytesOf(image, signal));
     signal.throwIfAborted();
     try {
-      return { ...work(bytes), exact: true };
+      return { ...work(await this.decodersFor(bytes), bytes), exact: true };
     } catch (error) {
       if (kindOf(error) !== "image.unsupported") throw error;
       const decoded = await browserPixels(new Blob([bytes]));
@@ -58,12 +70,30 @@ export class Images {
     }
   }
 
+  private async decodersFor(file: Uint8Array): Promise<Decoders> {
+    if (!isRare(file)) return this.decoders;
+    this.formats ??= this.startFormats();
+    try {
+      return await this.formats;
+    } catch {
+      // Tried again with the next file; of this one the browser's pixels are better than none.
+      this.formats = undefined;
+      return this.decoders;
+    }
+  }
+
   private ofRgba({ data, width, height }: { data: Uint8ClampedArray; width: number; height: number }): Float32Array {
     return this.decoders.pixelsOfRgba(width, height, new Uint8Array(data.buffer, data.byteOffset, data.length));
   }
 }
 
-/** AVIF, HEIC and others that only the browser reads. */
+/** By its first bytes: what may be AVIF, or is TIFF. */
+function isRare(file: Uint8Array): boolean {
+  const start = String.fromCharCode(...file.subarray(0, 8));
+  return start.slice(4) === "ftyp" || /^(?:II[*+]\0|MM\0\*)/.test(start);
+}
+
+/** HEIC and others that only the browser reads. */
 async function browserPixels(blob: Blob): Promise<ImageData | undefined> {
   if (typeof createImageBitmap === "undefined" || typeof OffscreenCanvas === "undefined") return undefined;
   try {

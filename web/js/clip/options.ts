@@ -61,7 +61,7 @@ export interface Embedding {
   normalized: Float32Array;
   /**
    * Whether native code gives these bits for this input. False only for images whose pixels the
-   * browser decoded (see [`ImageSource`]; and formats such as AVIF), and under `precision: "auto"` in
+   * browser decoded (see [`ImageSource`]; and formats such as HEIC), and under `precision: "auto"` in
    * engines without a fused multiply-add.
    */
   exact: boolean;

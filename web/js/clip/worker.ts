@@ -63,7 +63,7 @@ class Model {
     known(2 * files.reduce((sum, part) => sum + part.size, 0));
     const whole = towers !== "vision" && options.tokens === "whole";
     weights.expect(whole ? [...parts, tokens] : parts);
-    const images = towers === "text" ? undefined : Images.start(options.files.images, manifest, options.profile);
+    const images = towers === "text" ? undefined : Images.start(options.files, manifest, options.profile);
     images?.catch(() => undefined);
     const begun = Promise.all([starting, weights.asked]).then(([{ bindings }]) => {
       const config = JSON.stringify(manifest.config);

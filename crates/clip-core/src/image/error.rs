@@ -52,10 +52,11 @@ pub enum ImageError {
     },
 }
 
-const FORMATS: &str = if cfg!(feature = "tiff") {
-    "JPEG, PNG, WebP, GIF, BMP and TIFF"
-} else {
-    "JPEG, PNG, WebP, GIF and BMP"
+const FORMATS: &str = match (cfg!(feature = "tiff"), cfg!(feature = "avif")) {
+    (true, true) => "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF",
+    (true, false) => "JPEG, PNG, WebP, GIF, BMP and TIFF",
+    (false, true) => "JPEG, PNG, WebP, GIF, BMP and AVIF",
+    (false, false) => "JPEG, PNG, WebP, GIF and BMP",
 };
 
 impl ImageError {

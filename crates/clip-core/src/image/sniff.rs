@@ -19,6 +19,8 @@ pub enum Format {
     Bmp,
     /// TIFF 6.0 and BigTIFF; of several pages the first. Needs the feature `tiff`.
     Tiff,
+    /// Stills, and of sequences the first frame. Needs the feature `avif`.
+    Avif,
 }
 
 impl Format {
@@ -37,6 +39,7 @@ impl fmt::Display for Format {
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
             Format::Tiff => "TIFF",
+            Format::Avif => "AVIF",
         })
     }
 }
@@ -72,6 +75,9 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     if cfg!(feature = "tiff") && [b"II*\0", b"MM\0*", b"II+\0"].iter().any(|m| starts(*m)) {
         return Ok(Format::Tiff);
     }
+    if cfg!(feature = "avif") && is_avif(bytes) {
+        return Ok(Format::Avif);
+    }
     for (format, magic) in [(Format::Jpeg, &b"\xff\xd8\xff"[..]), (Format::Png, PNG)] {
         if magic.starts_with(bytes) {
             return Err(ImageError::truncated(format, format!("{} bytes", bytes.len())));
@@ -83,14 +89,27 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     Err(ImageError::NotAnImage { found: document(bytes) })
 }
 
+/// By the brands that Pillow looks at, and of which libavif wants one.
+fn is_avif(bytes: &[u8]) -> bool {
+    let Some(major) = bytes.get(8..12).filter(|_| bytes.get(4..8) == Some(b"ftyp")) else {
+        return false;
+    };
+    let opens = [b"avif", b"avis", b"mif1", b"msf1"].iter().any(|brand| *brand == major);
+    opens && brands(bytes).any(|brand| [b"avif", b"avis"].iter().any(|known| *known == brand))
+}
+
+/// The major brand, its version, and the compatible ones (ISO/IEC 14496-12, 4.3).
+fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let length = bytes.first_chunk::<4>().map_or(0, |n| u32::from_be_bytes(*n) as usize);
+    let end = length.clamp(16, 256).min(bytes.len());
+    bytes.get(8..end).unwrap_or_default().chunks_exact(4)
+}
+
 /// Images and films that a shop may serve but CLIP's pipeline here does not read.
 fn other_media(bytes: &[u8]) -> Option<&'static str> {
     if bytes.get(4..8) == Some(b"ftyp") {
         // "mif1" says that it is an image, the compatible brands of which kind (ISO/IEC 23008-12).
-        let length = bytes.first_chunk::<4>().map_or(0, |n| u32::from_be_bytes(*n) as usize);
-        let end = length.clamp(16, 256).min(bytes.len());
-        let brands = || bytes.get(8..end).unwrap_or_default().chunks_exact(4);
-        let any = |known: &[&[u8]]| brands().any(|brand| known.contains(&brand));
+        let any = |known: &[&[u8]]| brands(bytes).any(|brand| known.contains(&brand));
         let is_image =
             any(&[b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"]);
         return Some(match is_image {
@@ -166,9 +185,8 @@ mod tests {
         for (bytes, expected) in [
             (&b""[..], "empty"),
             (b"\xff\xd8", "JPEG file ends"),
-            (b"\0\0\0\x1cftypavif\0\0", "AVIF"),
+            (b"\0\0\0\x18ftypMA1B\0\0\0\0avifmiaf", "an AVIF image"),
             (b"\0\0\0\x18ftypheic", "HEIC"),
-            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
             (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", "HEIC"),
             (b"\0\0\0\x18ftypmp42", "video"),
             (b"\x1a\x45\xdf\xa3\x9f", "WebM"),
@@ -191,5 +209,11 @@ mod tests {
         assert_eq!(sniff(b"\xff\xd8\xff\xe0"), Ok(Format::Jpeg));
         assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), Ok(Format::WebP));
         assert_eq!(sniff(b"GIF89a"), Ok(Format::Gif));
+        for avif in [&b"\0\0\0\x14ftypavif\0\0\0\0miaf"[..], b"\0\0\0\x14ftypmif1\0\0\0\0avif"] {
+            match cfg!(feature = "avif") {
+                true => assert_eq!(sniff(avif), Ok(Format::Avif)),
+                false => assert!(sniff(avif).unwrap_err().to_string().contains("AVIF")),
+            }
+        }
     }
 }

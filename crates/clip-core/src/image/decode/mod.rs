@@ -3,6 +3,8 @@
 //! Each format has its own file. All decoders are pure Rust, look at the declared size before
 //! they allocate, and report an error wherever Pillow does.
 
+#[cfg(feature = "avif")]
+mod avif;
 mod bmp;
 mod gif;
 mod jpeg;
@@ -27,6 +29,10 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         Format::WebP => webp::decode(bytes, limits),
         Format::Gif => gif::decode(bytes, limits),
         Format::Bmp => bmp::decode(bytes, limits),
+        #[cfg(feature = "avif")]
+        Format::Avif => avif::decode(bytes, limits),
+        #[cfg(not(feature = "avif"))]
+        Format::Avif => Err(ImageError::unsupported("an AVIF image")),
         #[cfg(feature = "tiff")]
         Format::Tiff => tiff::decode(bytes, limits),
         #[cfg(not(feature = "tiff"))]

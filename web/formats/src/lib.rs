@@ -1,0 +1,3 @@
+//! All of `clip-web`'s decoders; see `Cargo.toml`.
+
+pub use clip_web::*;
