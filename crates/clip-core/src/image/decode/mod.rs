@@ -6,8 +6,6 @@
 mod bmp;
 mod gif;
 mod jpeg;
-mod jpeg_cmyk;
-mod jpeg_markers;
 mod png;
 #[cfg(feature = "tiff")]
 mod tiff;

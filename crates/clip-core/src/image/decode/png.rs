@@ -64,6 +64,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         orientation: orient::orientation(raw_exif.as_deref(), xmp.as_deref().map(str::as_bytes)),
         frames: Some(info.animation_control.map_or(1, |a| a.num_frames)),
         pixels: samples.finish(info)?,
+        damaged: false,
     })
 }
 
