@@ -13,6 +13,7 @@ mod fuzz;
 mod goldens;
 mod licences;
 mod model;
+mod mutants;
 mod process;
 mod program;
 mod setup;
