@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, process::cargo, web};
+use crate::{bench_scrape, bench_search, process::cargo, web};
 
 /// One set of measurements.
 struct Bench {
@@ -59,8 +59,14 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "search",
-        about: "<clip-search> in Chromium: key press to painted results, and the scan",
-        run: |_| web::bench_search(),
+        about: "<clip-search> in Chromium: key press to painted results, and the scan; or --native",
+        run: |arguments| match arguments.search.native {
+            true => {
+                let python = arguments.python.as_deref();
+                bench_search::run(&arguments.search, python, arguments.rounds)
+            }
+            false => web::bench_search(),
+        },
     },
 ];
 
@@ -83,6 +89,8 @@ pub(crate) struct Arguments {
     rounds: usize,
     #[command(flatten)]
     scrape: bench_scrape::Sizes,
+    #[command(flatten)]
+    search: bench_search::Sizes,
     /// Lists the sets.
     #[arg(long)]
     list: bool,

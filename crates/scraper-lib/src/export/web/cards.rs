@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 use shop_words::Columns;
 
-use super::files::{Folder, Written};
 use crate::{
     Error,
+    named::{Folder, NewFile, Written},
     report::shown::cut,
     search::push,
     source::{Availability, Product},
@@ -89,8 +89,8 @@ pub(super) struct Cards<'a> {
     page: Vec<Card>,
     pages: Vec<Written>,
     facets: Facets,
-    /// In the order of the groups.
-    titles: Vec<Option<String>>,
+    /// In the order of the groups, not yet closed.
+    titles: NewFile<'a>,
     words: Columns,
 }
 
@@ -104,17 +104,19 @@ pub(super) struct Finished {
 }
 
 impl<'a> Cards<'a> {
-    pub(super) fn new(folder: &'a Folder) -> Self {
-        Cards {
+    pub(super) fn new(folder: &'a Folder) -> Result<Self, Error> {
+        let mut titles = folder.file()?;
+        titles.put(b"[")?;
+        Ok(Cards {
             folder,
             rows: 0,
             products: 0,
             page: Vec::new(),
             pages: Vec::new(),
             facets: Facets::default(),
-            titles: Vec::new(),
+            titles,
             words: Columns::default(),
-        }
+        })
     }
 
     /// Whether the row is of the same product as the one before.
@@ -135,8 +137,12 @@ impl<'a> Cards<'a> {
             self.facets.availability.push(card.availability);
             self.facets.listed.push(Some(row.born).filter(|&run| run > 0));
             push(&mut self.words, &row.product);
-            let title = card.title.as_deref().map(|title| title.chars().take(TITLE).collect());
-            self.titles.push(title);
+            let title = card.title.as_deref();
+            let title: Option<String> = title.map(|title| title.chars().take(TITLE).collect());
+            if self.products > 0 {
+                self.titles.put(b",")?;
+            }
+            self.titles.json(&title)?;
             self.page.push(card);
             self.products += 1;
         }
@@ -162,7 +168,8 @@ impl<'a> Cards<'a> {
         }
         let words = json(self.folder, "words", &self.words)?;
         let facets = json(self.folder, "facets", &self.facets)?;
-        let titles = json(self.folder, "titles", &self.titles)?;
+        self.titles.put(b"]")?;
+        let titles = self.titles.finish("titles", "json")?;
         Ok(Finished { products: self.products, facets, titles, words, pages: self.pages })
     }
 }
@@ -189,6 +196,6 @@ fn card(product: &Product, row: usize) -> Card {
 
 fn json(folder: &Folder, part: &str, value: &impl Serialize) -> Result<Written, Error> {
     let mut file = folder.file()?;
-    file.write(&serde_json::to_vec(value).map_err(|e| Error::Internal(e.to_string()))?)?;
+    file.json(value)?;
     file.finish(part, "json")
 }

@@ -21,24 +21,21 @@
 //! manifest; older ones are removed.
 
 mod cards;
-mod files;
+mod vectors;
 
-use std::path::Path;
+use std::{collections::BTreeSet, fs, path::Path};
 
-use clip_core::{
-    Embedding, Provenance,
-    index::{Builder, IndexError, Mean, exact_header},
-};
+use clip_core::{Provenance, index::EXACT_HEADER};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
+    named::{Folder, Kinds, MANIFEST, Written},
     relevance::{Learner, Relevance},
-    source::publish,
-    store::{Row, Store, StoreError, View, try_rows},
+    store::{Store, View},
 };
-use cards::{Cards, Finished, PER_PAGE};
-use files::{Folder, Written};
+use cards::{Finished, PER_PAGE};
+use vectors::Vectors;
 
 /// `manifest.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,6 +71,14 @@ impl Manifest {
     }
 }
 
+const KINDS: Kinds = &[
+    ("scan", "safetensors"),
+    ("exact", "safetensors"),
+    ("facets", "json"),
+    ("words", "json"),
+    ("titles", "json"),
+    ("cards", "json"),
+];
 const FORMAT: &str = "clip-catalogue";
 const VERSION: u32 = 1;
 
@@ -91,38 +96,12 @@ pub fn web(
     let Some(provenance) = store.provenance()? else {
         return Err(Error::Usage("the store is empty: there is nothing to export".into()));
     };
-    let folder = Folder::open(out)?;
-    // Codes are relative to the mean, so the store is read twice.
-    let mut mean: Option<Mean> = None;
-    let (mut rows, mut dim) = (0, 0);
-    visit(store, view, |row| {
-        dim = row.values.len();
-        rows += 1;
-        if let Some(learner) = &mut learner {
-            learner.add(&row.values)?;
-        }
-        mean.get_or_insert_with(|| Mean::new(dim)).add(&row.values).map_err(damaged)
-    })?;
-    let Some(mean) = mean else {
-        return Err(Error::Usage("there are no vectors to export".into()));
+    let folder = Folder::open(out, KINDS)?;
+    let written = match vectors::from_scan(store, view, &mut learner, &folder)? {
+        Some(written) => written,
+        None => vectors::from_store(store, view, learner, &folder, &provenance)?,
     };
-
-    let relevance = learner.map(|learner| learner.finish(&mean));
-    let mut builder = mean.builder();
-    let mut exact = folder.file()?;
-    let header = exact_header(rows, dim);
-    exact.write(&header)?;
-    let mut cards = Cards::new(&folder);
-    visit(store, view, |row| {
-        let same = cards.add(&row)?;
-        builder.push(&row.values, same).map_err(damaged)?;
-        exact.floats(&row.values)
-    })?;
-    if builder.rows() != rows {
-        return Err(Error::Usage(
-            "the store changed during the export: wait for the run to end and export again".into(),
-        ));
-    }
+    let Vectors { rows, dim, scan, exact, relevance, cards } = written;
     let Finished { products, facets, titles, words, pages } = cards.finish()?;
     let manifest = Manifest {
         format: FORMAT.into(),
@@ -130,9 +109,9 @@ pub fn web(
         dim,
         rows,
         products,
-        scan: scan(&folder, builder, &provenance)?,
-        exact: exact.finish("exact", "safetensors")?,
-        data: header.len(),
+        scan,
+        exact,
+        data: EXACT_HEADER,
         facets,
         titles,
         words: Some(words),
@@ -141,32 +120,11 @@ pub fn web(
         cards: pages,
         provenance,
     };
-    folder.publish(&manifest)?;
+    let json = serde_json::to_vec(&manifest).map_err(|e| Error::Internal(e.to_string()))?;
+    let before = fs::read(folder.path(MANIFEST)).ok();
+    let before: Option<Manifest> = before.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let files = before.iter().flat_map(Manifest::files).chain(manifest.files());
+    let kept: BTreeSet<&str> = files.map(|written| written.file.as_str()).collect();
+    folder.publish(&json, &kept)?;
     Ok(rows)
-}
-
-fn scan(folder: &Folder, builder: Builder, provenance: &Provenance) -> Result<Written, Error> {
-    let mut file = folder.file()?;
-    file.write(&builder.finish(provenance).map_err(damaged)?)?;
-    file.finish("scan", "safetensors")
-}
-
-/// Every row with its vector normalised; a vector of zeros points nowhere and is left out.
-fn visit(
-    store: &dyn Store,
-    view: &View,
-    mut each: impl FnMut(Row) -> Result<(), Error>,
-) -> Result<(), Error> {
-    try_rows(store, view, |mut row| {
-        row.values = Embedding::from_raw(row.values).normalized().into_values();
-        if row.values.iter().any(|x| x.is_nan()) {
-            return Ok(());
-        }
-        publish(&mut row.image, &mut row.product);
-        each(row)
-    })
-}
-
-fn damaged(error: IndexError) -> Error {
-    StoreError::Damaged(error.to_string()).into()
 }
