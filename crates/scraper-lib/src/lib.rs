@@ -81,6 +81,7 @@ pub mod pipeline;
 pub mod relevance;
 pub mod report;
 pub mod search;
+pub mod serve;
 pub mod source;
 pub mod store;
 pub mod threads;

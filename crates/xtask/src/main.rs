@@ -5,12 +5,14 @@
 mod architecture;
 mod bench;
 mod bench_scrape;
+mod bench_serve;
 mod compare;
 mod cross;
 mod demo;
 mod draw_shop;
 mod fuzz;
 mod goldens;
+mod http;
 mod licences;
 mod model;
 mod process;

@@ -31,7 +31,7 @@ impl Hit {
     }
 
     /// Best first; equal scores by source and id.
-    fn order(&self, other: &Self) -> Ordering {
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
         let (a, b) = (&self.product, &other.product);
         let name = (&a.source, &a.id).cmp(&(&b.source, &b.id));
         other.score.total_cmp(&self.score).then(name)
