@@ -48,7 +48,7 @@ impl Catalogue {
     /// # Errors
     /// A damaged file, or one of another version.
     #[wasm_bindgen(constructor)]
-    pub fn new(scan: &[u8]) -> Result<Catalogue, Failure> {
+    pub fn new(scan: Vec<u8>) -> Result<Catalogue, Failure> {
         let index = Index::parse(scan)?;
         let exact = vec![None; index.rows()];
         Ok(Catalogue { index, exact })

@@ -15,6 +15,12 @@ unsafe impl Plain for f32 {}
 // SAFETY: any bits are an integer.
 unsafe impl Plain for u16 {}
 
+/// The same bytes, as numbers with a sign.
+pub fn signed(bytes: &[u8]) -> &[i8] {
+    // SAFETY: both have one byte, the same alignment, and any bits are a value of either.
+    unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
 /// A zero-initialised, 64-byte aligned buffer.
 pub struct Aligned<T> {
     lines: Vec<Line>,

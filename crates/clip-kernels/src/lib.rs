@@ -92,7 +92,7 @@ mod tile;
 mod transpose;
 
 pub use attention::{Heads, Span, attention};
-pub use buffer::{Aligned, Plain};
+pub use buffer::{Aligned, Plain, signed};
 pub use kernels::{Kernels, UsualRows};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

@@ -74,12 +74,19 @@ pub mod embed;
 mod error;
 pub mod export;
 pub mod fetch;
+#[allow(
+    unsafe_code,
+    reason = "memory maps: the pages come from a file that nobody changes in place"
+)]
+mod mmap;
 pub mod model;
+mod named;
 pub mod output;
 mod panics;
 pub mod pipeline;
 pub mod relevance;
 pub mod report;
+pub mod scan;
 pub mod search;
 pub mod serve;
 pub mod source;

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, BufWriter, ErrorKind, Write},
+    io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -48,6 +48,11 @@ impl Part {
         Err(io::Error::other("others remove the file while it is made"))
     }
 
+    /// Its path until it is placed.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Lets everybody read it, whatever the umask.
     ///
     /// # Errors
@@ -83,6 +88,12 @@ impl Write for Part {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Seek for Part {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 

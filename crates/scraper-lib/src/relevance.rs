@@ -71,11 +71,29 @@ impl Learner {
         Ok(())
     }
 
+    /// Takes the best score of each text among all vectors from elsewhere.
+    ///
+    /// # Errors
+    /// The first of `best`.
+    pub(crate) fn learn<E>(
+        mut self,
+        best: impl Fn(&NormalizedEmbedding) -> Result<f32, E>,
+    ) -> Result<Self, E> {
+        for (text, known) in &mut self.texts {
+            *known = best(text)?;
+        }
+        Ok(self)
+    }
+
     /// The floor, with the mean of the same vectors.
     pub fn finish(self, mean: &Mean) -> Relevance {
-        let base = NormalizedEmbedding::from_unit(mean.values());
+        self.relevance(&NormalizedEmbedding::from_unit(mean.values()))
+    }
+
+    /// The same, with the values of the mean.
+    pub(crate) fn relevance(&self, base: &NormalizedEmbedding) -> Relevance {
         let above: Vec<f64> =
-            self.texts.iter().map(|(text, best)| f64::from(best - text.cosine(&base))).collect();
+            self.texts.iter().map(|(text, best)| f64::from(best - text.cosine(base))).collect();
         let count = above.len().max(1) as f64;
         let mean = above.iter().sum::<f64>() / count;
         let variance = above.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;

@@ -8,7 +8,6 @@ use drawn_shop::{Color, Format, Garment, Neck, Options, Pattern, Product, Shop, 
 use scraper_lib::{
     fetch::Validators,
     model::{LoadOptions, LoadedModel, ModelFiles, load},
-    relevance::Learner,
     search::{Found, Mode, Question, find},
     source::{self, Base},
     store::{ImageHash, ImageKey, SqliteStore, Store, View, Write},
@@ -87,8 +86,7 @@ impl Fixture {
     fn find(&self, text: &str, mode: Mode, top: usize) -> Vec<Found> {
         let store = SqliteStore::open_existing(&self.folder.path().join("s.db")).unwrap();
         let query = self.model.clip.embed_text(text).unwrap().normalized();
-        let learner = Some(Learner::new(&self.model.clip).unwrap());
-        let question = Question { text, query: Some(&query), mode, top, learner };
+        let question = Question { text, query: Some(&query), mode, top, floor: Some(&self.model) };
         find(&store, &View::default(), question).unwrap().found
     }
 }

@@ -81,6 +81,7 @@ impl Default for Columns {
 pub struct Damaged(&'static str);
 
 impl Damaged {
+    pub(crate) const DAMAGED: Damaged = Damaged("is damaged");
     pub(crate) const TOO_MANY: Damaged = Damaged("has more products than can be counted");
 }
 
@@ -223,7 +224,7 @@ impl Columns {
         let columns = [&self.source, &self.brand, &self.category].iter().all(|c| c.fits(n));
         match ids && columns && self.attributes.fits(n) && self.codes.fits(n) {
             true => Ok(()),
-            false => Err(Damaged("is damaged")),
+            false => Err(Damaged::DAMAGED),
         }
     }
 
@@ -237,6 +238,10 @@ impl Columns {
             category: self.category.get(at),
             attributes: self.attributes.get(at).map(|value| ("", value)).collect(),
         }
+    }
+
+    pub(crate) fn sources(&self) -> &Column {
+        &self.source
     }
 
     pub(crate) fn brands(&self) -> &Column {

@@ -85,7 +85,7 @@ impl Matches {
     /// The words of a product's title that match, as the title writes them; `index` is the one that was
     /// searched.
     pub fn marked<'a>(&self, index: &'a Index, product: u32) -> Vec<&'a str> {
-        let title = index.columns.product(product as usize).title.unwrap_or_default();
+        let title = index.title(product);
         let matches = |text: &str| {
             index.term(text).is_some_and(|term| self.terms.binary_search(&term).is_ok())
         };

@@ -4,6 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use crate::{
     Columns, Damaged,
+    flat::{Flat, Texts, Writer},
     fold::{key, words},
 };
 
@@ -23,21 +24,38 @@ pub(crate) struct Posting {
     pub(crate) fields: u8,
 }
 
-/// The words of a catalogue, ready to be searched.
+/// The words of a catalogue, ready to be searched: columns that are read where they lie.
 #[derive(Debug)]
 pub struct Index {
-    pub(crate) columns: Columns,
+    flat: Flat,
+}
+
+/// Sections. Texts take two.
+mod section {
     /// Sorted.
-    pub(crate) terms: Vec<Box<str>>,
-    /// Of each term, and one more.
-    starts: Vec<u32>,
-    postings: Vec<Posting>,
-    /// Ids and codes, sorted, with their products.
-    keys: Vec<(Box<str>, u32)>,
+    pub(super) const TERMS: usize = 0;
     /// Terms without digits: those of ids are many, and nobody slips in them.
-    pub(crate) plain: Vec<u32>,
+    pub(super) const PLAIN: usize = 2;
+    /// Where each term's products begin, and the last one's end.
+    pub(super) const STARTS: usize = 3;
+    pub(super) const PRODUCTS: usize = 4;
+    /// A byte for each of these.
+    pub(super) const FIELDS: usize = 5;
+    /// Ids and codes, sorted.
+    pub(super) const KEYS: usize = 6;
+    /// Their products.
+    pub(super) const KEYED: usize = 8;
     /// Words of each title.
-    pub(crate) lengths: Vec<u32>,
+    pub(super) const LENGTHS: usize = 9;
+    pub(super) const IDS: usize = 10;
+    pub(super) const TITLES: usize = 12;
+    /// Different ones, and one more than the number of each product's; 0 for none.
+    pub(super) const SOURCES: usize = 14;
+    pub(super) const SOURCE: usize = 16;
+    /// As for sources.
+    pub(super) const BRANDS: usize = 17;
+    pub(super) const BRAND: usize = 19;
+    pub(super) const COUNT: usize = 20;
 }
 
 impl Index {
@@ -120,63 +138,138 @@ impl Index {
             *start = sum;
         }
         let plain = (0..).zip(&terms).filter(|(_, (text, _))| !text.chars().any(char::is_numeric));
-        let plain = plain.map(|(term, _)| term).collect();
-        Ok(Index {
-            columns,
-            plain,
-            terms: terms.into_iter().map(|(text, _)| text).collect(),
-            starts,
-            postings: found.into_iter().map(|(_, posting)| posting).collect(),
-            keys,
-            lengths,
-        })
+        let plain: Vec<u32> = plain.map(|(term, _)| term).collect();
+        let mut flat = Writer::default();
+        let texts = |flat: &mut Writer, texts| flat.texts(texts).ok_or(Damaged::TOO_MANY);
+        texts(&mut flat, terms.iter().map(|(text, _)| &**text).collect())?;
+        drop(terms);
+        flat.numbers(plain);
+        flat.numbers(starts);
+        flat.numbers(found.iter().map(|(_, posting)| posting.product));
+        flat.bytes(found.iter().map(|(_, posting)| posting.fields).collect());
+        drop(found);
+        texts(&mut flat, keys.iter().map(|(key, _)| &**key).collect())?;
+        flat.numbers(keys.into_iter().map(|(_, product)| product));
+        flat.numbers(lengths);
+        let products = || (0..columns.len()).map(|at| columns.product(at));
+        texts(&mut flat, products().map(|product| product.id).collect())?;
+        texts(&mut flat, products().map(|product| product.title.unwrap_or_default()).collect())?;
+        for column in [columns.sources(), columns.brands()] {
+            texts(&mut flat, column.values().iter().map(String::as_str).collect())?;
+            let of = |at| column.number(at).map_or(0, |number| number as u32 + 1);
+            flat.numbers((0..columns.len()).map(of));
+        }
+        drop(columns);
+        Index::open(flat.finish().collect::<Vec<_>>().concat())
+    }
+
+    /// Opens what [`Index::bytes`] gave.
+    ///
+    /// # Errors
+    /// It is something else, or not whole.
+    pub fn open(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self, Damaged> {
+        let index = Index { flat: Flat::open(bytes).ok_or(Damaged::DAMAGED)? };
+        let (flat, products) = (&index.flat, index.products());
+        let postings = flat.numbers(section::PRODUCTS).len();
+        let fits = flat.sections() == section::COUNT
+            && flat.numbers(section::STARTS).len() == index.terms().len() + 1
+            && flat.section(section::FIELDS).len() == postings
+            && flat.numbers(section::KEYED).len() == flat.texts(section::KEYS).len()
+            && flat.numbers(section::LENGTHS).len() == products
+            && flat.texts(section::TITLES).len() == products
+            && flat.numbers(section::SOURCE).len() == products
+            && flat.numbers(section::BRAND).len() == products;
+        fits.then_some(index).ok_or(Damaged::DAMAGED)
+    }
+
+    /// The columns, for a file of them; see [`crate::flat`].
+    pub fn bytes(&self) -> &[u8] {
+        self.flat.bytes()
     }
 
     /// Number of products.
     pub fn products(&self) -> usize {
-        self.columns.len()
+        self.flat.texts(section::IDS).len()
     }
 
     /// The number of a product.
     pub fn product(&self, source: Option<&str>, id: &str) -> Option<u32> {
-        let is = |at: &u32| {
-            let product = self.columns.product(*at as usize);
-            product.id == id && source.is_none_or(|source| product.source == source)
+        let sources = self.flat.texts(section::SOURCES);
+        let of = self.flat.numbers(section::SOURCE);
+        let is = |at: usize| {
+            let number = of.get(at).unwrap_or_default() as usize;
+            let own = number.checked_sub(1).and_then(|number| sources.get(number));
+            source.is_none_or(|source| own.unwrap_or_default() == source)
         };
-        (0..u32::try_from(self.products()).unwrap_or(u32::MAX)).find(is)
+        let ids = self.flat.texts(section::IDS);
+        let found = (0u32..).zip(ids.iter()).find(|&(at, own)| own == id && is(at as usize));
+        found.map(|(at, _)| at)
+    }
+
+    /// The title of a product; empty where it has none.
+    pub(crate) fn title(&self, product: u32) -> &str {
+        self.flat.texts(section::TITLES).get(product as usize).unwrap_or_default()
+    }
+
+    /// Words of a product's title.
+    pub(crate) fn length(&self, product: u32) -> usize {
+        self.flat.numbers(section::LENGTHS).get(product as usize).unwrap_or_default() as usize
+    }
+
+    /// All brands.
+    pub(crate) fn brands(&self) -> Texts<'_> {
+        self.flat.texts(section::BRANDS)
+    }
+
+    /// The number of a product's brand.
+    pub(crate) fn brand(&self, product: u32) -> Option<usize> {
+        let number = self.flat.numbers(section::BRAND).get(product as usize)?;
+        (number as usize).checked_sub(1)
+    }
+
+    fn terms(&self) -> Texts<'_> {
+        self.flat.texts(section::TERMS)
     }
 
     /// The products of a term, in their order.
-    pub(crate) fn postings(&self, term: u32) -> &[Posting] {
-        let at = |n: usize| self.starts.get(n).map_or(0, |&start| start as usize);
-        let term = term as usize;
-        self.postings.get(at(term)..at(term + 1)).unwrap_or_default()
+    pub(crate) fn postings(&self, term: u32) -> impl Iterator<Item = Posting> + use<'_> {
+        let starts = self.flat.numbers(section::STARTS);
+        let at = |n: usize| starts.get(n).unwrap_or_default() as usize;
+        let range = at(term as usize)..at(term as usize + 1);
+        let fields = self.flat.section(section::FIELDS).get(range.clone()).unwrap_or_default();
+        let products = self.flat.numbers(section::PRODUCTS).range(range);
+        products.iter().zip(fields).map(|(product, &fields)| Posting { product, fields })
     }
 
     /// The terms without digits, with their numbers.
     pub(crate) fn plain(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.plain.iter().filter_map(|&term| Some((term, &**self.terms.get(term as usize)?)))
+        let terms = self.terms();
+        let plain = self.flat.numbers(section::PLAIN).iter();
+        plain.filter_map(move |term| Some((term, terms.get(term as usize)?)))
     }
 
     /// The number of a term.
     pub(crate) fn term(&self, text: &str) -> Option<u32> {
-        let at = self.terms.binary_search_by(|term| (**term).cmp(text)).ok()?;
-        u32::try_from(at).ok()
+        let terms = self.terms();
+        let at = terms.partition_point(|term| term < text);
+        (terms.get(at)? == text).then(|| u32::try_from(at).ok()).flatten()
     }
 
     /// The terms that begin with `text`.
     pub(crate) fn beginning(&self, text: &str) -> Range<u32> {
-        let from = self.terms.partition_point(|term| **term < *text);
-        let rest = self.terms.get(from..).unwrap_or_default();
-        let count = rest.partition_point(|term| term.starts_with(text));
-        from as u32..(from + count) as u32
+        let terms = self.terms();
+        let from = terms.partition_point(|term| term < text);
+        let to = terms.partition_point(|term| term < text || term.starts_with(text));
+        from as u32..to as u32
     }
 
     /// The products whose id or code is `text`.
     pub(crate) fn named(&self, text: &str) -> impl Iterator<Item = u32> {
         let key = key(text);
-        let from = self.keys.partition_point(|(known, _)| **known < *key);
-        let rest = self.keys.get(from..).unwrap_or_default().iter();
-        rest.take_while(move |(known, _)| **known == *key).map(|&(_, product)| product)
+        let keys = self.flat.texts(section::KEYS);
+        let from = keys.partition_point(|known| known < key.as_str());
+        let products = self.flat.numbers(section::KEYED);
+        let same = move |at: &usize| keys.get(*at) == Some(key.as_str());
+        (from..products.len()).take_while(same).filter_map(move |at| products.get(at))
     }
 }

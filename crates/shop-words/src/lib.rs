@@ -60,6 +60,7 @@
 #![warn(missing_docs)]
 
 mod columns;
+pub mod flat;
 mod fold;
 mod fuse;
 mod index;

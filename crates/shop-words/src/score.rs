@@ -148,25 +148,23 @@ impl Index {
             let kind = term.and_then(at).and_then(|at| matched.get(at)).map(|&(_, kind)| kind);
             kind.is_some_and(|kind| kind != Kind::Beginning || letters >= NAMES)
         };
-        let named = |brand: &String| {
+        let named = |brand: &str| {
             let mut parts = words(brand).into_iter().filter(|word| !word.joined).peekable();
             parts.peek().is_some() && parts.all(|word| names(&word))
         };
-        self.columns.brands().values().iter().map(named).collect()
+        self.brands().iter().map(named).collect()
     }
 
     /// Of a product that all known words of the text match.
     fn tier(&self, product: u32, text: &[&str], brands: &[bool]) -> Tier {
-        let at = product as usize;
-        let same = |title: &str| {
-            let parts = words(title).into_iter().filter(|word| !word.joined);
+        let same = || {
+            let parts = words(self.title(product)).into_iter().filter(|word| !word.joined);
             parts.map(|word| word.text).eq(text.iter().copied())
         };
-        let as_long = self.lengths.get(at).is_some_and(|&length| length as usize == text.len());
-        if as_long && self.columns.product(at).title.is_some_and(same) {
+        if self.length(product) == text.len() && same() {
             return Tier::Title;
         }
-        let brand = self.columns.brands().number(at).and_then(|at| brands.get(at));
+        let brand = self.brand(product).and_then(|brand| brands.get(brand));
         if brand == Some(&true) { Tier::Brand } else { Tier::Rest }
     }
 }

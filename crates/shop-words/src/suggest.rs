@@ -32,8 +32,7 @@ impl Index {
                 let distances =
                     asked.iter().filter_map(|word| distance(word, &letters, reach(word)));
                 let nearest = distances.min().unwrap_or(MOST + 1);
-                let found =
-                    self.postings(number).iter().filter(|posting| posting.fields & said != 0);
+                let found = self.postings(number).filter(|posting| posting.fields & said != 0);
                 match found.count() {
                     0 => None,
                     // Half of all say it: it names nothing.

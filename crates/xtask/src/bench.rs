@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, bench_serve, process::cargo, web};
+use crate::{bench_scrape, bench_search, bench_serve, process::cargo, web};
 
 /// One set of measurements.
 struct Bench {
@@ -61,8 +61,14 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "search",
-        about: "<clip-search> in Chromium: key press to painted results, and the scan",
-        run: |_| web::bench_search(),
+        about: "<clip-search> in Chromium: key press to painted results, and the scan; or --native",
+        run: |arguments| match arguments.search.native {
+            true => {
+                let python = arguments.python.as_deref();
+                bench_search::run(&arguments.search, python, arguments.rounds)
+            }
+            false => web::bench_search(),
+        },
     },
 ];
 
@@ -87,6 +93,8 @@ pub(crate) struct Arguments {
     scrape: bench_scrape::Sizes,
     #[command(flatten)]
     load: bench_serve::Load,
+    #[command(flatten)]
+    search: bench_search::Sizes,
     /// Lists the sets.
     #[arg(long)]
     list: bool,

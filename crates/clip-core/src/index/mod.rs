@@ -11,18 +11,20 @@
 //!   count from 0. `digest` `[rows, 8]` u8 is the beginning of the SHA-256 of the row in the exact
 //!   file. The metadata hold `clip-index`, JSON of `version` and `provenance`.
 //! - **exact**: `vectors` `[rows, dim]` f32, of unit length. Row i begins at
-//!   `8 + header + i * dim * 4`, so that single rows can be fetched.
+//!   `EXACT_HEADER + i * dim * 4`, so that single rows can be fetched.
 
 mod build;
 mod search;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Mean, exact_header};
+pub use build::{Builder, Code, EXACT_HEADER, Frame, Mean, exact_header};
 pub use search::{Hit, Search};
 
+use std::{fmt, ops::Range};
+
 use clip_kernels::{KernelError, Kernels};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -41,18 +43,35 @@ struct About<P> {
     provenance: P,
 }
 
-/// The scan file of a catalogue, ready to search.
-#[derive(Debug)]
+/// The bytes of a scan file: in memory, or mapped into it.
+type Bytes = Box<dyn AsRef<[u8]> + Send + Sync>;
+
+/// The scan file of a catalogue, ready to search. Nothing of the file is copied.
 pub struct Index {
     kernels: Kernels,
     provenance: Provenance,
     dim: usize,
+    rows: usize,
     mean: Vec<f32>,
-    codes: Vec<i8>,
-    scale: Vec<f32>,
-    error: Vec<f32>,
-    group: Vec<u32>,
-    digest: Vec<[u8; DIGEST]>,
+    file: Bytes,
+    /// Of `codes`, `scale`, `error`, `group` and `digest` in the file.
+    places: [Range<usize>; 5],
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Index { dim, rows, provenance, .. } = self;
+        write!(to, "Index({rows} x {dim}, {provenance:?})")
+    }
+}
+
+/// What is known of the rows, by column.
+struct Rows<'a> {
+    codes: &'a [u8],
+    scale: &'a [[u8; 4]],
+    error: &'a [[u8; 4]],
+    group: &'a [[u8; 4]],
+    digest: &'a [[u8; DIGEST]],
 }
 
 /// An index that cannot be used, or a query that does not fit it.
@@ -115,81 +134,106 @@ fn describe(p: &Provenance) -> String {
 }
 
 impl Index {
-    /// Reads a scan file.
+    /// Opens a scan file.
     ///
     /// # Errors
     /// [`IndexError::Format`] says what is wrong with it.
-    pub fn parse(file: &[u8]) -> Result<Self, IndexError> {
+    pub fn parse(file: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self, IndexError> {
+        let file: Bytes = Box::new(file);
+        let bytes = (*file).as_ref();
         let bad = |what: &str| IndexError::Format(what.into());
-        let tensors = SafeTensors::deserialize(file).map_err(|e| bad(&e.to_string()))?;
-        let (_, header) = SafeTensors::read_metadata(file).map_err(|e| bad(&e.to_string()))?;
-        let Some(about) = header.metadata().as_ref().and_then(|said| said.get(FORMAT)) else {
+        // Also checks that the tensors lie inside the file.
+        SafeTensors::deserialize(bytes).map_err(|e| bad(&e.to_string()))?;
+        let (header, about) = SafeTensors::read_metadata(bytes).map_err(|e| bad(&e.to_string()))?;
+        let Some(said) = about.metadata().as_ref().and_then(|said| said.get(FORMAT)) else {
             return Err(bad("it does not say that it is an index"));
         };
-        let about: About<serde_json::Value> =
-            serde_json::from_str(about).map_err(|e| bad(&format!("its metadata: {e}")))?;
-        if about.version != VERSION {
-            let found = about.version;
+        let said: About<serde_json::Value> =
+            serde_json::from_str(said).map_err(|e| bad(&format!("its metadata: {e}")))?;
+        if said.version != VERSION {
+            let found = said.version;
             return Err(bad(&format!("version {found}, this program reads {VERSION}")));
         }
-        let provenance = serde_json::from_value(about.provenance)
+        let provenance = serde_json::from_value(said.provenance)
             .map_err(|e| bad(&format!("its provenance: {e}")))?;
         let tensor = |name: &str, dtype: Dtype, shape: &[usize]| {
-            let view = tensors.tensor(name).map_err(|_| bad(&format!("it has no {name}")))?;
-            if view.dtype() != dtype || view.shape() != shape {
-                let (found, found_shape) = (view.dtype(), view.shape());
-                let text = format!("{name} is {found:?} {found_shape:?}, not {dtype:?} {shape:?}");
+            let found = about.info(name).ok_or_else(|| bad(&format!("it has no {name}")))?;
+            if found.dtype != dtype || found.shape != shape {
+                let TensorInfo { dtype: other, shape: found, .. } = found;
+                let text = format!("{name} is {other:?} {found:?}, not {dtype:?} {shape:?}");
                 return Err(bad(&text));
             }
-            Ok(view.data())
+            let (start, end) = found.data_offsets;
+            Ok(8 + header + start..8 + header + end)
         };
-        let codes = tensors.tensor("codes").map_err(|_| bad("it has no codes"))?;
-        let &[rows, dim] = codes.shape() else { return Err(bad("codes are not [rows, dim]")) };
+        let codes = about.info("codes").ok_or_else(|| bad("it has no codes"))?;
+        let &[rows, dim] = &codes.shape[..] else { return Err(bad("codes are not [rows, dim]")) };
         if dim == 0 {
             return Err(bad("vectors without values"));
         }
-        let floats = |name, shape: &[usize]| -> Result<Vec<f32>, IndexError> {
-            let bytes = tensor(name, Dtype::F32, shape)?.as_chunks::<4>().0;
-            let values: Vec<f32> = bytes.iter().map(|&b| f32::from_le_bytes(b)).collect();
-            match values.iter().all(|x| x.is_finite()) {
-                true => Ok(values),
-                false => Err(bad(&format!("{name} holds NaN or infinity"))),
+        let mean = tensor("mean", Dtype::F32, &[dim])?;
+        let mean: Vec<f32> = numbers(&bytes[mean]).iter().map(|&b| f32::from_le_bytes(b)).collect();
+        let places = [
+            tensor("codes", Dtype::I8, &[rows, dim])?,
+            tensor("scale", Dtype::F32, &[rows])?,
+            tensor("error", Dtype::F32, &[rows])?,
+            tensor("group", Dtype::U32, &[rows])?,
+            tensor("digest", Dtype::U8, &[rows, DIGEST])?,
+        ];
+        let kernels = Kernels::fastest()?;
+        let index = Index { kernels, provenance, dim, rows, mean, file, places };
+        let Rows { scale, error, group, .. } = index.columns();
+        let finite = |floats: &[[u8; 4]]| floats.iter().all(|&b| f32::from_le_bytes(b).is_finite());
+        for (name, holds) in [
+            ("mean", index.mean.iter().all(|x| x.is_finite())),
+            ("scale", finite(scale)),
+            ("error", finite(error)),
+        ] {
+            if !holds {
+                return Err(bad(&format!("{name} holds NaN or infinity")));
             }
-        };
-        let codes = tensor("codes", Dtype::I8, &[rows, dim])?;
-        let group = tensor("group", Dtype::U32, &[rows])?.as_chunks::<4>().0;
-        let group: Vec<u32> = group.iter().map(|&b| u32::from_le_bytes(b)).collect();
-        let ordered = group.windows(2).all(|pair| pair[1] == pair[0] || pair[1] == pair[0] + 1);
-        if !ordered || group.first().is_some_and(|&first| first != 0) {
+        }
+        let number = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
+        let ordered = group.windows(2).all(|pair| {
+            let step = number(&pair[1]).wrapping_sub(number(&pair[0]));
+            step <= 1
+        });
+        if !ordered || group.first().is_some_and(|first| number(first) != 0) {
             return Err(bad("its groups are not in order"));
         }
-        let digest = tensor("digest", Dtype::U8, &[rows, DIGEST])?.as_chunks::<DIGEST>().0;
-        Ok(Index {
-            kernels: Kernels::fastest()?,
-            provenance,
-            dim,
-            mean: floats("mean", &[dim])?,
-            codes: codes.iter().map(|&code| code.cast_signed()).collect(),
-            scale: floats("scale", &[rows])?,
-            error: floats("error", &[rows])?,
-            group,
-            digest: digest.to_vec(),
-        })
+        Ok(index)
+    }
+
+    fn columns(&self) -> Rows<'_> {
+        let file = (*self.file).as_ref();
+        let [codes, scale, error, group, digest] = &self.places;
+        Rows {
+            codes: &file[codes.clone()],
+            scale: numbers(&file[scale.clone()]),
+            error: numbers(&file[error.clone()]),
+            group: numbers(&file[group.clone()]),
+            digest: file[digest.clone()].as_chunks().0,
+        }
     }
 
     /// Vectors.
     pub fn rows(&self) -> usize {
-        self.group.len()
+        self.rows
     }
 
     /// Groups (products).
     pub fn groups(&self) -> usize {
-        self.group.last().map_or(0, |&last| last as usize + 1)
+        self.columns().group.last().map_or(0, |&last| u32::from_le_bytes(last) as usize + 1)
     }
 
     /// Values of a vector.
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// The mean of all vectors.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
     }
 
     /// What made the vectors.
@@ -209,14 +253,15 @@ impl Index {
 
     /// The rows of a group.
     pub fn rows_of(&self, group: u32) -> impl Iterator<Item = u32> + use<> {
-        let first = self.group.partition_point(|&of| of < group);
-        let last = self.group.partition_point(|&of| of <= group);
+        let groups = self.columns().group;
+        let first = groups.partition_point(|&of| u32::from_le_bytes(of) < group);
+        let last = groups.partition_point(|&of| u32::from_le_bytes(of) <= group);
         (first..last).filter_map(|row| u32::try_from(row).ok())
     }
 
     /// Whether `values` is row `row` of the exact file.
     pub fn is_row(&self, row: usize, values: &[f32]) -> bool {
-        values.len() == self.dim && self.digest.get(row) == Some(&digest(values))
+        values.len() == self.dim && self.columns().digest.get(row) == Some(&digest(values))
     }
 
     /// Scans for the `top` groups among those that `allowed` lets through.
@@ -227,7 +272,7 @@ impl Index {
         &self,
         query: &NormalizedEmbedding,
         top: usize,
-        allowed: impl Fn(u32) -> bool,
+        allowed: impl Fn(u32) -> bool + Sync + Send,
     ) -> Result<Search, IndexError> {
         search::scan(self, query, top, allowed)
     }
@@ -249,6 +294,11 @@ pub fn accepts(index: &Provenance, query: &Provenance) -> Result<(), IndexError>
     }
     let (index, query) = (Box::new(index.clone()), Box::new(query.clone()));
     Err(IndexError::Provenance { index, query })
+}
+
+/// Of four bytes each.
+fn numbers(bytes: &[u8]) -> &[[u8; 4]] {
+    bytes.as_chunks().0
 }
 
 /// Of the little-endian bytes.

@@ -1,6 +1,8 @@
 //! One search: scan, then exact scores, best bounds first, until nothing left can win.
 
-use super::{Index, IndexError, check};
+use clip_kernels::{for_each_chunk, signed};
+
+use super::{Index, IndexError, Rows, check};
 use crate::NormalizedEmbedding;
 
 /// Covers the rounding of the scores themselves (at most some 1e-6 for vectors of unit length).
@@ -20,7 +22,7 @@ pub struct Hit {
 impl Hit {
     /// Best first; equal scores by group.
     fn before(&self, other: &Hit) -> bool {
-        self.score > other.score || (self.score == other.score && self.group < other.group)
+        other.score.total_cmp(&self.score).then(self.group.cmp(&other.group)).is_lt()
     }
 }
 
@@ -45,49 +47,100 @@ struct Candidate {
     bound: f32,
 }
 
+/// Rows that one thread scans at a time.
+const PART: usize = 1 << 14;
+
+/// Of some rows, those that may be among the best.
+#[derive(Default)]
+struct Part {
+    candidates: Vec<Candidate>,
+    /// The best lower bounds of its groups, at most `top`.
+    lower: Vec<f32>,
+}
+
 /// Scores all codes and keeps the rows whose upper bound reaches the `top`-th lower bound.
 pub(super) fn scan(
     index: &Index,
     query: &NormalizedEmbedding,
     top: usize,
-    allowed: impl Fn(u32) -> bool,
+    allowed: impl Fn(u32) -> bool + Sync + Send,
 ) -> Result<Search, IndexError> {
     let q = query.values();
     check(q, index.dim, "the query")?;
     let codes = Query::new(q);
     let base = index.kernels.dot(q, &index.mean);
-    // |q (v - v')| + |(q - q') (v' - mean)|, with lengths of at most 1 + small and 2 + small.
-    let slack = 2.1 * codes.lost + ROUNDING;
-    let mut all = Vec::new();
-    // The best lower bound of each group.
-    let mut lower: Vec<f32> = Vec::new();
-    let mut last = None;
-    let rows = index.codes.chunks_exact(index.dim);
-    let facts = index.scale.iter().zip(&index.error).zip(&index.group);
-    for ((row, code), ((scale, error), &group)) in (0u32..).zip(rows).zip(facts) {
-        if !allowed(group) {
-            continue;
-        }
-        let dot = index.kernels.dot_i8(code, &codes.values) as f32;
-        let score = base + dot * codes.scale * scale;
-        let reach = 1.001 * error + slack;
-        all.push(Candidate { row, group, bound: score + reach });
-        if last.replace(group) == Some(group) {
-            if let Some(lower) = lower.last_mut() {
-                *lower = lower.max(score - reach);
+    let mut parts: Vec<Part> = Vec::new();
+    if top > 0 {
+        parts.resize_with(index.rows.div_ceil(PART), Part::default);
+    }
+    for_each_chunk(&mut parts, 1, PART * index.dim, |number, part| {
+        let [part] = part else { return };
+        part.scan(index, number, &codes, base, &allowed);
+        part.keep(top);
+    });
+    let mut all = Part::default();
+    for mut part in parts {
+        all.candidates.append(&mut part.candidates);
+        all.lower.append(&mut part.lower);
+    }
+    all.keep(top);
+    let mut candidates = all.candidates;
+    candidates.sort_unstable_by(|a, b| b.bound.total_cmp(&a.bound).then(a.row.cmp(&b.row)));
+    Ok(Search { query: query.clone(), top, candidates, rescored: 0, base, hits: Vec::new() })
+}
+
+impl Part {
+    /// Takes in part `number`: the groups that begin in its rows.
+    fn scan(
+        &mut self,
+        index: &Index,
+        number: usize,
+        query: &Query,
+        base: f32,
+        allowed: &impl Fn(u32) -> bool,
+    ) {
+        let Rows { codes, scale, error, group, .. } = index.columns();
+        // |q (v - v')| + |(q - q') (v' - mean)|, with lengths of at most 1 + small and 2 + small.
+        let slack = 2.1 * query.lost + ROUNDING;
+        let begins = |row: usize| row == 0 || group.get(row) != group.get(row - 1);
+        let border = |row: usize| (row..index.rows).find(|&row| begins(row)).unwrap_or(index.rows);
+        let rows = border(number * PART)..border((number + 1) * PART);
+        let codes = codes[rows.start * index.dim..rows.end * index.dim].chunks_exact(index.dim);
+        let facts = scale[rows.clone()].iter().zip(&error[rows.clone()]).zip(&group[rows.clone()]);
+        // The last group, and whether it may be found.
+        let mut last = None;
+        for ((row, code), ((scale, error), &group)) in
+            (0u32..).skip(rows.start).zip(codes).zip(facts)
+        {
+            let group = u32::from_le_bytes(group);
+            let (scale, error) = (f32::from_le_bytes(*scale), f32::from_le_bytes(*error));
+            let known = last.filter(|&(known, _)| known == group);
+            let fits = known.map_or_else(|| allowed(group), |(_, fits)| fits);
+            last = Some((group, fits));
+            if !fits {
+                continue;
             }
-        } else {
-            lower.push(score - reach);
+            let dot = index.kernels.dot_i8(signed(code), &query.values) as f32;
+            let score = base + dot * query.scale * scale;
+            let reach = 1.001 * error + slack;
+            self.candidates.push(Candidate { row, group, bound: score + reach });
+            match (known, self.lower.last_mut()) {
+                (Some(_), Some(lower)) => *lower = lower.max(score - reach),
+                _ => self.lower.push(score - reach),
+            }
         }
     }
-    if top == 0 {
-        all.clear();
-    } else if lower.len() > top {
-        let (_, &mut threshold, _) = lower.select_nth_unstable_by(top - 1, |a, b| b.total_cmp(a));
-        all.retain(|candidate| candidate.bound >= threshold);
+
+    /// Forgets what cannot be among the `top` best.
+    fn keep(&mut self, top: usize) {
+        if self.lower.len() <= top || top == 0 {
+            return;
+        }
+        let best = |a: &f32, b: &f32| b.total_cmp(a);
+        let (_, &mut threshold, _) = self.lower.select_nth_unstable_by(top - 1, best);
+        self.lower.truncate(top);
+        self.candidates.retain(|candidate| candidate.bound >= threshold);
     }
-    all.sort_unstable_by(|a, b| b.bound.total_cmp(&a.bound).then(a.row.cmp(&b.row)));
-    Ok(Search { query: query.clone(), top, candidates: all, rescored: 0, base, hits: Vec::new() })
 }
 
 impl Search {

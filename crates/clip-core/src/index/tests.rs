@@ -41,6 +41,20 @@ impl Random {
     }
 }
 
+/// The scan file of `vectors` and whether each is of the group before.
+fn scan_file<'a>(rows: impl Iterator<Item = (&'a Vec<f32>, bool)> + Clone) -> Vec<u8> {
+    let mut mean = Mean::new(DIM);
+    rows.clone().for_each(|(v, _)| mean.add(v).unwrap());
+    let mut builder = mean.builder();
+    let mut codes = Vec::new();
+    for (v, same) in rows {
+        let code = builder.code(v, &mut codes).unwrap();
+        builder.push(code, same);
+    }
+    let Frame { before, after } = builder.finish(&provenance()).unwrap();
+    [before, codes, after].concat()
+}
+
 struct Catalogue {
     vectors: Vec<Vec<f32>>,
     groups: Vec<u32>,
@@ -57,17 +71,14 @@ fn catalogue(random: &mut Random, rows: usize, spread: f32) -> Catalogue {
 }
 
 fn build(vectors: Vec<Vec<f32>>, random: &mut Random) -> Catalogue {
-    let mut mean = Mean::new(DIM);
-    vectors.iter().for_each(|v| mean.add(v).unwrap());
-    let mut builder = mean.builder();
     let (mut groups, mut group) = (Vec::new(), 0);
-    for (i, v) in vectors.iter().enumerate() {
-        let same = i > 0 && random.bits().is_multiple_of(3);
-        group += u32::from(i > 0 && !same);
+    let mut same = Vec::new();
+    for i in 0..vectors.len() {
+        same.push(i > 0 && random.bits().is_multiple_of(3));
+        group += u32::from(i > 0 && !same[i]);
         groups.push(group);
-        builder.push(v, same).unwrap();
     }
-    let index = Index::parse(&builder.finish(&provenance()).unwrap()).unwrap();
+    let index = Index::parse(scan_file(vectors.iter().zip(same))).unwrap();
     Catalogue { vectors, groups, index }
 }
 
@@ -133,12 +144,45 @@ fn the_scan_rules_out_nearly_everything() {
 fn the_sizes_promised() {
     let mut random = Random(13);
     let vectors = (0..500).map(|_| random.unit(1.0)).collect::<Vec<_>>();
-    let mut mean = Mean::new(DIM);
-    vectors.iter().for_each(|v| mean.add(v).unwrap());
-    let mut builder = mean.builder();
-    vectors.iter().for_each(|v| builder.push(v, false).unwrap());
-    let bytes = builder.finish(&provenance()).unwrap().len();
+    let bytes = scan_file(vectors.iter().map(|v| (v, false))).len();
     assert!(bytes * 10 < 3_000_000, "5,000 rows take {}", bytes * 10);
+}
+
+#[test]
+fn a_scan_file_is_what_the_formats_own_writer_makes() {
+    let mut random = Random(29);
+    let vectors: Vec<Vec<f32>> = (0..5).map(|_| random.unit(1.0)).collect();
+    let file = scan_file(vectors.iter().zip([false, true, false, false, true]));
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&file).unwrap();
+    let again = safetensors::serialize(tensors.tensors(), header.metadata().clone()).unwrap();
+    assert!(again == file);
+}
+
+#[test]
+fn large_groups_on_the_borders_of_parts_count_once() {
+    let mut random = Random(31);
+    let rows = 3 * (1 << 14) + 5;
+    let vectors: Vec<Vec<f32>> = (0..40).map(|_| random.unit(1.0)).collect();
+    // One group over the first border, one over both borders of the second part.
+    let of = |row: usize| match row {
+        0..16_380 => row as u32,
+        16_380..16_400 => 16_380,
+        16_400..33_000 => 16_381,
+        _ => (row - 33_000 + 16_382) as u32,
+    };
+    let groups: Vec<u32> = (0..rows).map(of).collect();
+    let vectors: Vec<Vec<f32>> = (0..rows).map(|row| vectors[row * 7 % 40].clone()).collect();
+    let same = (0..rows).map(|row| row > 0 && groups[row] == groups[row - 1]);
+    let index = Index::parse(scan_file(vectors.iter().zip(same))).unwrap();
+    let catalogue = Catalogue { vectors, groups, index };
+    let query = NormalizedEmbedding::from_unit(random.unit(2.0));
+    for (top, allowed) in
+        [(1, (|_| true) as fn(u32) -> bool), (30, |_| true), (30, |group| group % 5 == 1)]
+    {
+        let search = catalogue.search(&query, top, allowed);
+        assert_eq!(search.hits(), catalogue.exact(&query, top, allowed), "{top}");
+    }
 }
 
 #[test]
@@ -186,26 +230,23 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn damaged_files_are_named() {
     let mut random = Random(19);
-    let mut mean = Mean::new(DIM);
     let vector = random.unit(1.0);
-    mean.add(&vector).unwrap();
-    let mut builder = mean.builder();
-    builder.push(&vector, false).unwrap();
-    let file = builder.finish(&provenance()).unwrap();
-    assert!(Index::parse(&file[..100]).is_err());
+    let file = scan_file([(&vector, false)].into_iter());
+    assert!(Index::parse(file[..100].to_vec()).is_err());
+    assert!(Index::parse(file[..file.len() - 1].to_vec()).is_err());
     let damaged = |name: &str, bytes: &[u8]| {
         let tensors = SafeTensors::deserialize(&file).unwrap();
         let at = tensors.tensor(name).unwrap().data().as_ptr().addr() - file.as_ptr().addr();
         let mut damaged = file.clone();
         damaged[at..at + bytes.len()].copy_from_slice(bytes);
-        Index::parse(&damaged).unwrap_err().to_string()
+        Index::parse(damaged).unwrap_err().to_string()
     };
     assert!(damaged("scale", &f32::NAN.to_le_bytes()).contains("scale holds NaN"));
     assert!(damaged("group", &5u32.to_le_bytes()).contains("groups are not in order"));
     let at = file.windows(10).position(|part| part == b"clip-index").unwrap();
     let mut other = file.clone();
     other[at..at + 10].copy_from_slice(b"other-kind");
-    assert!(Index::parse(&other).unwrap_err().to_string().contains("does not say"));
+    assert!(Index::parse(other).unwrap_err().to_string().contains("does not say"));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use clip_core::{
 
 use serde_json::Value;
 
-use super::{ModelError, ModelFile, ModelFiles, Origin, Weights, mmap};
+use super::{ModelError, ModelFile, ModelFiles, Origin, Weights};
+use crate::mmap;
 
 /// What to load, and how images are prepared.
 #[derive(Debug, Clone, Copy)]

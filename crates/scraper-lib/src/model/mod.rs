@@ -16,11 +16,6 @@ mod file;
 mod folder;
 mod hub;
 mod load;
-#[allow(
-    unsafe_code,
-    reason = "memory maps: the pages come from a file that nobody changes in place"
-)]
-mod mmap;
 mod pack;
 #[cfg(feature = "pytorch")]
 mod pickle;

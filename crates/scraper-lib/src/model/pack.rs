@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use super::{
     ModelError, ModelFile, ModelFiles,
     load::{configs, preprocess_json, safetensors, tokenizer},
-    mmap,
 };
+use crate::mmap;
 
 /// Version of the layout; `web/js/manifest.ts` reads it.
 const FORMAT: u32 = 1;

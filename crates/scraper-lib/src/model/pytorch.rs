@@ -17,8 +17,8 @@ use std::{
 use candle_core::{DType, Tensor, pickle::PthTensors};
 use safetensors::{Dtype, SafeTensors, View};
 
-use super::{ModelError, cache::create_parent, mmap, pickle};
-use crate::panics::caught;
+use super::{ModelError, cache::create_parent, pickle};
+use crate::{mmap, panics::caught};
 use clip_core::trace::sha256;
 
 const SOURCE: &str = "converted_from";

@@ -12,6 +12,7 @@ use crate::{
     Error,
     embed::blocking,
     report::{FailureNote, Progress, Summary},
+    scan,
     source::{Base, Hides, Product, Source, SourceError, SourceItem, through},
     store::{Failure, Shard, Store, Swept, Write},
 };
@@ -56,12 +57,15 @@ pub async fn run(
         reads.push(join(source).await?);
     }
     let (complete, vanishing) = (complete(&reads), setup.options.vanishing());
+    let progress = setup.progress.clone();
     let (swept, unsettled) = blocking(move || {
         let swept = match complete.is_empty() {
             true => Swept::default(),
             false => store.sweep(&complete, &vanishing)?,
         };
-        Ok::<_, Error>((swept, store.unsettled()?))
+        let unsettled = store.unsettled()?;
+        scan::refresh(&mut *store, &progress);
+        Ok::<_, Error>((swept, unsettled))
     })
     .await??;
     swept.tell(&mut summary);
@@ -235,9 +239,15 @@ pub async fn retry(
             }
         }
     });
-    let (summary, store) = process(inputs, store, setup).await?;
+    let (summary, mut store) = process(inputs, store, setup).await?;
+    let progress = setup.progress.clone();
     if !summary.interrupted {
-        settled(blocking(move || store.unsettled()).await??, &summary)?;
+        let unsettled = blocking(move || {
+            let unsettled = store.unsettled()?;
+            scan::refresh(&mut *store, &progress);
+            Ok::<_, Error>(unsettled)
+        });
+        settled(unsettled.await??, &summary)?;
     }
     Ok(summary)
 }

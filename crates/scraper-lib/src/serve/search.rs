@@ -76,7 +76,7 @@ pub(super) async fn search(
         image = Some(Input::of(&Value::String(text.clone()), Plain::Image)?);
     }
     let wanted = question.wanted(&service, image).await?;
-    let answer = blocking(move || shelf.find(wanted)).await??;
+    let answer = blocking(move || shelf.find(&wanted)).await??;
     Ok(Json(Answer { found: answer.found, suggestions: answer.suggestions }))
 }
 
@@ -93,7 +93,8 @@ pub(super) async fn similar(
         return Err(Refusal::bad("what is similar to a product takes source, top and filter"));
     }
     let message = format!("there is no product {id:?} in the store");
-    let found = blocking(move || shelf.similar(&id, question.source.as_deref(), top, &view)).await??;
+    let find = move || shelf.similar(&view, question.source.as_deref(), &id, top);
+    let found = blocking(find).await??;
     let missing = || Refusal::new(StatusCode::NOT_FOUND, "product.none", message);
     Ok(Json(Answer { found: found.ok_or_else(missing)?, suggestions: Vec::new() }))
 }

@@ -1,17 +1,16 @@
-//! The store that is searched, as it is when a question comes: a run that has ended meanwhile is seen by
-//! the next question, and no question sees half of two states.
+//! The store that is searched. A run that has ended meanwhile is seen by the next question, and no
+//! question sees half of two states.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use clip_core::{Embedding, NormalizedEmbedding};
+use clip_core::NormalizedEmbedding;
 
 use crate::{
     Error,
     embed::blocking,
     model::LoadedModel,
-    relevance::Learner,
-    search::{self, Answer, Found, Mode, Question},
-    store::{Hit, Store, StoreError, StoreTarget, View, try_rows},
+    search::{Answer, Found, Keeping, Mode, Question, Searcher},
+    store::{StoreError, StoreTarget, View},
 };
 
 /// A store that can be searched with a model.
@@ -19,7 +18,18 @@ use crate::{
 pub(super) struct Shelf {
     target: StoreTarget,
     model: Arc<LoadedModel>,
+    opened: RwLock<Opened>,
 }
+
+#[derive(Debug, Clone)]
+struct Opened {
+    /// Which file it is, where it is one.
+    file: Option<FileId>,
+    searcher: Arc<Searcher>,
+}
+
+/// Device and number: another file may come to stand in the place of one.
+type FileId = (u64, u64);
 
 /// What is looked for.
 #[derive(Debug)]
@@ -39,74 +49,72 @@ impl Shelf {
     /// # Errors
     /// The store cannot be opened, or holds vectors of another model.
     pub(super) async fn open(target: StoreTarget, model: Arc<LoadedModel>) -> Result<Self, Error> {
-        let shelf = Shelf { target, model };
-        blocking(move || shelf.store().map(|_| shelf)).await?
+        let open = move || {
+            let opened = RwLock::new(Opened::open(&target)?);
+            let shelf = Shelf { target, model, opened };
+            shelf.searcher()?;
+            Ok(shelf)
+        };
+        blocking(open).await?
     }
 
-    fn store(&self) -> Result<Box<dyn Store>, Error> {
-        let store = self.target.open_existing()?;
-        let run = &self.model.provenance;
-        match store.provenance()? {
+    /// Of the store as it is now.
+    fn searcher(&self) -> Result<Arc<Searcher>, Error> {
+        let mut opened = self.opened.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if opened.file != file_id(&self.target) {
+            opened = Opened::open(&self.target)?;
+            *self.opened.write().unwrap_or_else(PoisonError::into_inner) = opened.clone();
+        }
+        let (searcher, run) = (opened.searcher, &self.model.provenance);
+        match searcher.provenance()? {
             Some(stored) if !run.agrees(&stored) => {
                 let (stored, run) = (Box::new(stored), Box::new(run.clone()));
                 Err(StoreError::Provenance { stored, run }.into())
             }
-            _ => Ok(store),
+            _ => Ok(searcher),
         }
     }
 
-    /// The results of `scraper search`. Blocking.
-    pub(super) fn find(&self, wanted: Wanted) -> Result<Answer, Error> {
+    /// The results of a search on the command line. Blocking.
+    pub(super) fn find(&self, wanted: &Wanted) -> Result<Answer, Error> {
         let Wanted { text, query, mode, top, floor, view } = wanted;
-        let store = self.store()?;
-        let learner = floor.then(|| Learner::new(&self.model.clip)).transpose()?;
-        let query = query.as_ref();
-        search::find(store.as_ref(), &view, Question { text: &text, query, mode, top, learner })
+        let floor = floor.then_some(&*self.model);
+        let question = Question { text, query: query.as_ref(), mode: *mode, top: *top, floor };
+        self.searcher()?.find(view, question)
     }
 
     /// The products nearest to any image of a product, without itself; `None` where there is no such
     /// product. Blocking.
     pub(super) fn similar(
         &self,
-        id: &str,
-        source: Option<&str>,
-        top: usize,
         view: &View,
+        source: Option<&str>,
+        id: &str,
+        top: usize,
     ) -> Result<Option<Vec<Found>>, Error> {
-        let store = self.store()?;
-        let is_it = |product: &crate::source::Product| {
-            product.id == id && source.is_none_or(|source| product.source == source)
-        };
-        let mut own: Vec<NormalizedEmbedding> = Vec::new();
-        let mut of_source: Option<String> = None;
-        try_rows(store.as_ref(), &View::default(), |row| {
-            // Where two sources have the id, the first counts.
-            let same = of_source.as_ref().is_none_or(|known| *known == row.product.source);
-            if same && is_it(&row.product) {
-                of_source = Some(row.product.source);
-                own.push(Embedding::from_raw(row.values).normalized());
-            }
-            Ok(())
-        })?;
-        let Some(source) = of_source else { return Ok(None) };
-        // All of them, as a product that is near to two images counts once.
-        let mut best: HashMap<(String, String), Hit> = HashMap::new();
-        for query in &own {
-            for hit in store.search(query, top.saturating_add(1), view, false)? {
-                let Hit { product, .. } = &hit;
-                if product.id == id && product.source == source {
-                    continue;
-                }
-                let name = (product.source.clone(), product.id.clone());
-                match best.get(&name) {
-                    Some(known) if known.score >= hit.score => {}
-                    _ => drop(best.insert(name, hit)),
-                }
-            }
-        }
-        let mut hits: Vec<Hit> = best.into_values().collect();
-        hits.sort_by(Hit::order);
-        hits.truncate(top);
-        Ok(Some(hits.into_iter().map(Found::from).collect()))
+        self.searcher()?.similar(view, source, id, top)
+    }
+}
+
+impl Opened {
+    fn open(target: &StoreTarget) -> Result<Self, StoreError> {
+        // First: of two files that change about, the older number leads to opening it again.
+        let file = file_id(target);
+        Ok(Opened { file, searcher: Arc::new(Searcher::open(target, Keeping::LastRun)?) })
+    }
+}
+
+fn file_id(target: &StoreTarget) -> Option<FileId> {
+    let StoreTarget::Sqlite(path) = target else { return None };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
     }
 }

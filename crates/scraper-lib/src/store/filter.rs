@@ -8,8 +8,9 @@ use crate::source::Product;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter(Vec<Condition>);
 
+/// A condition on one field.
 #[derive(Debug, Clone, PartialEq)]
-struct Condition {
+pub(crate) struct Condition {
     field: String,
     test: Test,
 }
@@ -68,26 +69,32 @@ impl Filter {
     /// Whether all conditions hold. A field that the product does not have fails each condition
     /// but `!=`.
     pub fn holds(&self, product: &Product) -> bool {
-        self.0.iter().all(|condition| condition.holds(product))
+        let holds = |it: &Condition| it.holds(value(product, &it.field).as_deref());
+        self.0.iter().all(holds)
+    }
+
+    pub(crate) fn conditions(&self) -> &[Condition] {
+        &self.0
     }
 }
 
 impl Condition {
-    fn holds(&self, product: &Product) -> bool {
-        let value = value(product, &self.field);
-        let number = || match self.field.as_str() {
-            "price" => product.price,
-            _ => value.as_ref()?.trim().parse::<f64>().ok(),
-        };
-        let text = || value.as_ref().map(|value| value.trim().to_lowercase());
+    /// The field, in lower case; one that is none of the product's own names an attribute.
+    pub(crate) fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// Whether it holds for a product with this value of the field; prices as numbers are written.
+    pub(crate) fn holds(&self, value: Option<&str>) -> bool {
+        let number = || value?.trim().parse::<f64>().ok();
+        let text = || value.map(|value| value.trim().to_lowercase());
         match &self.test {
             // 20 and 20.00 are the same price.
-            Test::Equal(any) => match (self.field.as_str(), product.price) {
-                ("price", price) => {
-                    any.iter().any(|one| one.parse().is_ok_and(|one: f64| price == Some(one)))
-                }
-                _ => text().is_some_and(|text| any.contains(&text)),
-            },
+            Test::Equal(any) if self.field == "price" => {
+                let same = |one: &String| one.parse().is_ok_and(|one: f64| number() == Some(one));
+                any.iter().any(same)
+            }
+            Test::Equal(any) => text().is_some_and(|text| any.contains(&text)),
             Test::NotEqual(any) => text().is_none_or(|text| !any.contains(&text)),
             Test::Contains(part) => text().is_some_and(|text| text.contains(part)),
             Test::Less(limit) => number().is_some_and(|n| n < *limit),
@@ -98,7 +105,8 @@ impl Condition {
     }
 }
 
-fn value<'a>(product: &'a Product, field: &str) -> Option<Cow<'a, str>> {
+/// What a product has in a field.
+pub(crate) fn value<'a>(product: &'a Product, field: &str) -> Option<Cow<'a, str>> {
     let text = |field: &'a Option<String>| field.as_deref().map(Cow::Borrowed);
     match field {
         "source" => Some(product.source.as_str().into()),

@@ -13,15 +13,16 @@ mod sqlite;
 mod target;
 mod work_queue;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clip_core::{NormalizedEmbedding, Provenance};
 
 pub use error::StoreError;
+pub(crate) use filter::{Condition, value};
 pub use filter::{Filter, FilterError};
 pub use lock::RunLock;
 pub use postgres::{PostgresStore, PostgresUrl};
-pub use row::{ImageHash, Row};
+pub use row::{ImageHash, Row, Stamp, State};
 pub use search::Hit;
 use search::scan;
 pub use shard::{Shard, ShardError};
@@ -275,6 +276,53 @@ pub trait Store: Send {
         _approximate: bool,
     ) -> Result<Vec<Hit>, StoreError> {
         scan(query, top, &mut |visit| self.rows(view, visit))
+    }
+
+    /// A name of what search finds in it: another one whenever that changes, whoever changes it, and
+    /// the same as long as nothing does. `None` where that is not known.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        Ok(None)
+    }
+
+    /// Where its [scan](crate::scan) lies, there or not; `None` if it can have none.
+    fn scan_folder(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// As [`Store::rows`] of all products that have not vanished, of one state of the store, which is
+    /// told; where that is not known, nothing is visited. The values of bytes that are `known` in that
+    /// state are left out.
+    ///
+    /// # Errors
+    /// Those of [`Store::rows`].
+    fn state(
+        &mut self,
+        _known: &dyn Fn(&State, &ImageHash) -> bool,
+        _visit: &mut dyn FnMut(&State, Row) -> bool,
+    ) -> Result<Option<State>, StoreError> {
+        Ok(None)
+    }
+
+    /// The products of these sources and ids that are there, without their lists of images.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn products(&self, names: &[(&str, &str)]) -> Result<Vec<Option<Product>>, StoreError> {
+        let mut found = vec![None; names.len()];
+        let mut missing = names.len();
+        self.rows(&View { vanished: true, ..View::default() }, &mut |row| {
+            let name = (row.product.source.as_str(), row.product.id.as_str());
+            let place = names.iter().position(|&other| other == name);
+            if let Some(place @ None) = place.and_then(|at| found.get_mut(at)) {
+                *place = Some(row.product);
+                missing -= 1;
+            }
+            missing > 0
+        })?;
+        Ok(found)
     }
 
     /// The sources that were read, and who writes their addresses.

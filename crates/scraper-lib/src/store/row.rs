@@ -5,6 +5,18 @@ use crate::source::Product;
 /// SHA-256 of an image file: the same bytes are embedded once, under however many addresses.
 pub type ImageHash = [u8; 32];
 
+/// A name of what search finds in a store; see [`super::Store::stamp`].
+pub type Stamp = [u8; 16];
+
+/// What a store holds at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// See [`super::Store::stamp`].
+    pub stamp: Stamp,
+    /// Stays the same as long as each image file that has kept its vector has kept its values, too.
+    pub vectors: Stamp,
+}
+
 /// One stored vector with the product it belongs to.
 #[derive(Debug, Clone)]
 pub struct Row {

@@ -1,6 +1,6 @@
 //! `scraper export`: the store's vectors for other programs.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
 
 use clap::{Args, ValueEnum};
 
@@ -78,6 +78,7 @@ impl ExportArgs {
         self.output.keep(files.iter().map(PathBuf::as_path))?;
         let store = self.store.store.open_existing()?;
         let store = store.as_ref();
+        let started = Instant::now();
         let count = match (self.format, self.output.file()) {
             (Format::Web, None) => {
                 return Err(Error::Usage("--format web needs --output FOLDER".into()));
@@ -103,7 +104,8 @@ impl ExportArgs {
             }
         };
         if let Some(path) = self.output.file() {
-            tell!("{count} vectors in {}", path.display());
+            let rate = count as f64 / started.elapsed().as_secs_f64().max(1e-3);
+            tell!("{count} vectors in {}, {rate:.0} per second", path.display());
         }
         Ok(EXIT_OK)
     }

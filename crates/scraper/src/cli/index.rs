@@ -7,13 +7,15 @@ use scraper_lib::{
     Error,
     embed::blocking,
     report::{EXIT_OK, console::say},
+    scan::{self, Made},
     store::{PostgresStore, StoreTarget},
 };
 
 /// Builds an HNSW index on the vectors of a Postgres store, for `scraper search --approximate`
-/// and for SQL of your own.
+/// and for SQL of your own. The store keeps it up to date from then on.
 ///
-/// Exact search needs none. The store keeps the index up to date from then on.
+/// Beside an SQLite file it makes the folder `STORE.scan`, with which exact search takes
+/// milliseconds. A run makes it too; this is for a store that an older version has written.
 #[derive(Debug, Args)]
 pub(super) struct IndexArgs {
     #[command(flatten)]
@@ -22,12 +24,19 @@ pub(super) struct IndexArgs {
 
 impl IndexArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let StoreTarget::Postgres(url) = self.store.store else {
-            return Err(Error::Usage(
-                "only a Postgres store has an index; an SQLite file is searched exactly, without \
-                 one"
-                .into(),
-            ));
+        let target = self.store.store;
+        let StoreTarget::Postgres(url) = target else {
+            let make = move || {
+                target.open_existing()?; // which is not made here
+                let (mut store, _lock) = target.open(None)?;
+                scan::make(&mut *store, 1)
+            };
+            return match blocking(make).await?? {
+                Made::Kept => say!("The scan is that of the store as it is."),
+                Made::New { rows, .. } => say!("The scan of {rows} vectors is ready."),
+                Made::None => say!("The store has no vectors to search."),
+            }
+            .map(|()| EXIT_OK);
         };
         context.progress.note(&format!("Indexing {url}; this may take minutes."));
         blocking(move || PostgresStore::open(&url)?.index()).await??;

@@ -9,15 +9,14 @@ use super::{Context, ModelArgs, StoreArgs};
 use scraper_lib::{
     Error,
     embed::{Embedder, blocking},
-    relevance::Learner,
     report::{
         EXIT_OK,
         console::{self, tell},
         shown::{self, LONG, SHORT},
     },
-    search::{self, Answer, Found, Question},
+    search::{self, Answer, Found, Keeping, Question, Searcher},
     source::{Base, Location},
-    store::{Filter, Store, StoreError, View},
+    store::{Filter, StoreError, View},
 };
 
 /// Finds products by a text or an image: the storefront's results, in its order.
@@ -95,11 +94,11 @@ impl SearchArgs {
         let view = View { filter, vanished: self.vanished };
         let target = self.store.store.clone();
         let open = move || {
-            let store = target.open_existing()?;
-            let provenance = store.provenance()?;
-            Ok::<_, StoreError>((store, provenance))
+            let searcher = Searcher::open(&target, Keeping::Store)?;
+            let provenance = searcher.provenance()?;
+            Ok::<_, StoreError>((searcher, provenance))
         };
-        let (store, stored) = blocking(open).await??;
+        let (searcher, stored) = blocking(open).await??;
         let Some(stored) = stored else {
             let store = &self.store.store;
             return Err(Error::Usage(format!(
@@ -107,8 +106,8 @@ impl SearchArgs {
             )));
         };
         let Answer { found, suggestions } = match self.mode {
-            Some(Mode::Words) => self.words(store, view).await?,
-            _ => self.meaning(context, store, &stored, view).await?,
+            Some(Mode::Words) => self.words(searcher, view).await?,
+            _ => self.meaning(context, searcher, &stored, view).await?,
         };
         match self.format {
             Format::Json => {
@@ -126,12 +125,12 @@ impl SearchArgs {
     }
 
     /// Without a model.
-    async fn words(&self, store: Box<dyn Store>, view: View) -> Result<Answer, Error> {
+    async fn words(&self, searcher: Searcher, view: View) -> Result<Answer, Error> {
         let (text, top) = (self.text.clone().unwrap_or_default(), self.top);
         let mode = search::Mode::Words;
         let find = move || {
-            let question = Question { text: &text, query: None, mode, top, learner: None };
-            search::find(store.as_ref(), &view, question)
+            let question = Question { text: &text, query: None, mode, top, floor: None };
+            searcher.find(&view, question)
         };
         blocking(find).await?
     }
@@ -139,7 +138,7 @@ impl SearchArgs {
     async fn meaning(
         &self,
         context: &Context,
-        store: Box<dyn Store>,
+        searcher: Searcher,
         stored: &Provenance,
         view: View,
     ) -> Result<Answer, Error> {
@@ -163,16 +162,15 @@ impl SearchArgs {
             _ => search::Mode::Hybrid,
         };
         let floor = !(self.no_floor || image || approximate);
+        let target = self.store.store.clone();
         let find = move || {
-            // The database finds the nearest by itself.
-            if mode == search::Mode::Vector && !floor {
-                let hits = store.search(&query, top, &view, approximate)?;
+            if approximate {
+                let hits = target.open_existing()?.search(&query, top, &view, true)?;
                 let found = hits.into_iter().map(Found::from).collect();
                 return Ok(Answer { found, ..Answer::default() });
             }
-            let learner = floor.then(|| Learner::new(&embedder.model.clip)).transpose()?;
-            let question = Question { text: &text, query: Some(&query), mode, top, learner };
-            search::find(store.as_ref(), &view, question)
+            let floor = floor.then_some(&*embedder.model);
+            searcher.find(&view, Question { text: &text, query: Some(&query), mode, top, floor })
         };
         blocking(find).await?
     }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 use shop_words::Columns;
 
-use super::files::{Folder, Written};
 use crate::{
     Error,
+    named::{Folder, Written},
     report::shown::cut,
     search::push,
     source::{Availability, Product},

@@ -21,24 +21,24 @@
 //! manifest; older ones are removed.
 
 mod cards;
-mod files;
 
-use std::path::Path;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use clip_core::{
     Embedding, Provenance,
-    index::{Builder, IndexError, Mean, exact_header},
+    index::{IndexError, Mean, exact_header},
 };
 use serde::{Deserialize, Serialize};
 
+use crate::scan::Codes;
 use crate::{
     Error,
+    named::{Folder, Kinds, MANIFEST, Written},
     relevance::{Learner, Relevance},
     source::publish,
     store::{Row, Store, StoreError, View, try_rows},
 };
 use cards::{Cards, Finished, PER_PAGE};
-use files::{Folder, Written};
 
 /// `manifest.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,6 +74,14 @@ impl Manifest {
     }
 }
 
+const KINDS: Kinds = &[
+    ("scan", "safetensors"),
+    ("exact", "safetensors"),
+    ("facets", "json"),
+    ("words", "json"),
+    ("titles", "json"),
+    ("cards", "json"),
+];
 const FORMAT: &str = "clip-catalogue";
 const VERSION: u32 = 1;
 
@@ -91,7 +99,7 @@ pub fn web(
     let Some(provenance) = store.provenance()? else {
         return Err(Error::Usage("the store is empty: there is nothing to export".into()));
     };
-    let folder = Folder::open(out)?;
+    let folder = Folder::open(out, KINDS)?;
     // Codes are relative to the mean, so the store is read twice.
     let mut mean: Option<Mean> = None;
     let (mut rows, mut dim) = (0, 0);
@@ -109,13 +117,14 @@ pub fn web(
 
     let relevance = learner.map(|learner| learner.finish(&mean));
     let mut builder = mean.builder();
+    let mut codes = Codes::new(&folder)?;
     let mut exact = folder.file()?;
     let header = exact_header(rows, dim);
     exact.write(&header)?;
     let mut cards = Cards::new(&folder);
     visit(store, view, |row| {
         let same = cards.add(&row)?;
-        builder.push(&row.values, same).map_err(damaged)?;
+        codes.push(&mut builder, &row.values, same)?;
         exact.floats(&row.values)
     })?;
     if builder.rows() != rows {
@@ -130,7 +139,7 @@ pub fn web(
         dim,
         rows,
         products,
-        scan: scan(&folder, builder, &provenance)?,
+        scan: codes.finish(builder, &provenance)?,
         exact: exact.finish("exact", "safetensors")?,
         data: header.len(),
         facets,
@@ -141,14 +150,13 @@ pub fn web(
         cards: pages,
         provenance,
     };
-    folder.publish(&manifest)?;
+    let json = serde_json::to_vec(&manifest).map_err(|e| Error::Internal(e.to_string()))?;
+    let before = fs::read(folder.path(MANIFEST)).ok();
+    let before: Option<Manifest> = before.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let files = before.iter().flat_map(Manifest::files).chain(manifest.files());
+    let kept: BTreeSet<&str> = files.map(|written| written.file.as_str()).collect();
+    folder.publish(&json, &kept)?;
     Ok(rows)
-}
-
-fn scan(folder: &Folder, builder: Builder, provenance: &Provenance) -> Result<Written, Error> {
-    let mut file = folder.file()?;
-    file.write(&builder.finish(provenance).map_err(damaged)?)?;
-    file.finish("scan", "safetensors")
 }
 
 /// Every row with its vector normalised; a vector of zeros points nowhere and is left out.

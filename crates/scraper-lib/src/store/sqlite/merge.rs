@@ -7,6 +7,8 @@ use rusqlite::params;
 use super::{SqliteStore, StoreError};
 use crate::{
     output::sync_folder,
+    report::Progress,
+    scan,
     store::{RunLock, Shard, Store},
 };
 
@@ -59,6 +61,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Merged, StoreError> {
     }
     std::fs::rename(&making, out).map_err(fail)?;
     sync_folder(out);
+    scan::refresh(&mut SqliteStore::open(out)?, &Progress::hidden());
     Ok(merged)
 }
 
@@ -147,6 +150,7 @@ fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError> {
         params![store.provenance],
     )?;
     transaction.execute("UPDATE main.current SET run = max(run, ?1), shard = NULL", [run])?;
+    super::schema::stamp(&transaction)?;
     transaction.commit()?;
     store.connection.execute("DETACH part", [])?;
     Ok(())

@@ -12,17 +12,20 @@ use std::{
 };
 
 use clip_core::Provenance;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tempfile::TempDir;
 
 pub use merge::{Merged, merge};
 pub use read::SqliteLookup;
 
 use super::{
-    Failure, Lookup, Row, Shard, SourceFailure, Store, StoreError, Swept, Vanishing, View, Write,
-    refused::Refusals,
+    Failure, ImageHash, Lookup, Row, Shard, SourceFailure, Stamp, State, Store, StoreError, Swept,
+    Vanishing, View, Write, refused::Refusals,
 };
-use crate::{report::FailureNote, source::Base};
+use crate::{
+    report::FailureNote,
+    source::{Base, Product},
+};
 
 /// How long a process waits while another one commits.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -159,6 +162,7 @@ impl Store for SqliteStore {
             params![id, self.shard.map(|shard| shard.to_string())],
             |row| row.get(0),
         )?;
+        schema::stamp(&transaction)?;
         transaction.commit()?;
         (self.provenance, self.run) = (Some(id), run);
         Ok(())
@@ -170,6 +174,7 @@ impl Store for SqliteStore {
         self.refusals.around(writes, &mut |writes| {
             let transaction = connection.transaction()?;
             writes.iter().try_for_each(|one| write::write(&transaction, one, provenance, run))?;
+            schema::stamp(&transaction)?;
             Ok(transaction.commit()?)
         })
     }
@@ -188,6 +193,7 @@ impl Store for SqliteStore {
         if !complete.is_empty() {
             write::drop_orphans(&transaction)?;
         }
+        schema::stamp(&transaction)?;
         transaction.commit()?;
         Ok(swept)
     }
@@ -197,7 +203,38 @@ impl Store for SqliteStore {
     }
 
     fn rows(&self, view: &View, visit: &mut dyn FnMut(Row) -> bool) -> Result<(), StoreError> {
-        read::rows(&self.connection, view, visit)
+        read::rows_but(&self.connection, view, &|_| false, visit)
+    }
+
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        Ok(read::state(&self.connection)?.map(|state| state.stamp))
+    }
+
+    fn scan_folder(&self) -> Option<PathBuf> {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".scan");
+        Some(name.into())
+    }
+
+    fn state(
+        &mut self,
+        known: &dyn Fn(&State, &ImageHash) -> bool,
+        visit: &mut dyn FnMut(&State, Row) -> bool,
+    ) -> Result<Option<State>, StoreError> {
+        // Of an older version, or changed by another program.
+        if read::state(&self.connection)?.is_none() {
+            schema::stamp(&self.connection)?;
+        }
+        let deferred = TransactionBehavior::Deferred;
+        let transaction = Transaction::new_unchecked(&self.connection, deferred)?;
+        let Some(state) = read::state(&transaction)? else { return Ok(None) };
+        let known = |hash: &ImageHash| known(&state, hash);
+        read::rows_but(&transaction, &View::default(), &known, &mut |row| visit(&state, row))?;
+        Ok(Some(state))
+    }
+
+    fn products(&self, names: &[(&str, &str)]) -> Result<Vec<Option<Product>>, StoreError> {
+        names.iter().map(|(source, id)| read::one_product(&self.connection, source, id)).collect()
     }
 
     fn sources(&self) -> Result<Vec<(String, Base)>, StoreError> {

@@ -4,36 +4,51 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::super::{Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, StoreError, View};
+use super::super::{
+    Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, State, StoreError, View,
+};
 use crate::{
     fetch::Validators,
     source::{Availability, Base, Product},
 };
 
-pub(super) fn rows(
+/// What [`product`] reads.
+const PRODUCT: &str = "p.source, p.id, p.title, p.description, p.url, p.brand, p.category, p.price,
+                p.currency, p.availability, p.attributes";
+
+/// See [`super::Store::rows`]; of the bytes that are `known` without the vector, which is not read.
+pub(super) fn rows_but(
     connection: &Connection,
     view: &View,
+    known: &dyn Fn(&ImageHash) -> bool,
     visit: &mut dyn FnMut(Row) -> bool,
 ) -> Result<(), StoreError> {
-    let mut statement = connection.prepare(
-        "SELECT p.source, p.id, p.title, p.description, p.url, p.brand, p.category, p.price,
-                p.currency, p.availability, p.attributes, p.missed,
-                i.address, i.position, i.sha256, v.vector, p.born
+    let mut one = connection.prepare("SELECT vector FROM vectors WHERE rowid = ?1")?;
+    let mut statement = connection.prepare(&format!(
+        "SELECT {PRODUCT}, p.missed, i.address, i.position, i.sha256, v.rowid, p.born
          FROM products p
          JOIN images i ON i.source = p.source AND i.product = p.id
          JOIN vectors v ON v.sha256 = i.sha256
          WHERE v.provenance = (SELECT provenance FROM current) AND (?1 OR p.missed = 0)
-         ORDER BY p.source, p.id, i.position",
-    )?;
+         ORDER BY p.source, p.id, i.position"
+    ))?;
     let mut rows = statement.query([view.vanished])?;
     while let Some(row) = rows.next()? {
         let product = product(row)?;
         if !view.filter.holds(&product) {
             continue;
         }
-        let vector = row.get_ref(15)?.as_blob().unwrap_or_default();
-        let (chunks, rest) = vector.as_chunks::<4>();
-        if chunks.is_empty() || !rest.is_empty() {
+        let hash = row.get(14)?;
+        let values = match known(&hash) {
+            true => Vec::new(),
+            false => one.query_row([row.get::<_, i64>(15)?], |row| {
+                let (chunks, rest) = row.get_ref(0)?.as_blob()?.as_chunks::<4>();
+                let values = chunks.iter().map(|&bytes| f32::from_le_bytes(bytes));
+                // Without values it is told as a cut one.
+                Ok(if rest.is_empty() { values.collect() } else { Vec::new() })
+            })?,
+        };
+        if values.is_empty() && !known(&hash) {
             return Err(StoreError::Damaged(format!("the vector of {} is cut", product.id)));
         }
         let row = Row {
@@ -42,14 +57,37 @@ pub(super) fn rows(
             born: row.get(16)?,
             image: row.get(12)?,
             position: row.get(13)?,
-            hash: row.get(14)?,
-            values: chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            hash,
+            values,
         };
         if !visit(row) {
             break;
         }
     }
     Ok(())
+}
+
+/// `None` while it is not known.
+pub(super) fn state(connection: &Connection) -> Result<Option<State>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT stamp, vectors FROM current WHERE stamp IS NOT NULL AND vectors IS NOT NULL",
+    )?;
+    let state = statement
+        .query_row([], |row| Ok(State { stamp: row.get(0)?, vectors: row.get(1)? }))
+        .optional()?;
+    Ok(state)
+}
+
+pub(super) fn one_product(
+    connection: &Connection,
+    source: &str,
+    id: &str,
+) -> Result<Option<Product>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {PRODUCT} FROM products p WHERE source = ?1 AND id = ?2"
+    ))?;
+    let mut rows = statement.query([source, id])?;
+    rows.next()?.map(product).transpose()
 }
 
 fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {

@@ -10,7 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 4] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES];
+const MIGRATIONS: [&str; 5] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES, STAMP];
 
 const FIRST: &str = "
     CREATE TABLE provenances (
@@ -137,6 +137,60 @@ const ZONES: &str = "
     ALTER TABLE sources ADD COLUMN zone TEXT NOT NULL DEFAULT 'web';
     UPDATE sources SET zone = 'local' WHERE base <> '';
 ";
+
+/// Names for what search reads and for the values of vectors, whoever changes them: null since a
+/// change, until the change is over.
+const STAMP: &str = "
+    ALTER TABLE current ADD COLUMN stamp BLOB;
+    ALTER TABLE current ADD COLUMN vectors BLOB;
+    CREATE TRIGGER stamp_current AFTER UPDATE OF provenance ON current
+        WHEN OLD.provenance <> NEW.provenance
+        BEGIN UPDATE current SET stamp = NULL, vectors = NULL; END;
+    CREATE TRIGGER stamp_product_new AFTER INSERT ON products
+        BEGIN UPDATE current SET stamp = NULL WHERE stamp IS NOT NULL; END;
+    CREATE TRIGGER stamp_product_gone AFTER DELETE ON products
+        BEGIN UPDATE current SET stamp = NULL WHERE stamp IS NOT NULL; END;
+    CREATE TRIGGER stamp_product AFTER UPDATE ON products
+        WHEN OLD.source <> NEW.source OR OLD.id <> NEW.id OR OLD.missed <> NEW.missed
+            OR OLD.attributes <> NEW.attributes OR OLD.title IS NOT NEW.title
+            OR OLD.brand IS NOT NEW.brand OR OLD.category IS NOT NEW.category
+            OR OLD.price IS NOT NEW.price OR OLD.currency IS NOT NEW.currency
+            OR OLD.availability IS NOT NEW.availability
+        BEGIN UPDATE current SET stamp = NULL WHERE stamp IS NOT NULL; END;
+    CREATE TRIGGER stamp_image_new AFTER INSERT ON images WHEN NEW.sha256 IS NOT NULL
+        BEGIN UPDATE current SET stamp = NULL WHERE stamp IS NOT NULL; END;
+    CREATE TRIGGER stamp_image_gone AFTER DELETE ON images WHEN OLD.sha256 IS NOT NULL
+        BEGIN UPDATE current SET stamp = NULL WHERE stamp IS NOT NULL; END;
+    CREATE TRIGGER stamp_image AFTER UPDATE ON images
+        WHEN OLD.sha256 IS NOT NEW.sha256 OR OLD.address <> NEW.address
+            OR OLD.position <> NEW.position OR OLD.product <> NEW.product
+            OR OLD.source <> NEW.source
+        BEGIN UPDATE current SET stamp = NULL WHERE stamp IS NOT NULL; END;
+    CREATE TRIGGER stamp_vector_new AFTER INSERT ON vectors
+        BEGIN UPDATE current SET stamp = NULL WHERE stamp IS NOT NULL; END;
+    CREATE TRIGGER stamp_vector_gone AFTER DELETE ON vectors
+        BEGIN
+            UPDATE current SET stamp = NULL, vectors = NULL
+            WHERE stamp IS NOT NULL OR vectors IS NOT NULL;
+        END;
+    CREATE TRIGGER stamp_vector AFTER UPDATE ON vectors
+        BEGIN
+            UPDATE current SET stamp = NULL, vectors = NULL
+            WHERE stamp IS NOT NULL OR vectors IS NOT NULL;
+        END;
+";
+
+/// Ends a change of what search reads. A copy of the file that goes another way has another name.
+pub(super) fn stamp(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE current SET stamp = coalesce(stamp, randomblob(16)),
+                 vectors = coalesce(vectors, randomblob(16))
+             WHERE stamp IS NULL OR vectors IS NULL",
+        )?
+        .execute([])?;
+    Ok(())
+}
 
 /// Brings a new or older file to the newest version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! What changes the tables.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{ImageKey, Shard, StoreError, Swept, Vanishing, Write};
 use crate::{
@@ -281,12 +281,15 @@ pub(super) fn sweep(
     Ok(())
 }
 
-/// Removes vectors of bytes that no image has any more.
+/// Removes vectors of bytes that no image has any more. Those that stay have kept their values.
 pub(super) fn drop_orphans(connection: &Connection) -> Result<(), StoreError> {
+    let values: Option<Option<Vec<u8>>> =
+        connection.query_row("SELECT vectors FROM current", [], |row| row.get(0)).optional()?;
     connection.execute(
         "DELETE FROM vectors
          WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.sha256 = vectors.sha256)",
         [],
     )?;
+    connection.execute("UPDATE current SET vectors = ?1", [values.flatten()])?;
     Ok(())
 }

@@ -1,13 +1,19 @@
 //! Products by words, by meaning, or by both: the search of the storefront, in a store.
+//!
+//! [`find`] reads the whole store; a [`Searcher`] finds the same with the [scan](crate::scan) that the
+//! store keeps beside itself, where there is one.
 
-use std::collections::HashMap;
+mod searcher;
 
 use clip_core::{Embedding, NormalizedEmbedding, index::Mean};
 use serde::Serialize;
 use shop_words::{Columns, DEPTH, Index};
 
+pub use searcher::{Keeping, Searcher};
+
 use crate::{
     Error,
+    model::LoadedModel,
     relevance::Learner,
     source::{Facts, Product, publish},
     store::{Hit, Store, StoreError, View, try_rows},
@@ -29,7 +35,7 @@ pub enum Mode {
 }
 
 /// What is looked for.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// Empty where an image is looked for.
     pub text: &'a str,
@@ -39,8 +45,9 @@ pub struct Question<'a> {
     pub mode: Mode,
     /// Products at most.
     pub top: usize,
-    /// Measures what a text must reach to be found by meaning; without it there is no floor.
-    pub learner: Option<Learner>,
+    /// Its text tower measures what a text must reach to be found by meaning; without it there is no
+    /// floor.
+    pub floor: Option<&'a LoadedModel>,
 }
 
 /// What was found.
@@ -97,7 +104,8 @@ struct Candidate {
 /// # Errors
 /// The store cannot be read, or holds vectors of another length.
 pub fn find(store: &dyn Store, view: &View, question: Question<'_>) -> Result<Answer, Error> {
-    let Question { text, query, mode, top, mut learner } = question;
+    let Question { query, mode, top, floor, .. } = question;
+    let mut learner = floor.map(|model| Learner::new(&model.clip)).transpose()?;
     let everything = View { vanished: view.vanished, ..View::default() };
     let mut columns = Columns::default();
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -145,7 +153,7 @@ pub fn find(store: &dyn Store, view: &View, question: Question<'_>) -> Result<An
         .filter_map(|(product, it)| Some((it.score?, product)))
         .collect();
     nearest.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    nearest.truncate(if mode == Mode::Hybrid { DEPTH } else { DEPTH.max(top) });
+    nearest.truncate(depth(mode, top));
     if let (Some(learner), Some(mean), Some(query)) = (learner, &mean, query) {
         let floor = learner.finish(mean).floor;
         let base = query.cosine(&NormalizedEmbedding::from_unit(mean.values()));
@@ -153,51 +161,61 @@ pub fn find(store: &dyn Store, view: &View, question: Question<'_>) -> Result<An
     }
     let nearest: Vec<u32> = nearest.into_iter().map(|(_, product)| product).collect();
     let index = Index::new(columns).map_err(|e| Error::Internal(e.to_string()))?;
-    let matches = index.search(text);
-    let mut order = match mode {
-        Mode::Vector => nearest,
-        Mode::Words | Mode::Hybrid => matches.fuse(fits, &nearest),
+    let Ranking { found, suggestions } = rank(&index, &question, fits, &nearest);
+    let found = complete(store, &candidates, found)?;
+    Ok(Answer { found, suggestions })
+}
+
+/// The products to show, with the words of their titles that match.
+struct Ranking {
+    found: Vec<(u32, Vec<String>)>,
+    suggestions: Vec<String>,
+}
+
+/// By the rule of [`shop_words`], with what is nearest by vectors.
+fn rank(
+    index: &Index,
+    question: &Question<'_>,
+    fits: impl Fn(u32) -> bool,
+    nearest: &[u32],
+) -> Ranking {
+    let matches = index.search(question.text);
+    let mut order = match question.mode {
+        Mode::Vector => nearest.to_vec(),
+        Mode::Words | Mode::Hybrid => matches.fuse(fits, nearest),
     };
-    order.truncate(top);
-    let marked = |product| matches.marked(&index, product).into_iter().map(str::to_owned).collect();
+    order.truncate(question.top);
+    let marked = |product| matches.marked(index, product).into_iter().map(str::to_owned).collect();
     let found: Vec<(u32, Vec<String>)> = order.iter().map(|&p| (p, marked(p))).collect();
     let nothing = found.is_empty() && matches.is_empty();
-    let suggestions = if nothing { index.suggest(text, SUGGESTED) } else { Vec::new() };
-    let found = complete(store, &everything, &candidates, found)?;
-    Ok(Answer { found, suggestions })
+    let suggestions = if nothing { index.suggest(question.text, SUGGESTED) } else { Vec::new() };
+    Ranking { found, suggestions }
+}
+
+/// Products by vectors that are ranked, so that a filter and a floor leave enough.
+fn depth(mode: Mode, top: usize) -> usize {
+    if mode == Mode::Hybrid { DEPTH } else { DEPTH.max(top) }
 }
 
 /// Products with all that the store knows of them, which the first reading did not keep.
 fn complete(
     store: &dyn Store,
-    view: &View,
     candidates: &[Candidate],
     found: Vec<(u32, Vec<String>)>,
 ) -> Result<Vec<Found>, Error> {
-    let of = |product: u32| candidates.get(product as usize);
-    let mut wanted: HashMap<&(String, String), Option<Product>> =
-        found.iter().filter_map(|&(product, _)| Some((&of(product)?.name, None))).collect();
-    let mut missing = wanted.len();
-    if missing > 0 {
-        store.rows(view, &mut |row| {
-            let name = (row.product.source.clone(), row.product.id.clone());
-            if let Some(place @ None) = wanted.get_mut(&name) {
-                *place = Some(row.product);
-                missing -= 1;
-            }
-            missing > 0
-        })?;
-    }
-    let mut all = Vec::new();
-    for (product, words) in found {
-        let Some(Candidate { name, score, image, .. }) = of(product) else { continue };
-        // One that has gone in between is no longer found.
-        let Some(mut product) = wanted.remove(name).flatten() else { continue };
+    let of = |(product, words)| Some((candidates.get(product as usize)?, words));
+    let found: Vec<(&Candidate, Vec<String>)> = found.into_iter().filter_map(of).collect();
+    let names: Vec<(&str, &str)> =
+        found.iter().map(|(it, _)| (it.name.0.as_str(), it.name.1.as_str())).collect();
+    let products = store.products(&names)?;
+    // One that has gone in between is no longer found.
+    let there = found.into_iter().zip(products).filter_map(|(it, product)| Some((it, product?)));
+    let found = there.map(|((Candidate { score, image, .. }, words), mut product)| {
         let mut image = image.clone();
         publish(&mut image, &mut product);
-        all.push(Found { score: *score, image, words, product });
-    }
-    Ok(all)
+        Found { score: *score, image, words, product }
+    });
+    Ok(found.collect())
 }
 
 /// Adds what is searched of a product.

@@ -1,4 +1,5 @@
-//! Maps a weights file into memory: loading touches each page once and copies nothing.
+//! Maps files into memory that nobody changes in place: weights, whose load touches each page once and
+//! copies nothing, and the files of a scan.
 //!
 //! The only `unsafe` of this crate.
 
@@ -8,16 +9,16 @@ use memmap2::Mmap;
 
 /// # Errors
 /// The file cannot be opened or mapped.
-pub(super) fn map(path: &Path) -> io::Result<Mmap> {
+pub(crate) fn map(path: &Path) -> io::Result<Mmap> {
     let file = File::open(path)?;
-    // SAFETY: the map is read-only and private to the load that packs the weights. Weights files
-    // are replaced by rename, never changed in place, so no mapped byte changes under us.
+    // SAFETY: the map is read-only. Weights files and those of a scan are replaced by rename, never
+    // changed in place, so no mapped byte changes under us.
     unsafe { Mmap::map(&file) }
 }
 
 /// A callback that gives the pages of `range` back to the operating system, so that the packed
 /// weights and the mapped file are not resident at the same time.
-pub(super) fn releaser(map: &Arc<Mmap>) -> Box<dyn Fn(Range<usize>) + Send + Sync> {
+pub(crate) fn releaser(map: &Arc<Mmap>) -> Box<dyn Fn(Range<usize>) + Send + Sync> {
     let map = map.clone();
     Box::new(move |range| {
         #[cfg(target_os = "linux")]

@@ -1,0 +1,128 @@
+//! `cargo xtask bench search --native`: searches of a store, beside exact searches of others.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::{
+    process::{cargo, root},
+    program::released,
+};
+
+const PEERS: [&str; 3] = ["numpy", "faiss", "sqlite-vec"];
+/// The rows of the table, as the example names them.
+const OURS: [&str; 7] = [
+    "vector",
+    "vector, filtered",
+    "words",
+    "hybrid",
+    "opened for one vector",
+    "opened for one hybrid",
+    "hybrid, reading the store",
+];
+
+/// What is searched.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sizes {
+    /// With `search`: searches of a store, natively; with --python beside numpy, faiss and sqlite-vec.
+    #[arg(long)]
+    pub(crate) native: bool,
+    /// Products of the stores that are searched natively; a million take 6 GB of disk for a while.
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000")]
+    stores: Vec<usize>,
+}
+
+pub(crate) fn run(sizes: &Sizes, python: Option<&str>, rounds: usize) -> Result<()> {
+    cargo().args("build --release --quiet -p scraper-lib --example searches").run()?;
+    let mut columns = Vec::new();
+    for &products in &sizes.stores {
+        let folder = root().join("target/bench-search");
+        let clear = || match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        };
+        clear()?;
+        eprintln!("{products} products …");
+        let measured = column(&folder, products, python, rounds);
+        clear()?;
+        columns.push((products, measured?));
+    }
+    print(&columns, python.is_some());
+    Ok(())
+}
+
+/// What was measured of a store: ours, then the peers.
+type Column = (Value, Vec<Value>);
+
+fn column(folder: &Path, products: usize, python: Option<&str>, rounds: usize) -> Result<Column> {
+    let rounds = rounds.to_string();
+    let mut command = Command::new(released("examples/searches")?);
+    command.arg(folder).args([&products.to_string(), &rounds]);
+    let ours = told(&mut command)?;
+    let mut peers = Vec::new();
+    for peer in PEERS.iter().filter(|_| python.is_some()) {
+        let mut command = Command::new(python.unwrap_or("python3"));
+        command.arg(root().join("tests/reference/search_peers.py"));
+        let found = told(command.arg(peer).arg(folder).arg(&rounds))?;
+        let same = agree(&ours["hits"], &found["hits"]);
+        ensure!(same, "{peer} finds other products: {} and {}", ours["hits"], found["hits"]);
+        peers.push(found);
+    }
+    Ok((ours, peers))
+}
+
+fn told(command: &mut Command) -> Result<Value> {
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("could not start {command:?}"))?;
+    ensure!(output.status.success(), "{command:?} failed ({})", output.status);
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Whether the products (`P-000123`) and the rows are the same ones; scores of others that are equal
+/// but for their rounding may stand in another order.
+fn agree(products: &Value, rows: &Value) -> bool {
+    let number = |hit: &Value| match hit.as_str() {
+        Some(id) => id.trim_start_matches("P-").parse().ok(),
+        None => hit.as_u64(),
+    };
+    let all = |lists: &Value| -> Option<Vec<Vec<Option<u64>>>> {
+        let one = |list: &Value| -> Option<Vec<Option<u64>>> {
+            let mut hits: Vec<_> = list.as_array()?.iter().map(number).collect();
+            hits.sort_unstable();
+            Some(hits)
+        };
+        lists.as_array()?.iter().map(one).collect()
+    };
+    all(products).is_some_and(|products| Some(products) == all(rows))
+}
+
+fn print(columns: &[(usize, Column)], peers: bool) {
+    let cell = |pair: &Value| match (pair[0].as_f64(), pair[1].as_f64()) {
+        (Some(best), Some(median)) => format!("{best:.2} / {median:.2}"),
+        _ => String::new(),
+    };
+    let row = |name: &str, of: &dyn Fn(&Column) -> String| {
+        let cells: Vec<String> = columns.iter().map(|(_, column)| of(column)).collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    };
+    let sizes: Vec<String> = columns.iter().map(|(products, _)| products.to_string()).collect();
+    println!("\nthe {} nearest of so many vectors of 512 values, ms (best / median)\n", 12);
+    println!("| | {} |\n|---|{}", sizes.join(" | "), "---:|".repeat(sizes.len()));
+    for name in OURS {
+        row(name, &|(ours, _)| cell(&ours["ms"][name]));
+    }
+    for (at, name) in PEERS.iter().enumerate().filter(|_| peers) {
+        row(name, &|(_, peers)| peers.get(at).map_or(String::new(), |peer| cell(&peer["ms"])));
+    }
+    let number = |value: &Value| value.as_f64().map_or(String::new(), |x| format!("{x:.1}"));
+    row("the first search by meaning, which measures the floor", &|(ours, _)| {
+        number(&ours["floor_ms"])
+    });
+    row("making the scan, s", &|(ours, _)| number(&ours["scan_s"]));
+    row("memory of the process but for mapped files, MB", &|(ours, _)| number(&ours["own_mb"]));
+}
