@@ -3,9 +3,12 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, PoisonError, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -68,10 +71,13 @@ pub(crate) fn run(load: &Load) -> Result<()> {
     let address = server.address.clone();
     let expected = alone(&address, &questions)?;
     let asked = Asked { address: &address, questions: &questions, expected: &expected };
-    let closed = asked.for_a_while(queue, Duration::from_secs(CAPACITY), None, &AtomicBool::new(false))?;
+    let closed =
+        asked.for_a_while(queue, Duration::from_secs(CAPACITY), None, &AtomicBool::new(false))?;
     let accepted = |all: &[Sample]| all.iter().filter(|s| s.outcome == Outcome::Accepted).count();
     let capacity = accepted(&closed) as f64 / CAPACITY as f64;
-    println!("capacity: {capacity:.1} requests/s with {queue} clients, one of four a text, the others JPEGs of 800x1000");
+    println!(
+        "capacity: {capacity:.1} requests/s with {queue} clients, one of four a text, the others JPEGs of 800x1000"
+    );
 
     // Half of the load before the kill, half after it.
     let rate = 2.0 * capacity / load.clients.max(1) as f64;
@@ -105,19 +111,32 @@ pub(crate) fn run(load: &Load) -> Result<()> {
         let place = (times.len() * p / 100).min(times.len().saturating_sub(1));
         times.get(place).copied().unwrap_or_default().as_secs_f64() * 1e3
     };
-    println!("\n{} clients for {} s at twice the capacity, queue of {queue}", load.clients, load.seconds);
+    println!(
+        "\n{} clients for {} s at twice the capacity, queue of {queue}",
+        load.clients, load.seconds
+    );
     println!("| requests | accepted | 503 | lost by kill -9 | per second | p50, ms | p99, ms |");
     println!("|---:|---:|---:|---:|---:|---:|---:|");
     println!(
         "| {} | {} | {} | {} | {:.1} | {:.0} | {:.0} |",
-        samples.len(), count(Outcome::Accepted), count(Outcome::Full), count(Outcome::Killed),
-        times.len() as f64 / load.seconds as f64, percentile(50), percentile(99),
+        samples.len(),
+        count(Outcome::Accepted),
+        count(Outcome::Full),
+        count(Outcome::Killed),
+        times.len() as f64 / load.seconds as f64,
+        percentile(50),
+        percentile(99),
     );
-    println!("killed and answering again within {:.1} s; every vector has the bits of a request alone", down.as_secs_f64());
+    println!(
+        "killed and answering again within {:.1} s; every vector has the bits of a request alone",
+        down.as_secs_f64()
+    );
     for (when, memory) in ["before", "after"].iter().zip(&memories) {
         if let [first, .., last] = memory[..] {
             let most = memory.iter().max().copied().unwrap_or(last);
-            println!("memory {when} the kill, MB: {first} at the start of the load, {most} at most, {last} at its end");
+            println!(
+                "memory {when} the kill, MB: {first} at the start of the load, {most} at most, {last} at its end"
+            );
             ensure!(last <= first + GROWTH, "memory grew by {} MB", last - first);
         }
     }
@@ -141,9 +160,11 @@ fn questions() -> Result<Vec<Vec<u8>>> {
     Ok(all)
 }
 
-fn serve(model: &PathBuf, dir: &PathBuf, address: &str, queue: usize) -> Result<Server> {
+fn serve(model: &Path, dir: &Path, address: &str, queue: usize) -> Result<Server> {
     let mut command = Command::new(released("scraper")?);
-    command.args(["serve", "--listen", address, "--queue", &queue.to_string(), "--model"]).arg(model);
+    command
+        .args(["serve", "--listen", address, "--queue", &queue.to_string(), "--model"])
+        .arg(model);
     let log = File::create(dir.join("serve.log"))?;
     command.current_dir(dir).stdout(Stdio::piped()).stderr(log);
     let mut child = command.spawn().context("could not start the server")?;
@@ -223,13 +244,16 @@ impl Asked<'_> {
         let mut connection = Connection::new(self.address);
         let mut samples = Vec::new();
         // Spread over the first pause.
-        let mut next = Instant::now() + pause.unwrap_or_default().mul_f64(client as f64 / clients as f64);
+        let mut next =
+            Instant::now() + pause.unwrap_or_default().mul_f64(client as f64 / clients as f64);
         let mut place = client;
         while next.max(Instant::now()) < end {
             thread::sleep(next.saturating_duration_since(Instant::now()));
             let which = place % self.questions.len();
             place += 1;
-            let (Some(question), Some(expected)) = (self.questions.get(which), self.expected.get(which)) else {
+            let (Some(question), Some(expected)) =
+                (self.questions.get(which), self.expected.get(which))
+            else {
                 break;
             };
             let was_killed = killed.load(Ordering::SeqCst);

@@ -25,7 +25,12 @@ impl Connection {
     }
 
     /// Status and body. After an error the next request opens a connection of its own.
-    pub(crate) fn ask(&mut self, method: &str, target: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
+    pub(crate) fn ask(
+        &mut self,
+        method: &str,
+        target: &str,
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>)> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => {

@@ -60,7 +60,9 @@ pub(super) async fn accept(
             next = next() => next,
         };
         match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(serve(stream, app.clone(), graceful.watcher(), place))),
+            Ok((stream, _)) => {
+                drop(tokio::spawn(serve(stream, app.clone(), graceful.watcher(), place)))
+            }
             Err(e) => {
                 tracing::warn!("a connection could not be accepted: {e}");
                 sleep(PAUSE).await;

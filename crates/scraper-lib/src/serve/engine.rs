@@ -9,7 +9,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{ServeOptions, refusal::Refusal};
-use crate::{Error, embed::blocking, model::LoadedModel, panics::caught, pipeline::Memory, threads};
+use crate::{
+    Error, embed::blocking, model::LoadedModel, panics::caught, pipeline::Memory, threads,
+};
 
 type Answer = Result<Embedding, clip_core::Error>;
 

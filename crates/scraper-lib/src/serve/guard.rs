@@ -98,7 +98,8 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn too_large(limit: usize) -> Refusal {
-    let message = format!("the request is larger than {} KiB, the most this server takes", limit >> 10);
+    let message =
+        format!("the request is larger than {} KiB, the most this server takes", limit >> 10);
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", message)
 }
 
@@ -122,7 +123,10 @@ async fn drain(body: Body) {
 }
 
 /// The bytes of a request, within the limit.
-pub(super) fn body(service: &Service, read: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+pub(super) fn body(
+    service: &Service,
+    read: Result<Bytes, BytesRejection>,
+) -> Result<Bytes, Refusal> {
     read.map_err(|e| match e {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
             too_large(service.options.body)

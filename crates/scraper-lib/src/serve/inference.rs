@@ -10,7 +10,10 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::{Query, State, rejection::{BytesRejection, QueryRejection}},
+    extract::{
+        Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
@@ -73,7 +76,8 @@ pub(super) async fn embed(
         }
         Asked::Pair { image, text } => {
             let has = (image.is_some(), text.is_some());
-            let mut all = service.embed_all(image.into_iter().chain(text).collect()).await?.into_iter();
+            let mut all =
+                service.embed_all(image.into_iter().chain(text).collect()).await?.into_iter();
             let image_embedding = if has.0 { all.next().map(values) } else { None };
             let text_embedding = if has.1 { all.next().map(values) } else { None };
             Json(Pair { image_embedding, text_embedding }).into_response()
@@ -139,8 +143,13 @@ mod tests {
         let pair = of(r#"{"inputs": {"image": "", "text": "a b"}, "normalize": true}"#).unwrap();
         assert_eq!(pair, (Asked::Pair { image: None, text: Some(text("a b")) }, Some(true)));
         for bad in [
-            "[]", "{", r#"{"input": "a"}"#, r#"{"inputs": {}}"#, r#"{"inputs": 7}"#,
-            r#"{"inputs": {"image": 1}}"#, r#"{"inputs": "a", "normalize": "no"}"#,
+            "[]",
+            "{",
+            r#"{"input": "a"}"#,
+            r#"{"inputs": {}}"#,
+            r#"{"inputs": 7}"#,
+            r#"{"inputs": {"image": 1}}"#,
+            r#"{"inputs": "a", "normalize": "no"}"#,
         ] {
             assert!(of(bad).is_err(), "{bad}");
         }

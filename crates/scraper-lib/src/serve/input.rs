@@ -11,7 +11,10 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::{Service, refusal::Refusal};
-use crate::{Error, source::Location};
+use crate::{
+    Error,
+    fetch::{Fetched, Location},
+};
 
 /// Bytes of a text. The model reads 77 tokens.
 const TEXT: usize = 64 << 10;
@@ -52,11 +55,15 @@ impl Input {
     pub(super) fn of(value: &Value, plain: Plain) -> Result<Self, Refusal> {
         match value {
             Value::String(text) => Input::of_string(text, plain),
-            Value::Object(fields) => match (fields.get("image"), fields.get("text"), fields.len()) {
-                (Some(Value::String(image)), None, 1) => Input::image(image),
-                (None, Some(Value::String(text)), 1) => Input::text(text),
-                _ => Err(Refusal::bad("an input that is an object holds either `image` or `text`")),
-            },
+            Value::Object(fields) => {
+                match (fields.get("image"), fields.get("text"), fields.len()) {
+                    (Some(Value::String(image)), None, 1) => Input::image(image),
+                    (None, Some(Value::String(text)), 1) => Input::text(text),
+                    _ => Err(Refusal::bad(
+                        "an input that is an object holds either `image` or `text`",
+                    )),
+                }
+            }
             _ => Err(Refusal::bad(
                 "an input is a string, or an object with `image` or `text`; token ids are not taken",
             )),
@@ -155,7 +162,9 @@ impl Service {
                 };
                 self.metrics.input("address");
                 let fetched = fetcher.fetch(&Location::Url(url.clone())).await;
-                self.engine.image(fetched.map_err(Error::from)?.bytes.into()).await
+                // The slot bounds how many files are in memory.
+                let Fetched { bytes, slot: _slot, .. } = fetched.map_err(Error::from)?;
+                self.engine.image(bytes.into()).await
             }
         }
     }

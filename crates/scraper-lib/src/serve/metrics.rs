@@ -5,7 +5,9 @@ use std::time::Duration;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
-        counter::Counter, family::Family, gauge::Gauge,
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,

@@ -86,8 +86,7 @@ impl Refusal {
 impl IntoResponse for Refusal {
     /// The refusal itself goes along, for who words it otherwise.
     fn into_response(self) -> Response {
-        let mut response =
-            self.clone().with(&json!({ "error": self.message, "kind": self.kind }));
+        let mut response = self.clone().with(&json!({ "error": self.message, "kind": self.kind }));
         response.extensions_mut().insert(self);
         response
     }

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -69,17 +70,13 @@ fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
 }
 
 /// Counts, logs, and words refusals as the protocol of the address does.
-async fn observe(
-    State(service): State<Arc<Service>>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn observe(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "other".into());
     let metrics = &service.metrics;
     // Also where the client goes away in between.
-    let _going = Going(&metrics.in_progress, metrics.in_progress.inc());
+    let _going = Going::begin(&metrics.in_progress);
     let mut response = next.run(request).await;
     if route.ends_with("/embeddings")
         && let Some(refusal) = response.extensions_mut().remove::<Refusal>()
@@ -94,7 +91,15 @@ async fn observe(
     response
 }
 
-struct Going<'a>(&'a prometheus_client::metrics::gauge::Gauge, #[expect(dead_code)] i64);
+/// A request that is being answered.
+struct Going<'a>(&'a Gauge);
+
+impl<'a> Going<'a> {
+    fn begin(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Going(gauge)
+    }
+}
 
 impl Drop for Going<'_> {
     fn drop(&mut self) {
@@ -120,7 +125,8 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
         false => "ready\n".into_response(),
         true => {
             let message = "the server is about to end";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "server.stopping", message).into_response()
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "server.stopping", message)
+                .into_response()
         }
     }
 }

@@ -46,7 +46,8 @@ impl Tokens {
         if self.is_empty() {
             return true;
         }
-        let Some((scheme, token)) = authorization.and_then(|value| value.split_at_checked(7)) else {
+        let Some((scheme, token)) = authorization.and_then(|value| value.split_at_checked(7))
+        else {
             return false;
         };
         let sent: [u8; 32] = Sha256::digest(token).into();
@@ -71,7 +72,8 @@ mod tests {
         for good in ["Bearer first", "bearer second"] {
             assert!(tokens.admit(Some(good.as_bytes())), "{good}");
         }
-        for bad in ["", "Bearer", "Bearer ", "Bearer firs", "Bearer first ", "Basic first", "first"] {
+        for bad in ["", "Bearer", "Bearer ", "Bearer firs", "Bearer first ", "Basic first", "first"]
+        {
             assert!(!tokens.admit(Some(bad.as_bytes())), "{bad}");
         }
         assert!(!tokens.admit(None));

@@ -98,7 +98,9 @@ impl ServeArgs {
         let tokens = self.tokens()?;
         let store = match &self.store {
             Some(store) => Some(store.clone()),
-            None => settings()?.store().map(|text| text.parse()).transpose().map_err(Error::Usage)?,
+            None => {
+                settings()?.store().map(|text| text.parse()).transpose().map_err(Error::Usage)?
+            }
         };
         let fetcher = match self.fetch_urls {
             // Users and passwords of our sources are not for whoever may ask.
@@ -132,7 +134,10 @@ impl ServeArgs {
         let listener = listener.map_err(|e| self.cannot_listen(&e))?;
         let address = listener.local_addr().map_err(|e| self.cannot_listen(&e))?;
         let model = Arc::new(self.model.load(context, Towers::Both).await?);
-        let stop = interruption::with_note(context, "Answering what was accepted; press Ctrl-C again to stop at once.");
+        let stop = interruption::with_note(
+            context,
+            "Answering what was accepted; press Ctrl-C again to stop at once.",
+        );
         let name = model.provenance.model.clone();
         let server = Server::open(model, options, stop).await?;
         console::done_without(say!("Serving {name} on http://{address}"));
@@ -156,7 +161,10 @@ impl ServeArgs {
     }
 
     fn cannot_listen(&self, e: &std::io::Error) -> Error {
-        Error::Usage(format!("cannot listen on {}: {e}; --listen takes another address", self.listen))
+        Error::Usage(format!(
+            "cannot listen on {}: {e}; --listen takes another address",
+            self.listen
+        ))
     }
 }
 

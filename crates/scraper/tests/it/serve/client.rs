@@ -25,7 +25,8 @@ pub(crate) struct Answer {
 
 impl Ask {
     pub(crate) fn new(address: &str, method: &str, target: &str) -> Self {
-        let head = format!("{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        let head =
+            format!("{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
         Ask { address: address.to_owned(), head, body: Vec::new() }
     }
 

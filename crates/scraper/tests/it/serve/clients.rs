@@ -59,8 +59,11 @@ fn clients_of_hugging_face_and_openai() {
     let expected = serde_json::to_string(&expected).unwrap();
     shop.write("expected.json", expected);
     // The README's own lines, and what it says of them.
-    let readme = lines("InferenceClient(")[0].replace("127.0.0.1:8080\"", "ADDRESS\", token=\"my-token\"");
-    let openai = lines("client = OpenAI")[0].replace("127.0.0.1:8080", "ADDRESS").replace("\"none\"", "\"my-token\"");
+    let readme =
+        lines("InferenceClient(")[0].replace("127.0.0.1:8080\"", "ADDRESS\", token=\"my-token\"");
+    let openai = lines("client = OpenAI")[0]
+        .replace("127.0.0.1:8080", "ADDRESS")
+        .replace("\"none\"", "\"my-token\"");
     let create = lines("client.embeddings.create")[0];
     let program = format!(
         r#"
@@ -127,10 +130,16 @@ fn the_description_is_one_of_openapi_and_the_answers_are_as_described() {
     let answers = serde_json::json!([
         ["Found", serving.get("/search?text=dress").send().expect(200).json()],
         ["Found", serving.get("/similar/DS-00001").send().expect(200).json()],
-        ["Embeddings", serving.json("/v1/embeddings", &serde_json::json!({"input": "a"})).send().json()],
+        [
+            "Embeddings",
+            serving.json("/v1/embeddings", &serde_json::json!({"input": "a"})).send().json()
+        ],
         ["Pair", serving.json("/", &serde_json::json!({"inputs": {"text": "a"}})).send().json()],
         ["Error", serving.get("/nowhere").send().expect(404).json()],
-        ["OpenAIError", serving.json("/v1/embeddings", &serde_json::json!({})).send().expect(400).json()],
+        [
+            "OpenAIError",
+            serving.json("/v1/embeddings", &serde_json::json!({})).send().expect(400).json()
+        ],
     ]);
     fs::write(shop.path().join("answers.json"), answers.to_string()).unwrap();
     let program = "

@@ -50,14 +50,17 @@ fn what_others_wrote_is_never_answered_raw() {
     let evil = "\u{1b}[2J\u{202e}https://user:secret@host.example/";
     let answers = [
         serving.json("/v1/embeddings", &json!({"input": "a", "model": evil})).send().expect(404),
-        serving.get("/search?%1b%5b2J=1").send().expect(404),
+        serving.post("/?normalize=%1b%5b2J", "image/png", png(1)).send().expect(400),
         serving.post("/", "application/json", "{\"inputs\": \u{1b}[2J}").send().expect(400),
     ];
     for answer in answers {
         assert!(!answer.text().contains(['\u{1b}', '\u{202e}']), "{}", answer.text());
         assert!(!answer.text().contains("secret"), "{}", answer.text());
     }
-    assert_eq!(serving.post("/", "image/png", &png(1)[..200]).send().expect(422).kind(), "image.truncated");
+    assert_eq!(
+        serving.post("/", "image/png", &png(1)[..200]).send().expect(422).kind(),
+        "image.truncated"
+    );
 }
 
 #[test]
@@ -141,14 +144,8 @@ fn a_full_queue_answers_503_and_a_slow_request_ends() {
     let ask = || serving.post("/", "image/png", png(1));
     // Holds the only place.
     let mut slow = ask().begin(10);
-    let full = loop {
-        let answer = ask().send();
-        // Until the server has seen the other one.
-        if answer.status != 200 {
-            break answer;
-        }
-    };
-    assert_eq!(full.expect(503).header("retry-after"), Some("1"));
+    serving.in_progress(1);
+    assert_eq!(ask().send().expect(503).header("retry-after"), Some("1"));
     let openai = serving.json("/v1/embeddings", &json!({"input": "a"})).send().expect(503).json();
     assert_eq!(openai["error"]["code"], "server.full");
     // Those who watch are never refused.
@@ -165,13 +162,9 @@ fn a_full_queue_answers_503_and_a_slow_request_ends() {
     let args = ["--max-body", "1", "--max-bodies", "1"];
     let serving = Serving::start(&shop, &args);
     let _held = serving.post("/", "image/png", vec![0; 1 << 20]).begin(10);
-    let refused = loop {
-        let answer = serving.post("/", "image/png", png(1)).send();
-        if answer.status != 200 {
-            break answer;
-        }
-    };
-    assert_eq!(refused.expect(503).kind(), "server.full");
+    serving.in_progress(1);
+    let refused = serving.post("/", "image/png", png(1)).send().expect(503);
+    assert_eq!(refused.kind(), "server.full");
 }
 
 #[test]
@@ -181,7 +174,8 @@ fn images_are_fetched_only_if_switched_on_and_only_from_where_the_guard_allows()
         "/1.png" => Reply::ok(png(1)),
         _ => Reply::status(404),
     });
-    let bytes = |serving: &Serving| serving.post("/", "image/png", png(1)).send().expect(200).json();
+    let bytes =
+        |serving: &Serving| serving.post("/", "image/png", png(1)).send().expect(200).json();
     let ask = |serving: &Serving, name: &str| {
         serving.json("/", &json!({"inputs": {"image": format!("{}/{name}", images.url)}})).send()
     };

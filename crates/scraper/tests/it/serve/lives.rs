@@ -26,7 +26,7 @@ fn sigterm_answers_what_was_accepted_and_ends() {
             .into_iter()
             .collect();
         let _idle = TcpStream::connect(&serving.address).unwrap();
-        in_progress(&serving, begun.len());
+        serving.in_progress(begun.len());
         let address = serving.address.clone();
         serving.signal(signal);
         let closed = |address: &str| TcpStream::connect(address).is_err();
@@ -43,20 +43,12 @@ fn sigterm_answers_what_was_accepted_and_ends() {
     }
 }
 
-/// Until so many requests besides the one that asks are under way.
-fn in_progress(serving: &Serving, requests: usize) {
-    let line = format!("clip_requests_in_progress {}", requests + 1);
-    while !serving.get("/metrics").send().text().contains(&line) {
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
 fn who_is_too_slow_does_not_keep_it() {
     let shop = Shop::new();
     let serving = Serving::start(&shop, &["--grace", "1"]);
     let _slow = serving.post("/", "image/png", png(1)).begin(100);
-    in_progress(&serving, 1);
+    serving.in_progress(1);
     serving.signal("-TERM");
     assert_eq!(serving.wait().code(), Some(0));
 }
@@ -115,7 +107,7 @@ fn it_is_killed_and_starts_again_at_the_same_address() {
             });
         }
         let half = serving.post("/", "image/png", png(1)).begin(100);
-        in_progress(&serving, 1);
+        serving.in_progress(1);
         serving.signal("-KILL");
         drop(half);
         serving.wait();

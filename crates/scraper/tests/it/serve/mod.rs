@@ -1,7 +1,7 @@
 //! `scraper serve` as its clients see it.
 
-mod clients;
 mod client;
+mod clients;
 mod limits;
 mod lives;
 mod products;
@@ -10,6 +10,8 @@ mod protocols;
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
 };
 
 use crate::shop::Shop;
@@ -30,8 +32,7 @@ impl Serving {
     }
 
     pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some((_, address)) = line.trim_end().split_once("http://") else {
@@ -56,6 +57,14 @@ impl Serving {
 
     pub(crate) fn json(&self, target: &str, body: &serde_json::Value) -> Ask {
         self.post(target, "application/json", body.to_string())
+    }
+
+    /// Until so many requests besides the one that asks are under way.
+    pub(crate) fn in_progress(&self, requests: usize) {
+        let line = format!("clip_requests_in_progress {}", requests + 1);
+        while !self.get("/metrics").send().expect(200).text().contains(&line) {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     fn signal(&self, name: &str) {

@@ -48,7 +48,16 @@ fn what_is_found_is_what_the_command_line_finds() {
             json!({"text": "red dress", "mode": "words", "top": 3}),
         ),
         (
-            &["coat", "--mode", "vector", "--no-floor", "--filter", "price<100", "--filter", "availability=in_stock"],
+            &[
+                "coat",
+                "--mode",
+                "vector",
+                "--no-floor",
+                "--filter",
+                "price<100",
+                "--filter",
+                "availability=in_stock",
+            ],
             "text=coat&mode=vector&floor=false&filter=price%3C100&filter=availability%3Din_stock",
             json!({"text": "coat", "mode": "vector", "floor": false,
                    "filter": ["price<100", "availability=in_stock"]}),
@@ -70,8 +79,15 @@ fn what_is_found_is_what_the_command_line_finds() {
     let encoded = BASE64_STANDARD.encode(bytes);
     assert_eq!(post(json!({"image": encoded, "top": 5}))["found"], expected);
     for bad in [
-        "", "text=", "text=a&mode=x", "text=a&top=0", "text=a&top=1001", "text=a&filter=x",
-        "text=a&floor=x", "query=a", "text=a&source=s",
+        "",
+        "text=",
+        "text=a&mode=x",
+        "text=a&top=0",
+        "text=a&top=1001",
+        "text=a&filter=x",
+        "text=a&floor=x",
+        "query=a",
+        "text=a&source=s",
     ] {
         let refused = serving.get(&format!("/search?{bad}")).send().expect(400);
         assert_eq!(refused.kind(), "request.form", "{bad}");
@@ -111,7 +127,9 @@ fn similar_products_are_the_nearest_to_any_image_of_one() {
         .collect();
     assert_eq!(shown, best[..6]);
     let filtered = similar("DS-00021?filter=availability%3Din_stock").expect(200).json();
-    assert!(filtered["found"].as_array().unwrap().iter().all(|hit| hit["availability"] == "in_stock"));
+    assert!(
+        filtered["found"].as_array().unwrap().iter().all(|hit| hit["availability"] == "in_stock")
+    );
     // Ids of pages hold slashes and question marks.
     assert_eq!(similar("shop.example/p%3Fid=1").expect(404).kind(), "product.none");
     assert_eq!(similar("DS-00021?mode=words").expect(400).kind(), "request.form");

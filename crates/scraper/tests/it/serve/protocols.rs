@@ -76,9 +76,8 @@ fn inputs_of_inference_endpoints() {
     ] {
         assert_eq!(vector(&one(body)), raw.1);
     }
-    let post = |target: &str, media: &str| {
-        serving.post(target, media, png(0)).send().expect(200).json()
-    };
+    let post =
+        |target: &str, media: &str| serving.post(target, media, png(0)).send().expect(200).json();
     assert_eq!(vector(&post("/?normalize=false", "image/png")), raw.0);
     for media in ["image/png", "image/jpeg", "application/octet-stream"] {
         assert_eq!(vector(&post("/", media)), image, "{media}");
