@@ -82,7 +82,7 @@ fn search_folder(folder: &Path, query: &NormalizedEmbedding, top: usize) -> Vec<
     let read = |name: &Value| fs::read(folder.join(name.as_str().unwrap())).unwrap();
     let manifest: Value =
         serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
-    let index = Index::parse(&read(&manifest["scan"]["file"])).unwrap();
+    let index = Index::parse(read(&manifest["scan"]["file"])).unwrap();
     let exact = read(&manifest["exact"]["file"]);
     let (data, bytes) = (manifest["data"].as_u64().unwrap() as usize, 4 * index.dim());
     let cards: Vec<Value> = manifest["cards"]

@@ -37,7 +37,8 @@ impl Ask {
 
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
-        self.header("content-length", &self.body.len().to_string())
+        let length = self.body.len().to_string();
+        self.header("content-length", &length)
     }
 
     /// Bytes after the header, whatever it says of them.
