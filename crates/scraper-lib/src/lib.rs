@@ -59,7 +59,7 @@
 //! what is kept, [`pipeline::run`] is the way between them. [`model`] finds, downloads and verifies
 //! weights; [`embed::Embedder`] embeds single inputs. [`fetch::Fetcher`] is the only way to the web:
 //! polite, bounded, and guarded against addresses that others write. [`verify`] compares a run's vectors
-//! with those of a Hugging Face endpoint. [`report`] and [`Error`] tell people what happened; neither
+//! with those of a Hugging Face endpoint; [`serve`] is one. [`report`] and [`Error`] tell people what happened; neither
 //! knows a flag: the program `scraper` is a command line around this library.
 //!
 //! # Features
@@ -88,6 +88,7 @@ pub mod relevance;
 pub mod report;
 pub mod scan;
 pub mod search;
+pub mod serve;
 pub mod source;
 pub mod store;
 pub mod threads;

@@ -36,6 +36,7 @@ use crate::{
     store::{ImageKey, Lookup, Shard, Store, Vanishing, Write},
 };
 use in_flight::{Image, InFlight};
+pub(crate) use memory::Memory;
 pub use shared::{Sharing, share};
 pub use sources::{retry, run};
 use writer::Outcome;
@@ -140,7 +141,7 @@ struct Context {
     model: Arc<LoadedModel>,
     lookup: Mutex<Box<dyn Lookup>>,
     in_flight: InFlight,
-    memory: memory::Memory,
+    memory: Memory,
     options: RunOptions,
     cancel: Cancel,
 }
@@ -168,7 +169,7 @@ pub(crate) async fn process(
         model: setup.model.clone(),
         lookup: Mutex::new(lookup?),
         in_flight: InFlight::default(),
-        memory: memory::Memory::new(options.decode_memory, setup.model.clip.processor()),
+        memory: Memory::new(options.decode_memory, setup.model.clip.processor()),
         options,
         cancel: setup.cancel.clone(),
     });

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, bench_search, process::cargo, web};
+use crate::{bench_scrape, bench_search, bench_serve, process::cargo, web};
 
 /// One set of measurements.
 struct Bench {
@@ -41,6 +41,11 @@ const BENCHES: &[Bench] = &[
         name: "scrape",
         about: "a whole run over HTTP against decoding and embedding alone; memory of large shops",
         run: |arguments| bench_scrape::run(&arguments.scrape),
+    },
+    Bench {
+        name: "serve",
+        about: "`scraper serve` asked for twice of what it can do, and killed meanwhile",
+        run: |arguments| bench_serve::run(&arguments.load),
     },
     Bench {
         name: "web",
@@ -89,6 +94,8 @@ pub(crate) struct Arguments {
     rounds: usize,
     #[command(flatten)]
     scrape: bench_scrape::Sizes,
+    #[command(flatten)]
+    load: bench_serve::Load,
     #[command(flatten)]
     search: bench_search::Sizes,
     /// Lists the sets.

@@ -208,7 +208,7 @@ fn shop(n: usize) -> Shop {
 
 /// Resident memory of a process now and at its highest, in MB; `None` where the system does not
 /// tell (only Linux does so here).
-fn memory(pid: u32) -> Option<(u64, u64)> {
+pub(crate) fn memory(pid: u32) -> Option<(u64, u64)> {
     let status =
         fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).ok()?;
     let field = |name: &str| {

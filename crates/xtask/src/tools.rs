@@ -37,8 +37,10 @@ pub(crate) enum Need {
     Firefox,
     /// WebKitGTK, its driver, and a screen that is not there.
     WebKit,
-    /// Makes environments for PyPI's Postgres server and readers of exports.
+    /// Makes environments for PyPI's Postgres server, readers of exports and clients of the server.
     Python,
+    /// Runs the lines of the documentation.
+    Curl,
 }
 
 impl Need {
@@ -58,6 +60,7 @@ impl Need {
             Need::Firefox => "Firefox".to_owned(),
             Need::WebKit => "WebKitGTK with its driver, and Xvfb".to_owned(),
             Need::Python => "Python 3.10 or newer, with venv".to_owned(),
+            Need::Curl => "curl 7.82 or newer, with HTTP/2".to_owned(),
         }
     }
 
@@ -100,6 +103,11 @@ impl Need {
                     .arg("--help")
                     .probe()
                     .map(|_| "WebKitWebDriver".to_owned())
+            }
+            Need::Curl => {
+                let told = Cmd::new("curl").arg("--version").probe()?;
+                let number = cross::version(told.split(' ').nth(1)?)?;
+                (number >= (7, 82) && told.contains("HTTP2")).then(|| first_line(told))
             }
             Need::Python => {
                 let version = "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')";
@@ -144,6 +152,7 @@ impl Need {
             Need::Firefox => apt(&["firefox-esr"]).or_else(|_| apt(&["firefox"])),
             Need::WebKit => apt(&["webkit2gtk-driver", "xvfb"]),
             Need::Python => apt(&["python3", "python3-venv"]),
+            Need::Curl => apt(&["curl"]),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     cross::{self, WASM},
     licences,
     process::{Cmd, Tests, cargo, root},
-    program::tested,
+    program::{tested, tested_file},
     tools::Need,
     web_shop,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 16] = [
+const SCRIPTS: [&str; 17] = [
     "sizes",
     "package",
     "cross",
@@ -42,6 +42,7 @@ const SCRIPTS: [&str; 16] = [
     "element",
     "element-view",
     "element-first",
+    "element-serve",
     "element-frameworks",
     "element-engines",
     "rust",
@@ -360,6 +361,10 @@ fn core_checks() -> Result<Tests> {
 
 fn test_script(name: &str, arguments: &[&str]) -> Result<Tests> {
     let script = node().arg(root().join(format!("web/test/{name}.mjs"))).arg("target/web");
+    let script = match name {
+        "element-serve" => script.env("SCRAPER", tested_file("scraper")?),
+        _ => script,
+    };
     arguments.iter().fold(script, |cmd, argument| cmd.arg(argument)).run_tests()
 }
 

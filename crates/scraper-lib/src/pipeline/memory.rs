@@ -14,7 +14,7 @@ const PIXEL: u64 = 8;
 const USUAL: u64 = 4_000_000;
 
 /// A budget in bytes.
-pub(super) struct Memory {
+pub(crate) struct Memory {
     all: u64,
     free: Mutex<u64>,
     freed: Condvar,
@@ -26,7 +26,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// `bytes` for all decoders; a picture that needs more is decoded alone.
-    pub(super) fn new(bytes: u64, processor: &Processor) -> Self {
+    pub(crate) fn new(bytes: u64, processor: &Processor) -> Self {
         let all = bytes.max(1);
         let limits = processor.limits();
         let mut steps = Vec::new();
@@ -45,7 +45,7 @@ impl Memory {
     ///
     /// # Errors
     /// Those of [`Processor::process`].
-    pub(super) fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
+    pub(crate) fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
         // Its decoder has a limit of its own, which it reports as damage.
         let gif = bytes.starts_with(b"GIF8");
         let mut end = Err(ImageError::Empty);

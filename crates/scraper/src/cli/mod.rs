@@ -20,6 +20,7 @@ mod probe_pages;
 mod retry;
 mod run;
 mod search;
+mod serve;
 mod settings;
 mod values;
 mod verify;
@@ -93,6 +94,7 @@ enum Command {
     Init(init::InitArgs),
     Run(Box<run::RunArgs>),
     Search(Box<search::SearchArgs>),
+    Serve(Box<serve::ServeArgs>),
     Export(export::ExportArgs),
     Retry(retry::RetryArgs),
     Work(work::WorkArgs),
@@ -154,6 +156,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Init(args) => args.run(),
             Command::Run(args) => args.run(&context).await,
             Command::Search(args) => args.run(&context).await,
+            Command::Serve(args) => args.run(&context).await,
             Command::Export(args) => args.run(&context).await,
             Command::Merge(args) => args.run().await,
             Command::Retry(args) => args.run(&context).await,

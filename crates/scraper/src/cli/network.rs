@@ -68,8 +68,19 @@ impl NetworkArgs {
 
     /// For files of at most so many bytes.
     pub(super) fn fetcher_of(&self, bytes: u64) -> Result<Fetcher, Error> {
-        let all = settings()?;
-        let settings = &all.fetch;
+        let fetcher = self.anonymous(bytes)?;
+        // A retry fetches with the user and the password of its source too.
+        for (_, spec) in settings()?.sources() {
+            if let Ok(url) = Url::parse(&spec.place) {
+                fetcher.authorize(url);
+            }
+        }
+        Ok(fetcher)
+    }
+
+    /// The same, for addresses of people who must not use the passwords of the sources.
+    pub(super) fn anonymous(&self, bytes: u64) -> Result<Fetcher, Error> {
+        let settings = &settings()?.fetch;
         let usual = Caps::default();
         let number = |flag: Option<NonZeroUsize>, set: Option<usize>, usual: usize| {
             flag.map(NonZeroUsize::get).or(set).unwrap_or(usual)
@@ -86,21 +97,14 @@ impl NetworkArgs {
             ..usual
         };
         let contact = self.contact.as_deref().or(settings.contact.as_deref());
-        let fetcher = Fetcher::with(FetchOptions {
+        Ok(Fetcher::with(FetchOptions {
             caps,
             retry: Retry::default(),
             guard: self.allow_private.as_ref().unwrap_or(&settings.allow_private).guard(),
             robots: settings.robots.unwrap_or(true) && !self.ignore_robots,
             user_agent: contact.map_or_else(|| USER_AGENT.to_owned(), user_agent),
             resolver: None,
-        })?;
-        // A retry fetches with the user and the password of its source too.
-        for (_, spec) in all.sources() {
-            if let Ok(url) = Url::parse(&spec.place) {
-                fetcher.authorize(url);
-            }
-        }
-        Ok(fetcher)
+        })?)
     }
 }
 

@@ -32,6 +32,7 @@ mod retry;
 mod run;
 mod search;
 mod secrets;
+mod serve;
 mod server;
 mod shop;
 mod sitemaps;

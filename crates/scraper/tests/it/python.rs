@@ -11,49 +11,61 @@ use std::{
     },
 };
 
-const REQUIREMENTS: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/requirements-stores.txt");
+const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference");
 
 /// A Python with the packages of requirements-stores.txt, in an environment below `target`.
 fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stores-venv");
-        let wanted = fs::read_to_string(REQUIREMENTS).unwrap();
-        // Tests of other processes wait; the marker is written last.
-        let lock = fs::File::create(folder.with_extension("lock")).unwrap();
-        lock.lock().unwrap();
-        let (python, marker) = (folder.join("bin/python"), folder.join("installed.txt"));
-        if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
-            return python;
-        }
-        let step = |command: &mut Command| {
-            let output = command.output();
-            let problem = match &output {
-                Ok(output) if output.status.success() => return,
-                Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-                Err(e) => e.to_string(),
-            };
-            panic!(
-                "this test needs Python 3.10 or newer with venv (Debian: python3-venv; \
-                 `cargo xtask setup` installs it) and the packages of \
-                 tests/reference/requirements-stores.txt from PyPI. {command:?}: {problem}"
-            );
+    PYTHON.get_or_init(|| environment("stores"))
+}
+
+/// A Python with the packages of requirements-NAME.txt.
+fn environment(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-venv"));
+    let requirements = Path::new(REFERENCE).join(format!("requirements-{name}.txt"));
+    let wanted = fs::read_to_string(&requirements).unwrap();
+    // Tests of other processes wait; the marker is written last.
+    let lock = fs::File::create(folder.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let (python, marker) = (folder.join("bin/python"), folder.join("installed.txt"));
+    if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
+        return python;
+    }
+    let step = |command: &mut Command| {
+        let output = command.output();
+        let problem = match &output {
+            Ok(output) if output.status.success() => return,
+            Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+            Err(e) => e.to_string(),
         };
-        step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        step(
-            Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-                .arg(REQUIREMENTS),
+        panic!(
+            "this test needs Python 3.10 or newer with venv (Debian: python3-venv; \
+                 `cargo xtask setup` installs it) and the packages of \
+                 tests/reference/requirements-{name}.txt from PyPI. {command:?}: {problem}"
         );
-        fs::write(marker, wanted).unwrap();
-        python
-    })
+    };
+    step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+    step(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(&requirements),
+    );
+    fs::write(marker, wanted).unwrap();
+    python
 }
 
 /// Runs a Python program in `folder`; its standard output.
 pub(crate) fn run(folder: &Path, program: &str) -> String {
-    let output = Command::new(python())
+    run_with(python(), folder, program)
+}
+
+/// The same with the packages of requirements-NAME.txt.
+pub(crate) fn run_in(name: &str, folder: &Path, program: &str) -> String {
+    run_with(&environment(name), folder, program)
+}
+
+fn run_with(python: &Path, folder: &Path, program: &str) -> String {
+    let output = Command::new(python)
         .args(["-W", "ignore", "-c", program])
         .current_dir(folder)
         .output()
