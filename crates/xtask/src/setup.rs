@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 14] = [
+const NEEDS: [Need; 15] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -19,6 +19,7 @@ const NEEDS: [Need; 14] = [
     Need::Chromium,
     Need::Firefox,
     Need::WebKit,
+    Need::Vulkan,
     Need::Python,
 ];
 

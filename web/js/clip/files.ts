@@ -2,7 +2,7 @@
 
 import type { Find } from "../runtime/assets.js";
 
-/** Addresses of the wasm modules. */
+/** Addresses of the wasm modules, and of a script that few need. */
 export interface ModuleFiles {
   images: string;
   /** The fastest first; see `engine.ts`. */
@@ -10,6 +10,8 @@ export interface ModuleFiles {
   fallback: string;
   relaxedThreads: string;
   fallbackThreads: string;
+  /** The script of `../gpu`. */
+  gpu: string;
 }
 
 /** The worker's script. */
@@ -22,4 +24,5 @@ export const modules = (find: Find): ModuleFiles => ({
   fallback: find("engine-fallback.wasm", () => new URL("./engine-fallback.wasm", import.meta.url)),
   relaxedThreads: find("engine-relaxed-threads.wasm", () => new URL("./engine-relaxed-threads.wasm", import.meta.url)),
   fallbackThreads: find("engine-fallback-threads.wasm", () => new URL("./engine-fallback-threads.wasm", import.meta.url)),
+  gpu: find("gpu.js", () => new URL("./gpu.js", import.meta.url)),
 });
