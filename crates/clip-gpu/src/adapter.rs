@@ -36,7 +36,11 @@ impl Adapter {
         Adapter {
             name: info.name.clone(),
             backend: info.backend.to_string(),
-            driver: driver.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+            driver: driver
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(" "),
             kind: match info.device_type {
                 DeviceType::DiscreteGpu => Kind::Discrete,
                 DeviceType::IntegratedGpu => Kind::Integrated,

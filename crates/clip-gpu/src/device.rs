@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
-    BindGroupLayoutEntry, BindingResource, BindingType, Buffer, BufferBindingType, BufferDescriptor,
-    BufferUsages, CommandEncoder, ComputePassDescriptor, ComputePipeline, ComputePipelineDescriptor,
-    Device, DeviceDescriptor, Limits, MapMode, PipelineLayoutDescriptor, PollType, Queue,
-    ShaderModuleDescriptor, ShaderSource, ShaderStages, SubmissionIndex,
+    BindGroupLayoutEntry, BindingResource, BindingType, Buffer, BufferBindingType,
+    BufferDescriptor, BufferUsages, CommandEncoder, ComputePassDescriptor, ComputePipeline,
+    ComputePipelineDescriptor, Device, DeviceDescriptor, Limits, MapMode, PipelineLayoutDescriptor,
+    PollType, Queue, ShaderModuleDescriptor, ShaderSource, ShaderStages, SubmissionIndex,
 };
 
 use crate::{
@@ -69,10 +69,8 @@ impl Gpu {
             required_limits: chosen.limits(),
             ..Default::default()
         });
-        let (device, queue) = pollster::block_on(open).map_err(|e| GpuError::Open {
-            adapter: adapter.to_string(),
-            reason: e.to_string(),
-        })?;
+        let (device, queue) = pollster::block_on(open)
+            .map_err(|e| GpuError::Open { adapter: adapter.to_string(), reason: e.to_string() })?;
         let failure = Arc::new(Mutex::new(None));
         let noted = failure.clone();
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
@@ -155,8 +153,7 @@ impl Gpu {
         for (call, slot) in calls.iter().zip(words.chunks_exact_mut(STRIDE)) {
             slot[..8].copy_from_slice(&call.params);
         }
-        let uniforms =
-            self.buffer(words.len() * 4, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
+        let uniforms = self.buffer(words.len() * 4, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
         self.write(&uniforms, 0, &words);
         let dispatch = |(index, call): (usize, &Call)| {
             let params = wgpu::BufferBinding {
@@ -281,10 +278,13 @@ fn pipeline(device: &Device, kernel: Kernel, fused: Fused) -> (ComputePipeline, 
     let entries: Vec<_> = (0..=last)
         .map(|binding| {
             let read_only = binding != last;
-            entry(binding, match binding {
-                0 | 1 => BufferBindingType::Uniform,
-                _ => BufferBindingType::Storage { read_only },
-            })
+            entry(
+                binding,
+                match binding {
+                    0 | 1 => BufferBindingType::Uniform,
+                    _ => BufferBindingType::Storage { read_only },
+                },
+            )
         })
         .collect();
     let label = Some(kernel.name());

@@ -5,7 +5,9 @@
 #[non_exhaustive]
 pub enum GpuError {
     /// None, or none whose name was asked for.
-    #[error("no GPU was found{wanted} (Vulkan, Metal and DirectX 12 were asked); present: {present}")]
+    #[error(
+        "no GPU was found{wanted} (Vulkan, Metal and DirectX 12 were asked); present: {present}"
+    )]
     NoAdapter {
         /// ` whose name contains …`, or empty.
         wanted: String,

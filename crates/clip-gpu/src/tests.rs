@@ -34,7 +34,18 @@ fn normal(name: &str, count: usize, std: f64) -> Vec<f32> {
 
 /// Any bits, and among them what is special.
 fn wild(name: &str, count: usize) -> Vec<f32> {
-    let special = [0u32, 0x8000_0000, 1, 0x7f_ffff, 0x80_0000, 0x3f80_0000, 0x7f7f_ffff, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000];
+    let special = [
+        0u32,
+        0x8000_0000,
+        1,
+        0x7f_ffff,
+        0x80_0000,
+        0x3f80_0000,
+        0x7f7f_ffff,
+        0x7f80_0000,
+        0xff80_0000,
+        0x7fc0_0000,
+    ];
     let stream = Stream::new(4, name);
     let value = |i: usize| {
         let word = stream.word(i as u64);
@@ -95,7 +106,8 @@ fn functions() {
     let expected: Vec<f32> = x.iter().map(|x| kernels.exp(*x)).collect();
     assert_same(&got, &expected, |i| format!("exp({:e})", x[i]));
 
-    let x: Vec<f32> = x.iter().chain(&normal("x", COUNT, 3.0)).chain(&[0.0, -0.0]).copied().collect();
+    let x: Vec<f32> =
+        x.iter().chain(&normal("x", COUNT, 3.0)).chain(&[0.0, -0.0]).copied().collect();
     let one = clip_kernels::Linear::pack(&kernels, UsualRows::Many, 1, 1, |_, out| out[0] = 1.0);
     let mut rows = Rows::empty();
     rows.pack(&kernels, &x, x.len(), 1, 1);
@@ -125,7 +137,8 @@ fn linear_layers() {
         let layer = layer.with_bias(&bias);
         let mut rows = Rows::empty();
         rows.pack(&kernels, &x, m, k, k);
-        let dense: Vec<f32> = residual.chunks_exact(2 * n).flat_map(|row| &row[..n]).copied().collect();
+        let dense: Vec<f32> =
+            residual.chunks_exact(2 * n).flat_map(|row| &row[..n]).copied().collect();
         let epilogues = [
             clip_kernels::Epilogue::Store,
             clip_kernels::Epilogue::QuickGelu,
@@ -141,7 +154,9 @@ fn linear_layers() {
             let inputs = [&x, &columns, &bias, &residual].map(Vec::as_slice);
             let grid = [groups(n, 64), groups(m, 64), 1];
             let got = gpu.run_alone(Kernel::Linear, params, &inputs, m * n, grid).unwrap();
-            assert_same(&got, &expected, |i| format!("{m}x{n}x{k}, epilogue {number}, element {i}"));
+            assert_same(&got, &expected, |i| {
+                format!("{m}x{n}x{k}, epilogue {number}, element {i}")
+            });
         }
     }
 }

@@ -9,8 +9,7 @@ use std::{
 use clip_core::{Clip, Encoder, Options, synthetic::Dtype, weights::Weights};
 use clip_gpu::{Fused, Gpu, GpuEncoder, Kind, adapters, bench, self_test};
 use clip_tests::{goldens::Golden, parity};
-
-use crate::protocol::Peer;
+use peers::protocol::Peer;
 
 const BATCHES: [usize; 4] = [1, 8, 64, 256];
 /// Of one batch of one peer, after a first that warms up.
@@ -18,13 +17,8 @@ const ROUNDS: usize = 5;
 /// Nobody waits longer for a peer's batch.
 const LONGEST: Duration = Duration::from_secs(20);
 /// Rows (one image, many), outputs, inputs.
-const SHAPES: [[usize; 3]; 5] = [
-    [50, 768, 768],
-    [3200, 768, 768],
-    [3200, 3072, 768],
-    [3200, 768, 3072],
-    [64, 512, 768],
-];
+const SHAPES: [[usize; 3]; 5] =
+    [[50, 768, 768], [3200, 768, 768], [3200, 3072, 768], [3200, 768, 3072], [64, 512, 768]];
 
 /// `DIR [--python PYTHON]`.
 pub(crate) fn print(args: &[String]) -> Result<(), String> {
@@ -103,7 +97,8 @@ fn speed(
         })?;
         rows.push((name.into(), row));
     }
-    let others = [("candle-cuda", None, cfg!(feature = "cuda")), ("torch-cuda", python, python.is_some())];
+    let others =
+        [("candle-cuda", None, cfg!(feature = "cuda")), ("torch-cuda", python, python.is_some())];
     for (name, python, wanted) in others {
         if !wanted {
             println!("{name}: not asked for");

@@ -41,7 +41,9 @@ pub(crate) fn of_error(error: &Error) -> Option<String> {
             ModelError::Device(DeviceError::NotBuilt(feature)) => {
                 return Some(format!("`cargo build --release -p scraper --features {feature}`"));
             }
-            ModelError::Device(_) => "`scraper doctor` shows what there is; --device cpu needs none",
+            ModelError::Device(_) => {
+                "`scraper doctor` shows what there is; --device cpu needs none"
+            }
             _ => return None,
         },
         Error::Endpoint(e) => match e {

@@ -47,7 +47,8 @@ export class Gpu {
 
   /** The browser's device; `undefined` where it has none. */
   static async open(): Promise<Gpu | undefined> {
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+    // Node 20 has no navigator.
+    const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) return undefined;
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
     const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });

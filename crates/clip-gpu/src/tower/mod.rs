@@ -24,9 +24,9 @@ use crate::{
 use plan::{Activations, Plan};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use plan::{groups, linear_params};
+use weights::TowerWeights;
 #[cfg(test)]
 pub(crate) use weights::turned;
-use weights::TowerWeights;
 
 /// Images per submission at most: enough to fill a large device. Changes the speed, never a bit.
 const IMAGES: usize = 64;
@@ -63,7 +63,11 @@ struct Work {
 impl VisionTower {
     /// # Errors
     /// The shaders or the device cannot run this shape.
-    pub(crate) fn load(gpu: &Gpu, config: &ClipConfig, weights: &Weights) -> Result<Self, GpuError> {
+    pub(crate) fn load(
+        gpu: &Gpu,
+        config: &ClipConfig,
+        weights: &Weights,
+    ) -> Result<Self, GpuError> {
         let most = images_at_once(gpu, config)?;
         let weights = TowerWeights::load(gpu, config, weights)?;
         Ok(VisionTower { config: config.clone(), weights, most, work: Mutex::new(None) })

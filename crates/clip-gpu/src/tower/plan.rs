@@ -52,8 +52,7 @@ impl Activations {
     pub(super) fn floats(config: &ClipConfig) -> (usize, usize) {
         let v = &config.vision;
         let pixels = 3 * v.image_size * v.image_size;
-        let (hidden, inner) =
-            (v.positions() * v.hidden_size, v.positions() * v.intermediate_size);
+        let (hidden, inner) = (v.positions() * v.hidden_size, v.positions() * v.intermediate_size);
         (pixels.max(inner).max(hidden), 2 * pixels + 7 * hidden + inner + config.projection_dim)
     }
 }
@@ -128,7 +127,13 @@ impl Plan {
             [groups(width, 64), patches as u32, images as u32],
         );
         let embedded = &buffers.context;
-        plan.linear(&weights.patches, &buffers.patches, images * patches, Epilogue::Store, embedded);
+        plan.linear(
+            &weights.patches,
+            &buffers.patches,
+            images * patches,
+            Epilogue::Store,
+            embedded,
+        );
         let [mut x, mut next] = [&buffers.x[0], &buffers.x[1]];
         plan.add(
             Kernel::Embed,
@@ -207,7 +212,8 @@ impl Planner<'_> {
             _ => (nothing, 0),
         };
         let bias = layer.bias.as_ref();
-        let params = linear_params([m, layer.n, layer.k], epilogue.number(), bias.is_some(), stride);
+        let params =
+            linear_params([m, layer.n, layer.k], epilogue.number(), bias.is_some(), stride);
         let buffers = [x, &layer.weight, bias.unwrap_or(nothing), residual, out];
         self.add(Kernel::Linear, params, &buffers, [groups(layer.n, 64), groups(m, 64), 1]);
     }

@@ -54,7 +54,11 @@ struct Loader<'a> {
 }
 
 impl TowerWeights {
-    pub(super) fn load(gpu: &Gpu, config: &ClipConfig, weights: &Weights) -> Result<Self, GpuError> {
+    pub(super) fn load(
+        gpu: &Gpu,
+        config: &ClipConfig,
+        weights: &Weights,
+    ) -> Result<Self, GpuError> {
         let (loader, tower) = (Loader { gpu, weights }, Tower::Vision);
         let block = |layer| {
             let norm = |part| loader.norm(|affine| TensorId::Block(tower, layer, part, affine));

@@ -53,7 +53,9 @@ impl Device {
     pub fn about(self) -> &'static str {
         match self {
             Device::Cpu => "the CPU",
-            Device::Gpu => "a GPU through Vulkan, Metal or DirectX 12, if it gives the bits of the CPU",
+            Device::Gpu => {
+                "a GPU through Vulkan, Metal or DirectX 12, if it gives the bits of the CPU"
+            }
             Device::Auto => "a GPU that gives the bits of the CPU, if there is one; else the CPU",
             Device::Cuda => "an NVIDIA GPU through candle; never exact",
             Device::Metal => "an Apple GPU through candle; never exact",
@@ -203,11 +205,7 @@ impl Accelerator {
     /// # Errors
     /// Those of the encoder; [`Error::Device`] where the device gave another vector than `cpu`, with the
     /// first stage that differs.
-    pub fn embed_pixels(
-        &self,
-        cpu: &Clip,
-        batch: &[PixelValues],
-    ) -> Result<Vec<Embedding>, Error> {
+    pub fn embed_pixels(&self, cpu: &Clip, batch: &[PixelValues]) -> Result<Vec<Embedding>, Error> {
         let embedded = self.encoder.embed_pixels(batch)?;
         let first = self.count.fetch_add(batch.len() as u64, Ordering::Relaxed);
         let watched = (first..).zip(batch.iter().zip(&embedded));

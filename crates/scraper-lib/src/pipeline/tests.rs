@@ -5,9 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use clip_core::{
-    Embedding, Encoder, Towers, config::ClipConfig, image::PixelValues, trace::Trace,
-};
+use clip_core::{Embedding, Encoder, Towers, config::ClipConfig, image::PixelValues, trace::Trace};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::sync::{mpsc, watch};
 
@@ -170,6 +168,7 @@ async fn a_device_with_other_bits_stops_the_run_and_stores_nothing_of_them() {
     let error = run(shop.path(), &setup, &[vec!["a.png".into()]]).await.unwrap_err();
     assert_eq!(error.kind(), "device");
     assert!(error.to_string().contains("a card: image 1 of this run"), "{error}");
-    let again = run(shop.path(), &self::setup(&self::model()), &[vec!["a.png".into()]]).await.unwrap();
+    let again =
+        run(shop.path(), &self::setup(&self::model()), &[vec!["a.png".into()]]).await.unwrap();
     assert_eq!((again.embedded, again.reused), (1, 0), "nothing was kept: {again:?}");
 }

@@ -23,7 +23,10 @@ impl DoctorArgs {
         say!("cpu   {} instructions: exact", path.name())?;
         for device in [Device::Gpu, Device::Cuda, Device::Metal] {
             if !device.is_built() {
-                say!("{:<5} not in this program: it was built without this feature", device.name())?;
+                say!(
+                    "{:<5} not in this program: it was built without this feature",
+                    device.name()
+                )?;
             } else if device == Device::Gpu {
                 gpus().await?;
             } else {

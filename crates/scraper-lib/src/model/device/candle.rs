@@ -68,9 +68,8 @@ impl Candle {
     }
 
     fn images(&self, batch: &[PixelValues]) -> candle_core::Result<Vec<Vec<f32>>> {
-        let tensor = |p: &PixelValues| {
-            Tensor::from_slice(&p.data, (3, p.size, p.size), &self.device)
-        };
+        let tensor =
+            |p: &PixelValues| Tensor::from_slice(&p.data, (3, p.size, p.size), &self.device);
         let tensors = batch.iter().map(tensor).collect::<candle_core::Result<Vec<_>>>()?;
         self.model.get_image_features(&Tensor::stack(&tensors, 0)?)?.to_vec2()
     }
