@@ -45,7 +45,7 @@ export class Gpu {
   }
 
   /** Raw vector and the one of unit length of pixel values; `undefined` once the device has been given up. */
-  async embed(pixels: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer> | undefined> {
+  async embed(pixels: Float32Array): Promise<Float32Array<ArrayBuffer> | undefined> {
     let vectors: Float32Array<ArrayBuffer> | undefined;
     await this.attempt(async (accelerator) => {
       vectors = await accelerator.embed(pixels);

@@ -24,7 +24,7 @@ export function fma(a: number, b: number, c: number): number {
 export function normalized(values: Float32Array): Float32Array<ArrayBuffer> {
   const partial = new Float32Array(16);
   values.forEach((value, i) => (partial[i % 16] = fma(value, value, partial[i % 16]!)));
-  for (let half = 8; half > 0; half /= 2) {
+  for (let half = 8; half >= 1; half /= 2) {
     for (let i = 0; i < half; i++) partial[i]! += partial[i + half]!;
   }
   // A square root and a quotient of f32 may be rounded twice: nothing is lost.

@@ -47,7 +47,7 @@ export class Accelerator {
    * length, in the contract's bits if `known`. @throws Error that says why the device is not used
    */
   async check(
-    pixels: Float32Array<ArrayBuffer>,
+    pixels: Float32Array,
     reference: Float32Array,
     { exact, known }: { exact: boolean; known: boolean },
   ): Promise<void> {
@@ -62,7 +62,7 @@ export class Accelerator {
   }
 
   /** Pixel values f32 `[3, size, size]` to the raw vector, then the one of unit length. */
-  async embed(pixels: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  async embed(pixels: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     const raw = await this.tower.embed(pixels);
     const both = new Float32Array(2 * raw.length);
     both.set(raw);

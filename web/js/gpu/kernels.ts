@@ -70,6 +70,9 @@ export class Gpu {
     // Explicit: derived layouts leave out what a shader does not use.
     const layout = device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] });
     const module = device.createShaderModule({ code: fused + contract + source });
+    const { messages } = await module.getCompilationInfo();
+    const wrong = messages.find(({ type }) => type === "error");
+    if (wrong) throw new Error(`the shader ${kernel} does not compile here: ${wrong.message} (line ${wrong.lineNum})`);
     this.pipelines.set(kernel, await device.createComputePipelineAsync({ layout, compute: { module, entryPoint: "main" } }));
   }
 
@@ -79,14 +82,14 @@ export class Gpu {
     return this.device.createBuffer({ size: Math.max(16, 4 * floats), usage });
   }
 
-  filled(values: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>, usage: number = GPUBufferUsage.STORAGE): GPUBuffer {
+  filled(values: Float32Array | Uint32Array, usage: number = GPUBufferUsage.STORAGE): GPUBuffer {
     const size = Math.max(16, values.byteLength);
     const buffer = this.device.createBuffer({ size, usage: usage | GPUBufferUsage.COPY_DST });
     this.write(buffer, values);
     return buffer;
   }
 
-  write(buffer: GPUBuffer, values: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
+  write(buffer: GPUBuffer, values: Float32Array | Uint32Array): void {
     this.device.queue.writeBuffer(buffer, 0, values);
   }
 

@@ -118,7 +118,7 @@ export class Tower {
   }
 
   /** Pixel values f32 `[3, size, size]` to the raw vector. */
-  embed(pixels: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  embed(pixels: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     this.gpu.write(this.pixels, pixels);
     return this.gpu.run(this.steps, this.out, this.config.projection_dim);
   }
