@@ -19,6 +19,7 @@ const NEEDS: [Need; 15] = [
     Need::Chromium,
     Need::Firefox,
     Need::WebKit,
+    Need::Vulkan,
     Need::Python,
     Need::Curl,
 ];

@@ -54,7 +54,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         about: "all tests on this machine",
-        needs: &[Need::Cc, Need::Python, Need::Curl],
+        needs: &[Need::Cc, Need::Python, Need::Curl, Need::Vulkan],
         run: || Ok(cargo().args("test --workspace").run_tests()?.to_string()),
     },
     Stage {

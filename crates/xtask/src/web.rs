@@ -37,6 +37,7 @@ const SCRIPTS: [&str; 17] = [
     "cross",
     "e2e",
     "api",
+    "gpu",
     "find",
     "search",
     "element",

@@ -12,6 +12,7 @@ fn provenance() -> Provenance {
         preprocessing: "hf-endpoint".into(),
         numerics: 1,
         device: "exact".into(),
+        adapter: None,
     }
 }
 

@@ -227,8 +227,7 @@ pub(super) fn embed(context: &Context, decoded: &SyncReceiver<Decoded>, out: &Se
         let (images, pixels): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|d| (d.image, d.pixels)).unzip();
         pause::block();
-        let clip = &context.model.clip;
-        let embedded = caught(|| clip.embed_pixels(&pixels));
+        let embedded = caught(|| context.model.embed_pixels(&pixels));
         let refuse = |kind: &str, message: &str| {
             let (kind, message) = (kind.to_owned(), message.to_owned());
             move |image| Outcome::Refused { image, kind: kind.clone(), message: message.clone() }
@@ -239,6 +238,8 @@ pub(super) fn embed(context: &Context, decoded: &SyncReceiver<Decoded>, out: &Se
                 .zip(embeddings)
                 .map(|(image, e)| Outcome::Embedded(image, e.values().to_vec()))
                 .collect(),
+            // No image is at fault, and the next batch would be no better.
+            Some(Err(e @ clip_core::Error::Device(_))) => vec![Outcome::Stop(e.into())],
             Some(Err(e)) => images.into_iter().map(refuse(e.kind(), &e.to_string())).collect(),
             None => images
                 .into_iter()

@@ -17,6 +17,7 @@ fn provenance(weights: &str) -> Provenance {
         preprocessing: "hf-endpoint".into(),
         numerics: 1,
         device: "exact".into(),
+        adapter: None,
     }
 }
 
