@@ -6,6 +6,7 @@ mod architecture;
 mod bench;
 mod bench_scrape;
 mod compare;
+mod conformance;
 mod cross;
 mod demo;
 mod draw_shop;
@@ -15,6 +16,7 @@ mod licences;
 mod model;
 mod process;
 mod program;
+mod python;
 mod setup;
 mod test;
 mod tools;
@@ -47,6 +49,8 @@ enum Command {
     Architecture(architecture::Arguments),
     DrawShop(draw_shop::Arguments),
     Fuzz(fuzz::Arguments),
+    Python(python::Arguments),
+    Conformance(conformance::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +66,8 @@ fn main() -> ExitCode {
         Command::Architecture(arguments) => architecture::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Python(arguments) => python::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,12 +20,17 @@ pub(crate) fn released(name: &str) -> Result<PathBuf> {
 /// A program in the state in which the tests use it. Built with them: a package built alone gets
 /// other features of its dependencies, and so all of them anew, which takes minutes.
 pub(crate) fn tested(name: &str) -> Result<Cmd> {
+    tested_path(name).map(Cmd::new)
+}
+
+/// The same, for those who start it themselves.
+pub(crate) fn tested_path(name: &str) -> Result<PathBuf> {
     static BUILT: AtomicBool = AtomicBool::new(false);
     if !BUILT.load(Ordering::Relaxed) {
         cargo().args("test --workspace --no-run --quiet").run()?;
         BUILT.store(true, Ordering::Relaxed);
     }
-    Ok(Cmd::new(built("debug", name)?))
+    built("debug", name)
 }
 
 fn built(profile: &str, name: &str) -> Result<PathBuf> {

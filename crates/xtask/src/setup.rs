@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 14] = [
+const NEEDS: [Need; 15] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -20,6 +20,7 @@ const NEEDS: [Need; 14] = [
     Need::Firefox,
     Need::WebKit,
     Need::Python,
+    Need::Java,
 ];
 
 /// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu,

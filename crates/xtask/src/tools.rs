@@ -39,6 +39,8 @@ pub(crate) enum Need {
     WebKit,
     /// Makes environments for PyPI's Postgres server and readers of exports.
     Python,
+    /// Runs Spark.
+    Java,
 }
 
 impl Need {
@@ -58,6 +60,7 @@ impl Need {
             Need::Firefox => "Firefox".to_owned(),
             Need::WebKit => "WebKitGTK with its driver, and Xvfb".to_owned(),
             Need::Python => "Python 3.10 or newer, with venv".to_owned(),
+            Need::Java => "Java 17 or newer".to_owned(),
         }
     }
 
@@ -106,6 +109,13 @@ impl Need {
                 let version = Cmd::new("python3").arg("-c").arg(version).probe()?;
                 (cross::version(&version)? >= (3, 10)).then(|| format!("Python {version}"))
             }
+            Need::Java => {
+                // "openjdk 17.0.15 2025-04-15", "openjdk 21 2023-09-19"
+                let line = first_line(Cmd::new("java").arg("--version").probe()?);
+                let number = |word: &str| word.split('.').next()?.parse::<u32>().ok();
+                let major = line.split_whitespace().find_map(number)?;
+                (major >= 17).then_some(line)
+            }
         }
     }
 
@@ -144,6 +154,7 @@ impl Need {
             Need::Firefox => apt(&["firefox-esr"]).or_else(|_| apt(&["firefox"])),
             Need::WebKit => apt(&["webkit2gtk-driver", "xvfb"]),
             Need::Python => apt(&["python3", "python3-venv"]),
+            Need::Java => apt(&["default-jre-headless"]),
         }
     }
 
