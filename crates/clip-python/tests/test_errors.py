@@ -62,7 +62,7 @@ def test_none_in_the_places_of_the_bad(clip: Clip) -> None:
 def test_mistakes_of_the_caller(clip: Clip) -> None:
     for wrong in (3.5, None, object()):
         with pytest.raises(TypeError, match="an image is"):
-            clip.embed_images([wrong], on_error="none")  # type: ignore[list-item]
+            clip.embed_images([wrong], on_error="none")  # type: ignore[call-overload]
     for shape, dtype in (((4, 4), "u1"), ((4, 4, 4), "u1"), ((3, 8, 8), "u1"), ((4, 4, 3), "f4")):
         with pytest.raises(ValueError, match="height, width, 3"):
             clip.embed_images([np.zeros(shape, dtype)])

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from clip_everywhere.errors import ClipError
 
+__all__ = ["DEFAULT_MODEL", "Engine", "Fetcher", "NUMERICS_VERSION", "__version__", "public_address"]
+
 __version__: str
 NUMERICS_VERSION: int
 DEFAULT_MODEL: str
