@@ -33,7 +33,8 @@ const fn room(path: &'static str, name: &'static str, about: &'static str, at: [
 
 /// Crates and packages: what Cargo or npm builds.
 const PACKAGES: &[Room] = &[
-    room("crates/scraper", "scraper", "the program: flags, hints, exit codes", [24, 64, 700, 56]),
+    room("crates/scraper", "scraper", "the program: flags, hints, exit codes", [24, 64, 430, 56]),
+    room("crates/clip-python", "clip-python", "the Python wheel", [474, 64, 250, 56]),
     room("crates/scraper-lib", "scraper-lib", "the nightly run as a library", [24, 150, 700, 190]),
     room("crates/clip-gpu", "clip-gpu", "optional: the vision tower on a GPU", [24, 376, 360, 40]),
     room("crates/shop-words", "shop-words", "by words, and both rankings", [560, 376, 360, 40]),

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, bench_search, bench_serve, process::cargo, web};
+use crate::{bench_scrape, bench_search, bench_serve, process::cargo, python, web};
 
 /// One set of measurements.
 struct Bench {
@@ -71,6 +71,11 @@ const BENCHES: &[Bench] = &[
             let test = "test --quiet -p scraper-lib --test ranking -- --nocapture hybrid_is_best";
             cargo().args(test).run()
         },
+    },
+    Bench {
+        name: "python",
+        about: "the Python wheel; with --python: beside transformers, sentence-transformers, fastembed",
+        run: |arguments| python::bench(arguments.python.as_deref(), arguments.rounds),
     },
     Bench {
         name: "search",

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 15] = [
+const NEEDS: [Need; 18] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -22,6 +22,7 @@ const NEEDS: [Need; 15] = [
     Need::Vulkan,
     Need::Python,
     Need::Curl,
+    Need::Java,
 ];
 
 /// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu,

@@ -43,6 +43,8 @@ pub(crate) enum Need {
     Python,
     /// Runs the lines of the documentation.
     Curl,
+    /// Runs Spark.
+    Java,
 }
 
 impl Need {
@@ -64,6 +66,7 @@ impl Need {
             Need::Vulkan => "Vulkan in software (lavapipe)".to_owned(),
             Need::Python => "Python 3.10 or newer, with venv".to_owned(),
             Need::Curl => "curl 7.82 or newer, with HTTP/2".to_owned(),
+            Need::Java => "Java 17 or newer".to_owned(),
         }
     }
 
@@ -128,6 +131,13 @@ impl Need {
                 let version = Cmd::new("python3").arg("-c").arg(version).probe()?;
                 (cross::version(&version)? >= (3, 10)).then(|| format!("Python {version}"))
             }
+            Need::Java => {
+                // "openjdk 17.0.15 2025-04-15", "openjdk 21 2023-09-19"
+                let line = first_line(Cmd::new("java").arg("--version").probe()?);
+                let number = |word: &str| word.split('.').next()?.parse::<u32>().ok();
+                let major = line.split_whitespace().find_map(number)?;
+                (major >= 17).then_some(line)
+            }
         }
     }
 
@@ -168,6 +178,7 @@ impl Need {
             Need::Vulkan => apt(&["libvulkan1", "mesa-vulkan-drivers"]),
             Need::Python => apt(&["python3", "python3-venv"]),
             Need::Curl => apt(&["curl"]),
+            Need::Java => apt(&["default-jre-headless"]),
         }
     }
 
