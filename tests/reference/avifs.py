@@ -194,7 +194,7 @@ def avifs(add, photo, drawn, alpha_ramp, tiff_orientation, xmp_orientation):
         put(f"ycgco-{name}", still(coded[name].picture(nclx(1, 8, 1))))
     put("identity-limited", still(coded["444"].picture(nclx(1, 0, 0))))
     put("identity-grey", still(coded["400"].picture(nclx(1, 0, 1))))
-    for primaries in (1, 5, 9):
+    for primaries in (1, 4, 5, 8, 9, 11, 12, 22):
         put(f"derived-{primaries}", still(coded["420"].picture(nclx(primaries, 12, 0))))
     put("no-colour", still(coded["420"].picture()))
     put("no-pixi-mif1", still(coded["422"].picture(), brand=b"mif1", brands=b"mif1avif"))
@@ -268,5 +268,7 @@ def broken(add, photo):
     add("small-tiles.avif", still(grid((120, 100), 2, 2, 2), *tiles), "image.corrupt")
     add("missing-tile.avif", still(grid((120, 100), 2, 2, 2), *tiles[:3]), "image.corrupt")
     add("no-configuration.avif", still({**coded.picture(), "properties": coded.picture()["properties"][:1]}), "image.corrupt")
+    bare = {**coded.picture(), "refers": [(b"auxl", [1])], "properties": [coded.configs[0], (False, full(b"auxC", 0, 0, ALPHA))]}
+    add("alpha-without-size.avif", still(coded.picture(), bare), "image.corrupt")
     add("unknown-matrix.avif", still(coded.picture(nclx(1, 10, 1))), "image.unsupported")
     add("unknown-essential.avif", still(coded.picture((True, box(b"what", b"ever")))), "image.corrupt")

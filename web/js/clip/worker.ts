@@ -178,7 +178,7 @@ class Model {
 
   private decoders(): Promise<Images> {
     const { files, profile } = this.options;
-    return (this.images ??= Images.start(files.images, this.weights.manifest, profile));
+    return (this.images ??= Images.start(files, this.weights.manifest, profile));
   }
 }
 

@@ -55,7 +55,7 @@ impl Color {
                 1 | 2 => bt709(),
                 5 | 6 => bt601(),
                 9 => bt2020(),
-                _ => return Err(unsupported("a matrix derived from rare primaries")),
+                primaries => Way::Float(derived(primaries)),
             },
             0 if !subsampled => Way::Float(Matrix::Identity),
             4 => Way::Float(Matrix::Shares(0.30, 0.11)),
@@ -63,11 +63,34 @@ impl Color {
             8 if self.full_range => Way::Float(Matrix::YCgCo),
             15 => Way::Float(Matrix::Shares(0.299, 0.114)),
             16 if self.full_range && depth == 10 => Way::Float(Matrix::YCgCoRe),
-            matrix => return Err(unsupported(&format!("the matrix coefficients {matrix}"))),
+            matrix => {
+                let found = format!("an AVIF image with the matrix coefficients {matrix}");
+                return Err(ImageError::unsupported(found));
+            }
         })
     }
 }
 
-fn unsupported(what: &str) -> ImageError {
-    ImageError::unsupported(format!("an AVIF image with {what}"))
+/// The shares of red and blue in luma that follow from the chromaticities of primaries (H.273, 8.3, equations
+/// 32 to 37); in the order of libavif's operations.
+fn derived(primaries: u16) -> Matrix {
+    // x and y of red, green, blue and white.
+    let values: [f32; 8] = match primaries {
+        4 => [0.67, 0.33, 0.21, 0.71, 0.14, 0.08, 0.310, 0.316],
+        7 => [0.630, 0.340, 0.310, 0.595, 0.155, 0.070, 0.3127, 0.3290],
+        8 => [0.681, 0.319, 0.243, 0.692, 0.145, 0.049, 0.310, 0.316],
+        10 => [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.3333, 0.3333],
+        11 => [0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351],
+        12 => [0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290],
+        22 => [0.630, 0.340, 0.295, 0.605, 0.155, 0.077, 0.3127, 0.3290],
+        _ => [0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329],
+    };
+    let [rx, ry, gx, gy, bx, by, wx, wy] = values;
+    let [rz, gz, bz, wz] = [(rx, ry), (gx, gy), (bx, by), (wx, wy)].map(|(x, y)| 1.0 - (x + y));
+    let whole =
+        wy * (rx * (gy * bz - by * gz) + gx * (by * rz - ry * bz) + bx * (ry * gz - gy * rz));
+    let red = ry * (wx * (gy * bz - by * gz) + wy * (bx * gz - gx * bz) + wz * (gx * by - bx * gy));
+    let blue =
+        by * (wx * (ry * gz - gy * rz) + wy * (gx * rz - rx * gz) + wz * (rx * gy - gx * ry));
+    Matrix::Shares(red / whole, blue / whole)
 }

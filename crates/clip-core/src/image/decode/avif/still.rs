@@ -94,9 +94,7 @@ impl<'a> Still<'a> {
         let alpha = match alpha.filter(is_alpha).next() {
             Some(item) => {
                 premultiplied = primary.premultiplied_by == item.id;
-                let mut alpha = Picture::of_item(item, items, file)?;
-                alpha.adopt(&color);
-                Some(alpha)
+                Some(Picture::of_item(item, items, file)?)
             }
             None if color.grid.is_some() => alpha_of_tiles(primary, &color, items, file, is_alpha)?,
             None => None,
@@ -206,25 +204,10 @@ impl<'a> Picture<'a> {
             return Err(corrupt("its headers disagree about the depth"));
         }
         let (width, height) = match size {
-            Some((0, _) | (_, 0)) => return Err(corrupt("a picture without a size")),
+            Some((0, _) | (_, 0)) | None => return Err(corrupt("a picture without a size")),
             Some(size) => size,
-            // Of alpha alone: it has the size of its picture.
-            None if facts.alpha == Some(true) => (0, 0),
-            None => return Err(corrupt("a picture without a size")),
         };
         Ok(Picture { width, height, grid, tiles, config, facts })
-    }
-
-    /// Alpha without a size has that of its picture.
-    fn adopt(&mut self, color: &Picture<'_>) {
-        if self.width == 0 && self.height == 0 {
-            (self.width, self.height) = (color.width, color.height);
-        }
-        for tile in &mut self.tiles {
-            if self.grid.is_none() {
-                tile.size.get_or_insert((self.width, self.height));
-            }
-        }
     }
 
     /// libavif refuses alpha that is turned or cut otherwise than its picture, unless it says nothing of it.
