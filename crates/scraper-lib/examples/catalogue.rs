@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             address: picture,
         };
         writes.push(Write::Product(product));
-        writes.push(Write::Vector { hash, values: random.vector(dim) });
+        writes.push(Write::Vector { hash, values: random.vector(dim), damaged: false });
         writes.push(Write::Image { key, hash, bytes: 1, validators: Validators::default() });
         if i % BATCH == BATCH - 1 {
             store.apply(&writes)?;

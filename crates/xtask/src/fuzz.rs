@@ -50,6 +50,7 @@ const TARGETS: [Target; 14] = [
             "corpus/bmp",
             "corpus/tiff",
             "corpus/bad",
+            "corpus/damaged",
         ],
     },
     target("tokenizer", 4096),

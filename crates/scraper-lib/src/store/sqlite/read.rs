@@ -18,7 +18,8 @@ pub(super) fn rows(
     let mut statement = connection.prepare(
         "SELECT p.source, p.id, p.title, p.description, p.url, p.brand, p.category, p.price,
                 p.currency, p.availability, p.attributes, p.missed,
-                i.address, i.position, i.sha256, v.vector, p.born
+                i.address, i.position, i.sha256, v.vector, p.born,
+                EXISTS (SELECT 1 FROM damaged d WHERE d.sha256 = i.sha256)
          FROM products p
          JOIN images i ON i.source = p.source AND i.product = p.id
          JOIN vectors v ON v.sha256 = i.sha256
@@ -44,6 +45,7 @@ pub(super) fn rows(
             position: row.get(13)?,
             hash: row.get(14)?,
             values: chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            damaged: row.get(17)?,
         };
         if !visit(row) {
             break;

@@ -10,7 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 4] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES];
+const MIGRATIONS: [&str; 5] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES, DAMAGED];
 
 const FIRST: &str = "
     CREATE TABLE provenances (
@@ -136,6 +136,11 @@ const PAGES_AND_FAILURES: &str = "
 const ZONES: &str = "
     ALTER TABLE sources ADD COLUMN zone TEXT NOT NULL DEFAULT 'web';
     UPDATE sources SET zone = 'local' WHERE base <> '';
+";
+
+/// Files that are damaged, and whose vectors are of the pixels that Pillow makes of them.
+const DAMAGED: &str = "
+    CREATE TABLE damaged (sha256 BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings a new or older file to the newest version.

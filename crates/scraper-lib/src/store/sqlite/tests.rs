@@ -40,7 +40,7 @@ fn image(product: &str, position: u32, address: &str, hash: u8) -> Write {
 }
 
 fn vector(hash: u8, values: &[f32]) -> Write {
-    Write::Vector { hash: [hash; 32], values: values.to_vec() }
+    Write::Vector { hash: [hash; 32], values: values.to_vec(), damaged: false }
 }
 
 fn rows(store: &SqliteStore) -> Vec<(String, String, Vec<f32>)> {
