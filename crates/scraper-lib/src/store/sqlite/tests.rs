@@ -87,6 +87,42 @@ fn vectors_come_back_to_the_bit_and_in_order() {
 }
 
 #[test]
+fn damaged_files_are_remembered_until_no_image_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.begin(&provenance("w"), 1, false).unwrap();
+    let broken = Write::Vector { hash: [1; 32], values: vec![1.0], damaged: true };
+    store
+        .apply(&[
+            product("a", &["a0", "a1"]),
+            image("a", 0, "a0", 1),
+            image("a", 1, "a1", 2),
+            broken,
+            vector(2, &[2.0]),
+        ])
+        .unwrap();
+    let damaged = |store: &SqliteStore| {
+        let mut flags = Vec::new();
+        store
+            .rows(&View::default(), &mut |row| {
+                flags.push(row.damaged);
+                true
+            })
+            .unwrap();
+        flags
+    };
+    assert_eq!(damaged(&store), [true, false]);
+    drop(store);
+    let mut store = SqliteStore::open(&path).unwrap();
+    assert_eq!(damaged(&store), [true, false], "after closing");
+    // The shop replaces the broken file.
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&[image("a", 0, "a0", 3), vector(3, &[3.0])]).unwrap();
+    assert_eq!(damaged(&store), [false, false]);
+}
+
+#[test]
 fn another_provenance_is_refused_and_reembed_changes_over() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();

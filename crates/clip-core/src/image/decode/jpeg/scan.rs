@@ -173,6 +173,7 @@ impl Picture {
                 }
             }
             channel.samples = samples;
+            channel.coefficients = Vec::new();
         }
     }
 
