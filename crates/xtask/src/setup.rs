@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 18] = [
+const NEEDS: [Need; 17] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 17] = [
+const SCRIPTS: [&str; 18] = [
     "sizes",
     "package",
     "cross",

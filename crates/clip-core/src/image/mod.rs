@@ -179,7 +179,16 @@ impl Processor {
     /// # Errors
     /// Not an image, not a supported one, damaged or cut short, or over a limit.
     pub fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
-        self.process_rgb(&self.decode(bytes)?.rgb)
+        Ok(self.process_with_info(bytes)?.0)
+    }
+
+    /// [`Processor::process`], and what the file says of itself.
+    ///
+    /// # Errors
+    /// As [`Processor::process`].
+    pub fn process_with_info(&self, bytes: &[u8]) -> Result<(PixelValues, ImageInfo), ImageError> {
+        let Decoded { info, rgb } = self.decode(bytes)?;
+        Ok((self.process_rgb(&rgb)?, info))
     }
 
     /// Resize, crop, normalise an image that is decoded already.

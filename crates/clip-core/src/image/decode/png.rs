@@ -32,10 +32,11 @@ enum Failure {
     Pixels(ImageError),
 }
 
-/// `checked`: checksums of the pixels and of what follows must be right.
+/// `checked`: checksums of the chunks from the first pixels on must be right. That of zlib must be anyway.
 fn read(bytes: &[u8], limits: &Limits, checked: bool) -> Result<Raster, Failure> {
     let mut options = DecodeOptions::default();
-    options.set_ignore_checksums(!checked);
+    options.set_ignore_crc(!checked);
+    options.set_ignore_adler32(false);
     options.set_skip_ancillary_crc_failures(false);
     let mut decoder = png::Decoder::new_with_options(Cursor::new(bytes), options);
     decoder.set_limits(png::Limits { bytes: METADATA_BYTES });
@@ -70,8 +71,7 @@ fn read(bytes: &[u8], limits: &Limits, checked: bool) -> Result<Raster, Failure>
                 return Err(Failure::Pixels(ImageError::io(FORMAT, &e)));
             }
         }
-        Err(e) if checked => return Err(pixels(e)),
-        _ => {}
+        other => other.map_err(pixels)?,
     }
 
     let info = reader.info();

@@ -145,7 +145,10 @@ fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError> {
             JOIN chosen c ON c.source = i.source AND c.id = i.product;
          INSERT INTO main.quarantine
             SELECT q.* FROM part.quarantine q
-            JOIN chosen c ON c.source = q.source AND c.id = q.product;",
+            JOIN chosen c ON c.source = q.source AND c.id = q.product;
+         INSERT OR IGNORE INTO main.damaged
+            SELECT sha256 FROM part.damaged
+            WHERE sha256 IN (SELECT sha256 FROM main.images);",
     )?;
     transaction.execute(
         "INSERT OR IGNORE INTO main.vectors (sha256, provenance, vector)

@@ -90,6 +90,7 @@ impl Headers {
                 },
             };
             source.marker = Some(marker);
+            source.in_scan = false;
             let at = source.at;
             // What is cut off here is read again with more bytes.
             let segment = self.segment(source, marker).inspect_err(|_| source.at = at);

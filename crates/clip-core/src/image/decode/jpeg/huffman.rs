@@ -112,9 +112,12 @@ pub(super) struct Bits {
 const FULL: u32 = 57;
 
 impl Bits {
-    /// At a restart: what is left of the segment is dropped.
-    pub(super) fn drop_all(&mut self) {
+    /// At the end of a segment: what is left is dropped. Whether it was data and not padding.
+    pub(super) fn drop_all(&mut self) -> bool {
+        let whole = self.left / 8;
         self.left = 0;
+        let bytes = self.buffer.to_le_bytes();
+        !self.insufficient && bytes.iter().take(whole as usize).any(|b| !matches!(b, 0 | 0xff))
     }
 
     /// `jpeg_fill_bit_buffer`.

@@ -117,7 +117,8 @@ impl Picture {
         for y in 0..down {
             for x in 0..across {
                 if interval > 0 && to_go == 0 {
-                    state.bits.drop_all();
+                    source.damaged |= state.bits.drop_all();
+                    source.in_scan = true;
                     while let Err(stop) = source.restart_marker(next_restart) {
                         more(source, stop)?;
                     }
@@ -142,6 +143,8 @@ impl Picture {
                 to_go = to_go.wrapping_sub(1);
             }
         }
+        source.damaged |= state.bits.drop_all();
+        source.in_scan = true;
         Ok(())
     }
 
@@ -170,6 +173,7 @@ impl Picture {
                 }
             }
             channel.samples = samples;
+            channel.coefficients = Vec::new();
         }
     }
 

@@ -36,11 +36,20 @@ pub(super) struct Source<'a> {
     pub marker: Option<u8>,
     /// Whether pixels were made up or lost.
     pub damaged: bool,
+    /// Whether the next marker ends the data of a scan: what is passed over before it was data.
+    pub in_scan: bool,
 }
 
 impl<'a> Source<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Source { data, at: 0, limit: BLOCK.min(data.len()), marker: None, damaged: false }
+        Source {
+            data,
+            at: 0,
+            limit: BLOCK.min(data.len()),
+            marker: None,
+            damaged: false,
+            in_scan: false,
+        }
     }
 
     /// Hands over another block; where there is none, the file is cut off.
@@ -69,7 +78,13 @@ impl<'a> Source<'a> {
     /// `next_marker`: whatever lies in between is skipped.
     pub(super) fn next_marker(&mut self) -> Step<u8> {
         loop {
-            while self.byte()? != 0xff {}
+            loop {
+                match self.byte()? {
+                    0xff => break,
+                    // Zeros are padding.
+                    byte => self.damaged |= self.in_scan && byte != 0,
+                }
+            }
             // Where the block ends within a marker, it is read again from its first byte.
             let start = self.at - 1;
             let mut code = 0xff;
