@@ -10,7 +10,7 @@
 //! | `floor.json` | the floor of relevance ([`crate::relevance`]), once it is measured |
 //!
 //! All of it can be thrown away at any time. The store is the truth: a scan counts only as long as the
-//! store says the stamp that it said when the scan was made ([`Store::stamp`]), and a file that is not
+//! store says the stamp that it said when the scan was made ([`crate::store::Store::stamp`]), and a file that is not
 //! what the manifest says is not used. Files are mapped, so that a search reads what it needs and a
 //! process holds next to nothing. Their names carry the digest of their content, and the manifest is
 //! replaced last, in one step: searches that are under way keep the files of the scan before.
