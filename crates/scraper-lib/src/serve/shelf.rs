@@ -1,7 +1,7 @@
 //! The store that is searched. A run that has ended meanwhile is seen by the next question, and no
 //! question sees half of two states.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use clip_core::NormalizedEmbedding;
 
@@ -16,20 +16,9 @@ use crate::{
 /// A store that can be searched with a model.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    target: StoreTarget,
+    searcher: Searcher,
     model: Arc<LoadedModel>,
-    opened: RwLock<Opened>,
 }
-
-#[derive(Debug, Clone)]
-struct Opened {
-    /// Which file it is, where it is one.
-    file: Option<FileId>,
-    searcher: Arc<Searcher>,
-}
-
-/// Device and number: another file may come to stand in the place of one.
-type FileId = (u64, u64);
 
 /// What is looked for.
 #[derive(Debug)]
@@ -50,28 +39,22 @@ impl Shelf {
     /// The store cannot be opened, or holds vectors of another model.
     pub(super) async fn open(target: StoreTarget, model: Arc<LoadedModel>) -> Result<Self, Error> {
         let open = move || {
-            let opened = RwLock::new(Opened::open(&target)?);
-            let shelf = Shelf { target, model, opened };
+            let shelf = Shelf { searcher: Searcher::open(&target, Keeping::LastRun)?, model };
             shelf.searcher()?;
             Ok(shelf)
         };
         blocking(open).await?
     }
 
-    /// Of the store as it is now.
-    fn searcher(&self) -> Result<Arc<Searcher>, Error> {
-        let mut opened = self.opened.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if opened.file != file_id(&self.target) {
-            opened = Opened::open(&self.target)?;
-            *self.opened.write().unwrap_or_else(PoisonError::into_inner) = opened.clone();
-        }
-        let (searcher, run) = (opened.searcher, &self.model.provenance);
-        match searcher.provenance()? {
+    /// Where the store holds vectors of this model; a run may have changed it over to another.
+    fn searcher(&self) -> Result<&Searcher, Error> {
+        let run = &self.model.provenance;
+        match self.searcher.provenance()? {
             Some(stored) if !run.agrees(&stored) => {
                 let (stored, run) = (Box::new(stored), Box::new(run.clone()));
                 Err(StoreError::Provenance { stored, run }.into())
             }
-            _ => Ok(searcher),
+            _ => Ok(&self.searcher),
         }
     }
 
@@ -93,28 +76,5 @@ impl Shelf {
         top: usize,
     ) -> Result<Option<Vec<Found>>, Error> {
         self.searcher()?.similar(view, source, id, top)
-    }
-}
-
-impl Opened {
-    fn open(target: &StoreTarget) -> Result<Self, StoreError> {
-        // First: of two files that change about, the older number leads to opening it again.
-        let file = file_id(target);
-        Ok(Opened { file, searcher: Arc::new(Searcher::open(target, Keeping::LastRun)?) })
-    }
-}
-
-fn file_id(target: &StoreTarget) -> Option<FileId> {
-    let StoreTarget::Sqlite(path) = target else { return None };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let meta = std::fs::metadata(path).ok()?;
-        Some((meta.dev(), meta.ino()))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        None
     }
 }
