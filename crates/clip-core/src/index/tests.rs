@@ -1,5 +1,5 @@
 use super::*;
-use crate::Embedding;
+use crate::{Embedding, UNFUSED};
 
 const DIM: usize = 512;
 
