@@ -79,7 +79,7 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         path: None,
         release: None,
     };
-    let clip = with_map(files, |file, bytes, release| {
+    let clip = with_weights(files, |file, bytes, release| {
         Clip::load(config, bytes, Options { release, ..engine }).map_err(|e| file.error(e))
     })?;
     let provenance = Provenance {
@@ -95,17 +95,9 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
     Ok(LoadedModel { clip: Arc::new(clip), provenance, accelerator: None })
 }
 
-/// Gives the weights of `files` as a whole safetensors file to `work`.
-#[cfg(any(feature = "gpu", feature = "candle"))]
+/// Gives the weights of `files` as a whole safetensors file to `work`, with what gives pages of it back
+/// that are not needed any more.
 pub(super) fn with_weights<T>(
-    files: &ModelFiles,
-    work: impl FnOnce(&ModelFile, &[u8]) -> Result<T, ModelError>,
-) -> Result<T, ModelError> {
-    with_map(files, |file, bytes, _| work(file, bytes))
-}
-
-/// The same, with what gives pages back that are not needed any more.
-fn with_map<T>(
     files: &ModelFiles,
     work: impl FnOnce(&ModelFile, &[u8], Option<Release>) -> Result<T, ModelError>,
 ) -> Result<T, ModelError> {

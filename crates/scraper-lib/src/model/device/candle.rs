@@ -134,7 +134,7 @@ pub(super) fn open(
     };
     let opened = opened.map_err(unusable)?;
     let config = load::config(files)?;
-    let encoder = load::with_weights(files, |_, bytes| {
+    let encoder = load::with_weights(files, |_, bytes, _| {
         Ok(Candle::load(&config, bytes, &opened).map_err(unusable)?)
     })?;
     Ok(Opened { encoder: Box::new(encoder), adapter })

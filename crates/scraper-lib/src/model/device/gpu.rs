@@ -24,7 +24,7 @@ pub(super) fn open(
     if let (Some(reason), false) = (test.failure(), allow_inexact) {
         return Err(DeviceError::Inexact { adapter: gpu.adapter().to_string(), reason }.into());
     }
-    let encoder = load::with_weights(files, |file, bytes| {
+    let encoder = load::with_weights(files, |file, bytes, _| {
         let weights = Weights::parse(bytes).map_err(|e| file.error(e))?;
         let encoder = GpuEncoder::new(gpu, model.clip.clone(), &weights, &test);
         encoder.map_err(|e| ModelError::Device(e.into()))
