@@ -117,8 +117,11 @@ struct Row<'a> {
     price: Option<f64>,
     image: &'a str,
     position: i32,
-    found: Result<(ImageHash, Vec<u8>), (&'a str, &'a str)>,
+    found: Found<'a>,
 }
+
+/// The vector of an image with the digest of its bytes, or kind and message of its failure.
+type Found<'a> = Result<(ImageHash, Vec<u8>), (&'a str, &'a str)>;
 
 /// Columns of `products` that hold a text.
 const TEXTS: [&str; 8] =
@@ -153,11 +156,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// The vector of an image with the digest of its bytes, or its error.
-    fn found(
-        &self,
-        index: usize,
-    ) -> Result<Result<(ImageHash, Vec<u8>), (&'a str, &'a str)>, String> {
+    fn found(&self, index: usize) -> Result<Found<'a>, String> {
         if self.embedding.is_null(index) {
             let error = self.text("error_kind", index).zip(self.text("error", index));
             return error.map(Err).ok_or_else(|| "it has neither a vector nor an error".to_owned());
