@@ -177,8 +177,9 @@ mod tests {
         ])
     }
 
-    fn printed(value: f64, digits: i32) -> f64 {
-        (value * 10f64.powi(digits)).round() / 10f64.powi(digits)
+    /// As it stands with `digits` behind the point.
+    fn printed(value: f64, digits: usize) -> f64 {
+        format!("{value:.digits$}").parse().unwrap()
     }
 
     /// What somebody would have published of the synthetic model; `lie` is added to one number.
