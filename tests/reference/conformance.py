@@ -23,11 +23,13 @@ def vectors(model, lines):
     images = [line["input"] for line in lines if line["kind"] == "image"]
     texts = [line["input"] for line in lines if line["kind"] == "text"]
     run = processors(5)["transformers5"]
-    tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1])
-    network = transformers.CLIPModel.from_pretrained(sys.argv[1], attn_implementation="eager").eval()
+    network = transformers.CLIPModel.from_pretrained(
+        sys.argv[1], attn_implementation="eager", dtype=torch.float32
+    ).eval()
     for name in images:
         pixels = torch.from_numpy(np.ascontiguousarray(run(Path(name).read_bytes()), np.float32))
         yield network.get_image_features(pixel_values=pixels)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1]) if texts else None
     for text in texts:
         tokens = tokenizer([text], truncation=True, max_length=77, return_tensors="pt")
         yield network.get_text_features(**tokens)

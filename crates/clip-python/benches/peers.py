@@ -56,7 +56,9 @@ def compare(folder: str) -> None:
     from images import processors
 
     run = processors(5)["transformers5"]
-    network = transformers.CLIPModel.from_pretrained(folder, attn_implementation="eager").eval()
+    network = transformers.CLIPModel.from_pretrained(
+        folder, attn_implementation="eager", dtype=torch.float32
+    ).eval()
     clip = Clip.load(folder, profile="transformers5")
     files = drawn()
     theirs = []
@@ -88,7 +90,7 @@ def peers(folder: str, threads: int) -> dict[str, Callable[[list[bytes]], Any]]:
     import transformers
 
     torch.set_num_threads(threads)
-    network = transformers.CLIPModel.from_pretrained(folder).eval()
+    network = transformers.CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
     processor = transformers.AutoImageProcessor.from_pretrained(folder)
 
     def by_transformers(files: list[bytes]) -> None:
@@ -111,7 +113,7 @@ def peers(folder: str, threads: int) -> dict[str, Callable[[list[bytes]], Any]]:
 def sentence_transformers(folder: str, threads: int) -> tuple[Callable[[list[Any]], Any], str]:
     import sentence_transformers as st
 
-    model = st.SentenceTransformer(folder, device="cpu")
+    model = st.SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": "float32"})
     return lambda images: model.encode(images, batch_size=BATCH, show_progress_bar=False), st.__version__
 
 

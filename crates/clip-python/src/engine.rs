@@ -6,7 +6,7 @@ use clip_core::{
     Clip, Embedding, Towers,
     image::{Limits, PixelValues, Profile},
 };
-use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyArrayDyn};
+use numpy::{IntoPyArray, PyArray2, PyArrayDyn, PyArrayMethods};
 use pyo3::{exceptions::PyValueError, prelude::*};
 use rayon::prelude::*;
 use scraper_lib::{
@@ -148,7 +148,9 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
         let threads = self.threads(py)?;
         let prepared: Result<Vec<_>, _> = py.detach(|| {
-            threads.pool.install(|| images.par_iter().map(|image| self.prepared(image, &threads)).collect())
+            threads
+                .pool
+                .install(|| images.par_iter().map(|image| self.prepared(image, &threads)).collect())
         });
         let prepared = prepared.map_err(|failure| failure.exception(py))?;
         let size = self.image_size();
@@ -219,7 +221,8 @@ impl Engine {
             py.check_signals()?;
             let vectors = py.detach(|| {
                 threads.pool.install(|| {
-                    let prepared = chunk.par_iter().map(|image| caught(|| prepare(image, &threads)));
+                    let prepared =
+                        chunk.par_iter().map(|image| caught(|| prepare(image, &threads)));
                     embed(&self.model.clip, prepared.collect())
                 })
             });
@@ -243,7 +246,8 @@ impl Engine {
             py.check_signals()?;
             let vectors = py.detach(|| {
                 threads.pool.install(|| {
-                    let ids: Vec<_> = chunk.par_iter().map(|text| clip.tokenize(text.as_ref())).collect();
+                    let ids: Vec<_> =
+                        chunk.par_iter().map(|text| clip.tokenize(text.as_ref())).collect();
                     clip.embed_tokens(&ids)
                 })
             });

@@ -57,6 +57,7 @@ fn pool(count: usize) -> Result<ThreadPool, Error> {
 
 /// A runtime with one thread for the network.
 fn runtime() -> Result<Runtime, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))
 }

@@ -157,7 +157,7 @@ def test_a_killed_worker_costs_nothing(
     store = tmp_path / "merged.db"
     scraper("merge", out, "--store", store)
     hits = [
-        json.loads(scraper("search", "red", "--store", path, "--format", "json"))
+        json.loads(scraper("search", "red", "--store", path, "--no-floor", "--format", "json"))
         for path in (store, photos.parent / "own.db")
     ]
     assert hits[0] == hits[1] and len(hits[0]) > 3

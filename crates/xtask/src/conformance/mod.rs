@@ -72,7 +72,8 @@ impl Model {
         let (status, _) = command.run_with_code()?;
         ensure!(matches!(status.code(), Some(0 | 2)), "`scraper embed` ended with {status}");
         let lines = fs::read_to_string(&out).context("`scraper embed` has left nothing")?;
-        let lines: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        let lines: Vec<Value> =
+            lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
         ensure!(lines.len() == images.len() + texts.len(), "`scraper embed` has lost an input");
         Ok(lines)
     }

@@ -111,8 +111,7 @@ impl Case {
         let mut compare = |what: String, printed: f64, found: Option<f64>| {
             verdict.compared += 1;
             let difference = found.map_or(f64::INFINITY, |found| (found - printed).abs());
-            // Also where it is no number.
-            if !(difference <= self.tolerance) {
+            if difference.is_nan() || difference > self.tolerance {
                 let found = found.map_or("nothing".into(), |found| format!("{found:.6}"));
                 verdict.missed.push(format!("{what}: {printed} was published, {found} is ours"));
             }
@@ -178,8 +177,9 @@ mod tests {
         ])
     }
 
-    fn printed(value: f64, digits: i32) -> f64 {
-        (value * 10f64.powi(digits)).round() / 10f64.powi(digits)
+    /// As it stands with `digits` behind the point.
+    fn printed(value: f64, digits: usize) -> f64 {
+        format!("{value:.digits$}").parse().unwrap()
     }
 
     /// What somebody would have published of the synthetic model; `lie` is added to one number.

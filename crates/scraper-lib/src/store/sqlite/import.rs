@@ -71,8 +71,8 @@ pub(super) fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError
         pair.and_then(|pair| pair.value.clone())
     };
     let provenance = said("provenance").and_then(|json| serde_json::from_str(&json).ok());
-    let provenance: Provenance =
-        provenance.ok_or_else(|| unfit("it does not say where its vectors come from".to_owned()))?;
+    let provenance: Provenance = provenance
+        .ok_or_else(|| unfit("it does not say where its vectors come from".to_owned()))?;
     if said("normalized").as_deref() != Some("false") {
         return Err(unfit(
             "its vectors are of unit length, and a store keeps them as the model projects them: \
@@ -117,20 +117,15 @@ struct Row<'a> {
     price: Option<f64>,
     image: &'a str,
     position: i32,
-    found: Result<(ImageHash, Vec<u8>), (&'a str, &'a str)>,
+    found: Found<'a>,
 }
 
+/// The vector of an image with the digest of its bytes, or kind and message of its failure.
+type Found<'a> = Result<(ImageHash, Vec<u8>), (&'a str, &'a str)>;
+
 /// Columns of `products` that hold a text.
-const TEXTS: [&str; 8] = [
-    "title",
-    "description",
-    "url",
-    "brand",
-    "category",
-    "currency",
-    "availability",
-    "attributes",
-];
+const TEXTS: [&str; 8] =
+    ["title", "description", "url", "brand", "category", "currency", "availability", "attributes"];
 
 impl<'a> Rows<'a> {
     fn of(batch: &'a RecordBatch) -> Result<Self, String> {
@@ -161,8 +156,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// The vector of an image with the digest of its bytes, or its error.
-    fn found(&self, index: usize) -> Result<Result<(ImageHash, Vec<u8>), (&'a str, &'a str)>, String> {
+    fn found(&self, index: usize) -> Result<Found<'a>, String> {
         if self.embedding.is_null(index) {
             let error = self.text("error_kind", index).zip(self.text("error", index));
             return error.map(Err).ok_or_else(|| "it has neither a vector nor an error".to_owned());

@@ -71,7 +71,9 @@ fn join(parts: &[PathBuf], making: &Path) -> Result<Merged, StoreError> {
         let mut store = SqliteStore::open(making)?;
         for part in parts {
             match import::tables(part)? {
-                Some(tables) => tables.iter().try_for_each(|table| import::add(&mut store, table))?,
+                Some(tables) => {
+                    tables.iter().try_for_each(|table| import::add(&mut store, table))?
+                }
                 None => add(&mut store, part)?,
             }
         }
