@@ -73,7 +73,7 @@ fn luma_level(y: u16, more: u8, fixed: Fixed) -> i32 {
     // As 16 bits: the bits are repeated.
     let y = u32::from(y);
     let wide = y << (8 - more) | y >> (2 * more);
-    (wide * fixed.y >> 16) as i32 + fixed.bias
+    ((wide * fixed.y) >> 16) as i32 + fixed.bias
 }
 
 fn level(value: i32) -> u8 {
@@ -151,7 +151,7 @@ pub(super) fn unmultiply(rgba: &mut [u8]) {
         };
         for value in &mut pixel[..3] {
             // Saturated as signed words: what is over their half is 0.
-            let product = u32::from(*value) * 257 * inverse >> 16;
+            let product = (u32::from(*value) * 257 * inverse) >> 16;
             *value = if product < 0x8000 { product.min(255) as u8 } else { 0 };
         }
     }

@@ -89,9 +89,9 @@ impl<'a> Still<'a> {
         let is_alpha = |item: &&Item| {
             Facts::of(items.properties_of(item)).is_ok_and(|facts| facts.alpha == Some(true))
         };
-        let alpha = items.pictures().filter(|item| item.auxiliary_of == primary.id);
+        let mut alpha = items.pictures().filter(|item| item.auxiliary_of == primary.id);
         let mut premultiplied = false;
-        let alpha = match alpha.filter(is_alpha).next() {
+        let alpha = match alpha.find(is_alpha) {
             Some(item) => {
                 premultiplied = primary.premultiplied_by == item.id;
                 Some(Picture::of_item(item, items, file)?)
