@@ -11,6 +11,12 @@ const output = {
   format: "esm",
   minify: { compress: false, mangle: true, codegen: true },
 };
+// What the worker loads for those who ask for a GPU, with its shaders as texts.
+const gpu = {
+  input: here("js/gpu/index.ts"),
+  moduleTypes: { ".wgsl": "text" },
+  output: { ...output, file: here("dist/gpu.js") },
+};
 const workers = { worker: "clip", "catalogue-worker": "catalogue", "inspect-worker": "inspect" };
 
 export default defineConfig([
@@ -24,6 +30,7 @@ export default defineConfig([
     },
     output: { ...output, dir: here("dist"), chunkFileNames: "[name].js" },
   },
+  gpu,
   ...Object.entries(workers).map(([name, folder]) => ({
     input: here(`js/${folder}/worker.ts`),
     output: { ...output, file: here(`dist/${name}.js`) },

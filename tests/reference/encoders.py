@@ -48,8 +48,9 @@ def _segment(marker, data):
     return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
 
 
-def jpeg(planes, factors, quality=60, restart=0, interleaved=True, segments=b"", ids=None):
-    """planes: full-size uint8 arrays in the file's own colour space; factors: (h, v) of each."""
+def jpeg(planes, factors, quality=60, restart=0, interleaved=True, segments=b"", ids=None, scans=None):
+    """planes: full-size uint8 arrays in the file's own colour space; factors: (h, v) of each; scans:
+    the components of each, where it is neither one scan nor one for each component."""
     height, width = planes[0].shape
     hmax, vmax = max(h for h, _ in factors), max(v for _, v in factors)
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality
@@ -109,11 +110,9 @@ def jpeg(planes, factors, quality=60, restart=0, interleaved=True, segments=b"",
                     bits.put(*ac[0])
         out += bits.flush()
 
-    if interleaved:
-        scan(list(range(len(planes))))
-    else:
-        for p in range(len(planes)):
-            scan([p])
+    together = [list(range(len(planes)))]
+    for parts in scans or (together if interleaved else [[p] for p in range(len(planes))]):
+        scan(parts)
     return out + b"\xff\xd9"
 
 

@@ -149,6 +149,10 @@ def jpegs(add):
     add("jpeg/own-420-restart.jpg", e.jpeg(ycc, layouts["420"], restart=5))
     for name in ("444", "420", "422", "440"):
         add(f"jpeg/own-{name}-noninterleaved.jpg", e.jpeg(ycc, layouts[name], interleaved=False, restart=7 if name == "422" else 0))
+    # Some components in a scan of their own, the others together, as an old LEAD encoder writes them.
+    for name in ("444", "420", "422"):
+        add(f"jpeg/own-{name}-two-scans.jpg", e.jpeg(ycc, layouts[name], scans=[[0], [1, 2]], restart=9 if name == "422" else 0))
+    add("jpeg/own-420-pair-first.jpg", e.jpeg(ycc, layouts["420"], scans=[[0, 1], [2]]))
     for width, height in ((1, 1), (5, 3), (9, 40)):
         small = [p[:height, :width] for p in ycc]
         for name in ("440", "411", "420"):
@@ -370,6 +374,49 @@ def bmps(add):
     add("bmp/rle8-delta.bmp", e.bmp(delta + b"\0\1", size, 8, 1, palette=quads(palette), colors=16))
 
 
+def damaged(add):
+    """Files that Pillow reads all the same: what it makes of them is the golden."""
+    import numpy as np
+    import encoders as e
+    from PIL import Image
+    rng = np.random.default_rng(17)
+
+    def save(format, **options):
+        out = io.BytesIO()
+        Image.fromarray(photo(190, 141, 91)).save(out, format, **options)
+        return out.getvalue()
+
+    def flipped(data, start, count):
+        out = bytearray(data)
+        for at in rng.integers(start, len(data) - 20, count):
+            out[at] ^= 1 << int(rng.integers(0, 8))
+        return bytes(out)
+
+    kinds = {"420": dict(quality=70), "444": dict(quality=90, subsampling=0), "restart": dict(quality=70, restart_marker_blocks=4),
+             "progressive": dict(quality=70, progressive=True)}
+    for name, options in kinds.items():
+        whole = save("JPEG", **options)
+        start = whole.index(b"\xff\xda") + 14
+        tries = {f"{name}-stops-early": whole[:len(whole) * 2 // 3] + b"\xff\xd9",
+                 f"{name}-lost-bytes": whole[:len(whole) // 2] + whole[len(whole) // 2 + 37:]}
+        tries |= {f"{name}-bits-{n}": flipped(whole, start, n) for n in (1, 3, 9)}
+        for name_, data in tries.items():
+            try:
+                Image.open(io.BytesIO(data)).convert("RGB")
+            except Exception:
+                continue
+            add(f"damaged/{name_}.jpg", data)
+    whole = save("JPEG", quality=70, restart_marker_blocks=4)
+    add("damaged/restart-missing.jpg", whole.replace(b"\xff\xd2", b"", 1))
+    add("damaged/restart-twice.jpg", whole.replace(b"\xff\xd2", b"\xff\xd2\xff\xd2", 1))
+    add("damaged/restart-wrong.jpg", whole.replace(b"\xff\xd3", b"\xff\xd6", 1))
+    for name, options in (("rgb", {}), ("adam7", {"interlace": True})):
+        png = e.png(photo(60, 50, 92), 8, 2, **options)
+        crc = bytearray(png)
+        crc[-13] ^= 0xFF
+        add(f"damaged/{name}-crc.png", bytes(crc))
+
+
 def bad(add):
     """Files that must be refused, each with the kind of the error."""
     import struct
@@ -433,7 +480,7 @@ def draw():
         if kind:
             expected[f"bad/{name}"] = kind
 
-    for part in (jpegs, pngs, webps, gifs, bmps, bad):
+    for part in (jpegs, pngs, webps, gifs, bmps, damaged, bad):
         part(add)
     tiffs(add, photo, drawn, alpha_ramp)
     avifs(add, photo, drawn, alpha_ramp, tiff_orientation, xmp_orientation)

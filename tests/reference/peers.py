@@ -1,4 +1,4 @@
-"""A Python peer of the benchmark: `peers.py onnxruntime|openvino|torch MODEL_DIR THREADS`.
+"""A Python peer of the benchmark: `peers.py onnxruntime|openvino|torch|torch-cuda MODEL_DIR THREADS`.
 
 Speaks the protocol of crates/peers/src/protocol.rs on stdin and stdout. The ONNX files are exported
 once from `transformers` into MODEL_DIR. Versions: requirements-peers.txt.
@@ -71,11 +71,18 @@ def export():
 
 def load():
     """Returns run(kind, array)."""
-    if peer == "torch":
+    if peer.startswith("torch"):
         torch, model = torch_model()
+        device = "cuda" if peer == "torch-cuda" else "cpu"
+        # Off by default for matrix products, and on for convolutions.
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        model.to(device)
 
         def run(kind, array):
-            tensor = torch.from_numpy(array)
+            return answer(kind, array).cpu()
+
+        def answer(kind, array):
+            tensor = torch.from_numpy(array).to(device)
             if kind == "image":
                 return features(model.get_image_features(pixel_values=tensor))
             return features(model.get_text_features(input_ids=tensor))
@@ -101,7 +108,7 @@ def load():
 
 
 def main():
-    if peer != "torch" and not os.path.exists(os.path.join(model_dir, "text.onnx")):
+    if not peer.startswith("torch") and not os.path.exists(os.path.join(model_dir, "text.onnx")):
         # In a process of its own: exporting must not count as this peer's memory or time.
         if os.fork() == 0:
             export()
@@ -109,7 +116,7 @@ def main():
         if os.wait()[1] != 0:
             sys.exit("peers.py: the ONNX export failed")
     rng = np.random.default_rng(1)
-    images = rng.standard_normal((32, 3, 224, 224), dtype=np.float32)
+    images = rng.standard_normal((256, 3, 224, 224), dtype=np.float32)
     ids = np.array([49406, *rng.integers(300, 40000, 75), 49407], dtype=np.int64)
     started = time.perf_counter()
     run = load()

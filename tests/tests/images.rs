@@ -292,3 +292,32 @@ fn a_webp_ends_where_its_header_says() {
         assert_eq!(kind, "image.truncated", "{name}");
     }
 }
+
+/// Wrong bits that decode to other pixels without a trace: nobody can tell.
+const SILENT: [&str; 5] = [
+    "damaged/420-bits-3.jpg",
+    "damaged/420-bits-9.jpg",
+    "damaged/444-bits-1.jpg",
+    "damaged/444-bits-3.jpg",
+    "damaged/restart-lost-bytes.jpg",
+];
+
+/// Damaged files that Pillow reads have its pixels (`corpus_matches_every_preset`) and say so; the
+/// others do not, and `damage=strict` refuses the first and not the others.
+#[test]
+fn damage_is_told() {
+    let (usual, strict) = (processor("hf-endpoint"), processor("damage=strict"));
+    let mut wrong = Vec::new();
+    for name in goldens().files.keys() {
+        let told = usual.decode(&corpus(name)).unwrap().info.damaged;
+        let refused = strict.process(&corpus(name)).map_err(|e| e.kind()).err();
+        let expected = name.starts_with("damaged/") && !SILENT.contains(&name.as_str());
+        if told != expected {
+            wrong.push(format!("{name}: damaged: {told}"));
+        }
+        if refused != told.then_some("image.corrupt") {
+            wrong.push(format!("{name}: strict: {refused:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

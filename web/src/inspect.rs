@@ -158,7 +158,8 @@ impl Inspector {
         // Two large images at a time would be one too many.
         (self.decoded, self.prepared) = (None, None);
         let decoded = self.processor.decode(file).map_err(Error::from)?;
-        let ImageInfo { format, width, height, mode, orientation, alpha, frames } = decoded.info;
+        let ImageInfo { format, width, height, mode, orientation, alpha, frames, .. } =
+            decoded.info;
         self.keep(decoded.rgb);
         Ok(Facts {
             bytes: file.len(),

@@ -1,6 +1,8 @@
 //! The seam for other backends.
 
-use crate::{Clip, EXACT, Embedding, Error, UNFUSED, config::ClipConfig, image::PixelValues};
+use crate::{
+    Clip, EXACT, Embedding, Error, UNFUSED, config::ClipConfig, image::PixelValues, trace::Trace,
+};
 
 /// Something that embeds preprocessed images and token ids: the exact engine ([`Clip`]), or another
 /// one that computes the same model with other bits and says so.
@@ -37,6 +39,13 @@ pub trait Encoder: Send + Sync {
     /// The text tower is not loaded, or a sequence is empty, too long, or has an unknown id.
     fn embed_tokens(&self, batch: &[Vec<u32>]) -> Result<Vec<Embedding>, Error>;
 
+    /// The vector of one image, and a digest per stage: where two backends differ, the first stage
+    /// at which they do.
+    ///
+    /// # Errors
+    /// As for [`Encoder::embed_pixels`]; or the backend cannot tell its stages.
+    fn trace_pixels(&self, pixels: &PixelValues) -> Result<(Embedding, Trace), Error>;
+
     /// What computes: [`Provenance::device`](crate::Provenance::device) of its vectors. Only
     /// [`EXACT`] stands for the contract's bits.
     fn device(&self) -> &str;
@@ -53,6 +62,10 @@ impl Encoder for Clip {
 
     fn embed_tokens(&self, batch: &[Vec<u32>]) -> Result<Vec<Embedding>, Error> {
         Clip::embed_tokens(self, batch)
+    }
+
+    fn trace_pixels(&self, pixels: &PixelValues) -> Result<(Embedding, Trace), Error> {
+        Clip::trace_pixels(self, pixels)
     }
 
     fn device(&self) -> &str {

@@ -26,6 +26,9 @@ pub enum Error {
     /// Its name: `vision` or `text`.
     #[error("the {0} tower is not loaded: load the model with it (`Options::towers`)")]
     TowerNotLoaded(&'static str),
+    /// An accelerator that failed, or whose bits are not those that it promised.
+    #[error("{0}")]
+    Device(String),
     /// Pixels or token ids that do not fit the model.
     #[error("{0}")]
     Input(String),
@@ -41,6 +44,7 @@ impl Error {
             Error::Weights(e) => e.kind(),
             Error::Kernel(_) => "kernel",
             Error::TowerNotLoaded(_) => "tower_not_loaded",
+            Error::Device(_) => "device",
             Error::Input(_) => "input",
         }
     }

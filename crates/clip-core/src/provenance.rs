@@ -28,19 +28,33 @@ pub struct Provenance {
     pub preprocessing: String,
     /// [`NUMERICS_VERSION`](crate::NUMERICS_VERSION) of the code that computed the vector.
     pub numerics: u32,
-    /// [`EXACT`] for the bit-exact engine, [`UNFUSED`], or the accelerator's name (`cuda`, `metal`).
+    /// [`EXACT`] for the contract's bits, [`UNFUSED`], or the accelerator's name (`gpu`, `cuda`, `metal`).
     pub device: String,
+    /// What computed it where that was no CPU, with its driver and the result of its self-test. Does
+    /// not decide the bits: `device` says which they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
 }
 
 impl Provenance {
     /// Whether vectors of the two may be compared. A tokenizer that one of them does not know
-    /// counts as the other's.
+    /// counts as the other's, and the adapter does not count.
     pub fn agrees(&self, other: &Provenance) -> bool {
         let tokenizers = match (&self.tokenizer, &other.tokenizer) {
             (Some(one), Some(two)) => one == two,
             _ => true,
         };
-        tokenizers && Provenance { tokenizer: self.tokenizer.clone(), ..other.clone() } == *self
+        let (tokenizer, adapter) = (self.tokenizer.clone(), self.adapter.clone());
+        tokenizers && Provenance { tokenizer, adapter, ..other.clone() } == *self
+    }
+
+    /// Whether a query of this provenance may search `stored` vectors: they [agree](Provenance::agrees),
+    /// or only one of the two devices has the contract's bits and the other is close to them. The hits
+    /// are not exact then.
+    pub fn searches(&self, stored: &Provenance) -> bool {
+        let close = self.device == EXACT || (self.device == UNFUSED && stored.device == EXACT);
+        let device = if close { stored.device.clone() } else { self.device.clone() };
+        Provenance { device, ..self.clone() }.agrees(stored)
     }
 }
 
@@ -58,5 +72,18 @@ mod tests {
         assert!(old.agrees(&of("t")) && of("t").agrees(&old) && of("t").agrees(&of("t")));
         assert!(!of("t").agrees(&of("u")));
         assert!(!of("t").agrees(&Provenance { weights: "v".into(), ..old.clone() }));
+    }
+
+    #[test]
+    fn the_adapter_does_not_count_and_exact_queries_search_all() {
+        let json = r#"{"model": "m", "revision": null, "weights": "w",
+            "preprocessing": "hf-endpoint", "numerics": 1, "device": "exact"}"#;
+        let exact: Provenance = serde_json::from_str(json).unwrap();
+        let adapter = Some("a card".to_owned());
+        assert!(exact.agrees(&Provenance { adapter: adapter.clone(), ..exact.clone() }));
+        let close = Provenance { device: "gpu".into(), adapter, ..exact.clone() };
+        assert!(!exact.agrees(&close) && exact.searches(&close) && !close.searches(&exact));
+        let unfused = Provenance { device: UNFUSED.into(), ..exact.clone() };
+        assert!(unfused.searches(&exact) && !unfused.searches(&close));
     }
 }

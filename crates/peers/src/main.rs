@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod gpu;
 mod linear;
 #[cfg(feature = "stages")]
 mod stages;
@@ -19,13 +20,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clip_core::{Towers, synthetic::Dtype};
+use candle_core::Device;
+use clip_core::{Encoder, Towers, synthetic::Dtype};
 use clip_tests::goldens::Golden;
-use peers::{
-    Candle,
-    protocol::{Peer, serve},
-};
-use scraper_lib::model::{LoadOptions, ModelFiles};
+use peers::protocol::{Peer, serve};
+use scraper_lib::model::{Candle, LoadOptions, ModelFiles};
 
 /// What is timed: kind and batch (images) or tokens (text).
 const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32), ("text", 6)];
@@ -41,6 +40,7 @@ fn main() -> ExitCode {
         Some("linear") => linear::print().map_err(|e| e.to_string()),
         #[cfg(feature = "stages")]
         Some("stages") => stages::print(),
+        Some("gpu") => gpu::print(&args[1..]),
         Some("serve") if args.len() == 4 => serve_peer(&args[1], Path::new(&args[2]), &args[3]),
         _ => compare(&args),
     };
@@ -90,30 +90,13 @@ fn compare(args: &[String]) -> Result<(), String> {
     let Arguments { dir, python, rounds, threads } = parse(args)?;
     write_model(&dir)?;
     linear::print().map_err(|e| e.to_string())?;
-    let me = std::env::current_exe().map_err(|e| e.to_string())?;
     for threads in &threads {
         let mut peers = Vec::new();
         let mut names = vec!["ours", "candle"];
         names.extend(python.iter().flat_map(|_| PYTHON_PEERS));
         for name in names {
-            let mut command = match &python {
-                Some(python) if PYTHON_PEERS.contains(&name) => {
-                    let mut command = Command::new(python);
-                    command.arg(concat!(
-                        env!("CARGO_MANIFEST_DIR"),
-                        "/../../tests/reference/peers.py"
-                    ));
-                    command.arg(name);
-                    command
-                }
-                _ => {
-                    let mut command = Command::new(&me);
-                    command.args(["serve", name]);
-                    command
-                }
-            };
-            command.arg(&dir).arg(threads);
-            peers.push(Peer::start(name, &mut command).map_err(|e| format!("{name}: {e}"))?);
+            let python = python.as_deref().filter(|_| PYTHON_PEERS.contains(&name));
+            peers.push(start(name, python, &dir, threads)?);
         }
         let mut results = Vec::new();
         for (kind, count) in WORKLOADS {
@@ -140,6 +123,24 @@ fn compare(args: &[String]) -> Result<(), String> {
         table::print(threads, &names, &results, &loads, &memory);
     }
     Ok(())
+}
+
+/// Starts a peer: one of Python's, or this program.
+fn start(name: &str, python: Option<&str>, dir: &Path, threads: &str) -> Result<Peer, String> {
+    let mut command = match python {
+        Some(python) => {
+            let mut command = Command::new(python);
+            command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/peers.py"));
+            command
+        }
+        None => {
+            let mut command = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
+            command.arg("serve");
+            command
+        }
+    };
+    command.arg(name).arg(dir).arg(threads);
+    Peer::start(name, &mut command).map_err(|e| format!("{name}: {e}"))
 }
 
 /// The model as a Hugging Face folder, f32 as the original checkpoint.
@@ -173,25 +174,27 @@ fn serve_peer(name: &str, dir: &Path, threads: &str) -> Result<(), String> {
     };
     let file = dir.join("model.safetensors");
     let started = Instant::now();
-    if name == "candle" {
+    let (candle, clip);
+    let encoder: &dyn Encoder = if name.starts_with("candle") {
         let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let model = Candle::load(&golden.config, bytes).map_err(|e| e.to_string())?;
-        return serve(started, |kind, count| {
-            let result = match kind {
-                "image" => model.images(&batch(count)).map(drop),
-                _ => model.text(&ids(count)).map(drop),
-            };
-            result.map_err(|e| e.to_string())
-        });
-    }
-    // As the nightly job loads it: memory-mapped.
-    let files = ModelFiles::in_folder(dir).map_err(|e| e.to_string())?;
-    let options = LoadOptions::new(Towers::Both);
-    let clip = scraper_lib::model::load(&files, &options).map_err(|e| e.to_string())?.clip;
+        let device = match name {
+            "candle-cuda" => Device::new_cuda(0).map_err(|e| e.to_string())?,
+            _ => Device::Cpu,
+        };
+        let loaded = Candle::load(&golden.config, &bytes, &device);
+        candle = loaded.map_err(|e| e.to_string())?;
+        &candle
+    } else {
+        // As the nightly job loads it: memory-mapped.
+        let files = ModelFiles::in_folder(dir).map_err(|e| e.to_string())?;
+        let options = LoadOptions::new(Towers::Both);
+        clip = scraper_lib::model::load(&files, &options).map_err(|e| e.to_string())?.clip;
+        clip.as_ref()
+    };
     serve(started, |kind, count| {
         let result = match kind {
-            "image" => clip.embed_pixels(&batch(count)),
-            _ => clip.embed_tokens(&[ids(count)]),
+            "image" => encoder.embed_pixels(&batch(count)),
+            _ => encoder.embed_tokens(&[ids(count)]),
         };
         result.map(drop).map_err(|e| e.to_string())
     })

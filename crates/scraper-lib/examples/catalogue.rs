@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         preprocessing: "hf-endpoint".into(),
         numerics: number(&manifest["numerics"])?.try_into()?,
         device: "exact".into(),
+        adapter: None,
     };
     let dim = usize::try_from(number(&manifest["config"]["projection_dim"])?)?;
 

@@ -65,6 +65,8 @@
 //! # Features
 //!
 //! - `pytorch` (default): reads `pytorch_model.bin`.
+//! - `gpu`: images on a GPU ([`model::Device::Gpu`]), through `clip-gpu`.
+//! - `cuda`, `metal`: images on a GPU through candle, never exact; `candle` is what they share.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

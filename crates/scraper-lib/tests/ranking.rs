@@ -55,7 +55,7 @@ fn fixture() -> &'static Fixture {
                 address: address.clone(),
             };
             writes.push(Write::Product(facts(product, address)));
-            writes.push(Write::Vector { hash, values });
+            writes.push(Write::Vector { hash, values, damaged: false });
             writes.push(Write::Image { key, hash, bytes: 1, validators: Validators::default() });
         }
         store.apply(&writes).unwrap();

@@ -2,7 +2,7 @@
 
 use scraper_lib::{
     Error, fetch,
-    model::ModelError,
+    model::{DeviceError, ModelError},
     report::Summary,
     source::SourceError,
     store::StoreError,
@@ -35,6 +35,15 @@ pub(crate) fn of_error(error: &Error) -> Option<String> {
                 ));
             }
             ModelError::Unreachable { .. } => "--model takes a local folder",
+            ModelError::Device(DeviceError::Inexact { .. }) => {
+                "--allow-inexact runs it all the same, and the store says so; --device cpu is exact"
+            }
+            ModelError::Device(DeviceError::NotBuilt(feature)) => {
+                return Some(format!("`cargo build --release -p scraper --features {feature}`"));
+            }
+            ModelError::Device(_) => {
+                "`scraper doctor` shows what there is; --device cpu needs none"
+            }
             _ => return None,
         },
         Error::Endpoint(e) => match e {
@@ -44,6 +53,9 @@ pub(crate) fn of_error(error: &Error) -> Option<String> {
             _ => return None,
         },
         Error::Source(SourceError::Kind { .. }) => "--kind says it",
+        Error::Clip(clip_core::Error::Device(_)) => {
+            "what is stored was computed before; --device cpu goes on without the device"
+        }
         Error::NoRun { .. } => "`scraper run` on this store begins one; --wait waits longer",
         Error::Fetch(e) => return of_failure(e.kind(), &e.to_string()).map(str::to_owned),
         _ => return None,

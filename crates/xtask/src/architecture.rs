@@ -1,6 +1,6 @@
 //! `cargo xtask architecture`: the picture in ARCHITECTURE.md.
 
-use std::{collections::BTreeSet, fmt::Write as _, fs};
+use std::{collections::BTreeMap, fmt::Write as _, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -33,8 +33,10 @@ const fn room(path: &'static str, name: &'static str, about: &'static str, at: [
 
 /// Crates and packages: what Cargo or npm builds.
 const PACKAGES: &[Room] = &[
-    room("crates/scraper", "scraper", "the program: flags, hints, exit codes", [24, 64, 700, 56]),
+    room("crates/scraper", "scraper", "the program: flags, hints, exit codes", [24, 64, 430, 56]),
+    room("crates/clip-python", "clip-python", "the Python wheel", [474, 64, 250, 56]),
     room("crates/scraper-lib", "scraper-lib", "the nightly run as a library", [24, 150, 700, 190]),
+    room("crates/clip-gpu", "clip-gpu", "optional: the vision tower on a GPU", [24, 376, 320, 40]),
     room("crates/shop-words", "shop-words", "by words, and both rankings", [560, 376, 360, 40]),
     room("crates/clip-core", "clip-core", "bytes or text in, 512 floats out", [24, 444, 1092, 118]),
     room(
@@ -126,9 +128,12 @@ fn draw() -> Result<String> {
         }
     }
     let uses = dependencies()?;
-    // What is used through another room needs no arrow of its own.
-    let through = |from, to| uses.iter().any(|&(a, b)| a == from && uses.contains(&(b, to)));
-    for &(from, to) in uses.iter().filter(|&&(from, to)| !through(from, to)) {
+    // What is used through another room, which is always there, needs no arrow of its own.
+    let through = |from, to| {
+        let mut between = uses.iter().filter(|&(&(a, _), &optional)| a == from && !optional);
+        between.any(|(&(_, b), _)| uses.contains_key(&(b, to)))
+    };
+    for &(from, to) in uses.keys().filter(|&&(from, to)| !through(from, to)) {
         let (from, to) = (&PACKAGES[from].at, &PACKAGES[to].at);
         // Straight down, where the two stand above each other.
         let x = (from[0].max(to[0]) + (from[0] + from[2]).min(to[0] + to[2])) / 2;
@@ -154,8 +159,9 @@ fn draw() -> Result<String> {
     Ok(svg)
 }
 
-/// Which package uses which, by their places in [`PACKAGES`]: Cargo's word, and npm's for the page.
-fn dependencies() -> Result<BTreeSet<(usize, usize)>> {
+/// Which package uses which, by their places in [`PACKAGES`], and whether it can do without: Cargo's
+/// word, and npm's for the page.
+fn dependencies() -> Result<BTreeMap<(usize, usize), bool>> {
     let metadata = cargo().args("metadata --no-deps --format-version 1 --offline").probe();
     let metadata = metadata.context("`cargo metadata` failed")?;
     let metadata: Value = serde_json::from_str(&metadata).context("`cargo metadata` is no JSON")?;
@@ -165,13 +171,14 @@ fn dependencies() -> Result<BTreeSet<(usize, usize)>> {
     };
     let page = PACKAGES.iter().position(|room| room.path == "www");
     let package = PACKAGES.iter().position(|room| room.path == "web");
-    let mut uses: BTreeSet<_> = page.zip(package).into_iter().collect();
+    let mut uses: BTreeMap<_, _> =
+        page.zip(package).map(|pair| (pair, false)).into_iter().collect();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let Some(from) = package["manifest_path"].as_str().and_then(place) else { continue };
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let to = dependency["path"].as_str().and_then(place);
             if let (Some(to), true) = (to, dependency["kind"].is_null()) {
-                uses.insert((from, to));
+                uses.insert((from, to), dependency["optional"].as_bool().unwrap_or(false));
             }
         }
     }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, bench_search, bench_serve, process::cargo, web};
+use crate::{bench_scrape, bench_search, bench_serve, process::cargo, python, web};
 
 /// One set of measurements.
 struct Bench {
@@ -38,6 +38,16 @@ const BENCHES: &[Bench] = &[
         },
     },
     Bench {
+        name: "gpu",
+        about: "a GPU's bits, and its speed beside candle (--cuda) and torch (--python) on CUDA",
+        run: |arguments| {
+            let features = if arguments.cuda { "--features cuda " } else { "" };
+            let cmd = format!("run --release -p peers {features}-- gpu target/bench-model");
+            let cmd = cargo().args(&cmd);
+            arguments.python.iter().fold(cmd, |cmd, python| cmd.arg("--python").arg(python)).run()
+        },
+    },
+    Bench {
         name: "scrape",
         about: "a whole run over HTTP against decoding and embedding alone; memory of large shops",
         run: |arguments| bench_scrape::run(&arguments.scrape),
@@ -63,6 +73,11 @@ const BENCHES: &[Bench] = &[
         },
     },
     Bench {
+        name: "python",
+        about: "the Python wheel; with --python: beside transformers, sentence-transformers, fastembed",
+        run: |arguments| python::bench(arguments.python.as_deref(), arguments.rounds),
+    },
+    Bench {
         name: "search",
         about: "<clip-search> in Chromium: key press to painted results, and the scan; or --native",
         run: |arguments| match arguments.search.native {
@@ -86,6 +101,9 @@ pub(crate) struct Arguments {
     /// A Python with tests/reference/requirements-peers.txt, for the peers.
     #[arg(long)]
     python: Option<String>,
+    /// Builds candle for CUDA, for `gpu`.
+    #[arg(long)]
+    cuda: bool,
     /// The browser of `web`.
     #[arg(long, value_enum, default_value_t = web::Browser::Chromium)]
     browser: web::Browser,

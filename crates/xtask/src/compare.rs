@@ -18,14 +18,20 @@ use clip_core::{
 };
 use serde_json::Value;
 
-use crate::process::root;
+use crate::{mutants, process::root};
 
 /// Compares the pixel values of every file of a folder with those of `transformers`, bit for bit, and
 /// counts per format and preset: equal, different, read only here, read only there, read by neither.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Folder of images; its folders too.
+    /// Folder of images; its folders too. With --mutants: where they are written.
     folder: PathBuf,
+    /// First writes so many damaged copies of the corpus for each format, the same each time.
+    #[arg(long, value_name = "N")]
+    mutants: Option<usize>,
+    /// Which damage, with --mutants.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "mutants")]
+    seed: u64,
     /// A Python with tests/reference/requirements-images.txt, for the presets of transformers 5.
     #[arg(long, value_name = "PYTHON", required_unless_present = "python4")]
     python: Option<String>,
@@ -71,6 +77,10 @@ impl Verdict {
 const SHOWN: usize = 10;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(count) = arguments.mutants {
+        let corpus = root().join("tests/corpus");
+        mutants::write(&corpus, &arguments.folder, count, arguments.seed)?;
+    }
     let files = files(&arguments.folder)?;
     if files.is_empty() {
         bail!("{} holds no files", arguments.folder.display());
@@ -86,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 let theirs = theirs.as_str().unwrap_or("error: no text");
                 let ours = ours(preset, &bytes)?;
                 let verdict = Verdict::of(&ours, theirs);
-                let key = (format(&bytes, path), preset.clone());
+                let key = (format(&bytes, path, arguments.mutants.is_some()), preset.clone());
                 *counts.entry(key).or_default().entry(verdict).or_default() += 1;
                 if !matches!(verdict, Verdict::Equal | Verdict::Neither) {
                     let why = ours.err().unwrap_or_else(|| theirs.to_owned());
@@ -112,13 +122,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn print(counts: &BTreeMap<(String, String), BTreeMap<Verdict, usize>>) {
     print!("{:<10} {:<18}", "format", "preset");
     Verdict::ALL.iter().for_each(|(_, name)| print!(" {name:>11}"));
-    println!();
+    println!(" {:>12} {:>12}", "same verdict", "same pixels");
     for ((format, preset), found) in counts {
         print!("{format:<10} {preset:<18}");
         for (verdict, _) in Verdict::ALL {
             print!(" {:>11}", found.get(&verdict).copied().unwrap_or(0));
         }
-        println!();
+        let of = |verdict| found.get(&verdict).copied().unwrap_or(0);
+        let (equal, both) = (of(Verdict::Equal), of(Verdict::Equal) + of(Verdict::Different));
+        let (same, all) = (both + of(Verdict::Neither), found.values().sum::<usize>());
+        let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
+        println!(" {:>11.2}% {:>11.2}%", percent(same, all), percent(equal, both));
     }
 }
 
@@ -139,9 +153,12 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// By the first bytes where we know them, else by the name.
-fn format(bytes: &[u8], path: &Path) -> String {
+/// By the first bytes where we know them, else by the name; of a mutant what it was before.
+fn format(bytes: &[u8], path: &Path, by_name: bool) -> String {
     let named = || path.extension().map_or("?".into(), |e| e.to_string_lossy().to_uppercase());
+    if by_name {
+        return named();
+    }
     clip_core::image::Format::of(bytes).map_or_else(named, |format| format.to_string())
 }
 

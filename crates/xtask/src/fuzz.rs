@@ -51,6 +51,7 @@ const TARGETS: [Target; 14] = [
             "corpus/tiff",
             "corpus/avif",
             "corpus/bad",
+            "corpus/damaged",
         ],
     },
     target("tokenizer", 4096),

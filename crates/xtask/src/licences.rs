@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn holds_what_is_linked_and_no_macros() {
         let all = third_party("clip-web").expect("cargo knows its packages");
-        for name in ["serde", "wasm-bindgen", "libjpeg-turbo-rs", "rayon"] {
+        for name in ["serde", "wasm-bindgen", "image-webp", "rayon"] {
             assert!(all.contains(&format!("\n- {name} ")), "{name} is missing");
         }
         assert!(!all.contains("\n- syn "), "syn runs in the compiler");

@@ -8,6 +8,7 @@ mod bench_scrape;
 mod bench_search;
 mod bench_serve;
 mod compare;
+mod conformance;
 mod cross;
 mod demo;
 mod draw_shop;
@@ -16,8 +17,10 @@ mod goldens;
 mod http;
 mod licences;
 mod model;
+mod mutants;
 mod process;
 mod program;
+mod python;
 mod setup;
 mod test;
 mod tools;
@@ -50,6 +53,8 @@ enum Command {
     Architecture(architecture::Arguments),
     DrawShop(draw_shop::Arguments),
     Fuzz(fuzz::Arguments),
+    Python(python::Arguments),
+    Conformance(conformance::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +70,8 @@ fn main() -> ExitCode {
         Command::Architecture(arguments) => architecture::run(&arguments),
         Command::DrawShop(arguments) => draw_shop::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Python(arguments) => python::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

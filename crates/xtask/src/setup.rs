@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{cross, tools::Need};
 
-const NEEDS: [Need; 15] = [
+const NEEDS: [Need; 17] = [
     Need::Rustc,
     Need::Rustfmt,
     Need::Clippy,
@@ -19,8 +19,10 @@ const NEEDS: [Need; 15] = [
     Need::Chromium,
     Need::Firefox,
     Need::WebKit,
+    Need::Vulkan,
     Need::Python,
     Need::Curl,
+    Need::Java,
 ];
 
 /// Finds or installs what the other commands need (compilers for wasm32 and aarch64, qemu,

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::{
     cross::{self, AARCH64},
     process::{cargo, seconds},
+    python,
     tools::Need,
     web, www,
 };
@@ -54,7 +55,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         about: "all tests on this machine",
-        needs: &[Need::Cc, Need::Python, Need::Curl],
+        needs: &[Need::Cc, Need::Python, Need::Curl, Need::Vulkan],
         run: || Ok(cargo().args("test --workspace").run_tests()?.to_string()),
     },
     Stage {
@@ -68,6 +69,12 @@ const STAGES: &[Stage] = &[
         about: "the demo page in Chromium: all its tools, accessibility, planted differences",
         needs: &WWW_NEEDS,
         run: || Ok(www::check()?.to_string()),
+    },
+    Stage {
+        name: "python",
+        about: "the Python wheel: bits, errors, types; Ray and Spark with workers that die",
+        needs: &python::NEEDS,
+        run: || Ok(python::check()?.to_string()),
     },
     Stage {
         name: "aarch64",

@@ -37,10 +37,14 @@ pub(crate) enum Need {
     Firefox,
     /// WebKitGTK, its driver, and a screen that is not there.
     WebKit,
+    /// A GPU in software, for the tests of the shaders.
+    Vulkan,
     /// Makes environments for PyPI's Postgres server, readers of exports and clients of the server.
     Python,
     /// Runs the lines of the documentation.
     Curl,
+    /// Runs Spark.
+    Java,
 }
 
 impl Need {
@@ -59,8 +63,10 @@ impl Need {
             Need::Chromium => "Chromium".to_owned(),
             Need::Firefox => "Firefox".to_owned(),
             Need::WebKit => "WebKitGTK with its driver, and Xvfb".to_owned(),
+            Need::Vulkan => "Vulkan in software (lavapipe)".to_owned(),
             Need::Python => "Python 3.10 or newer, with venv".to_owned(),
             Need::Curl => "curl 7.82 or newer, with HTTP/2".to_owned(),
+            Need::Java => "Java 17 or newer".to_owned(),
         }
     }
 
@@ -109,10 +115,28 @@ impl Need {
                 let number = cross::version(told.split(' ').nth(1)?)?;
                 (number >= (7, 82) && told.contains("HTTP2")).then(|| first_line(told))
             }
+            Need::Vulkan => {
+                let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].into_iter();
+                let mut drivers = drivers.filter_map(|folder| std::fs::read_dir(folder).ok());
+                let name = drivers.find_map(|folder| {
+                    let mut names = folder.flatten().map(|entry| entry.file_name());
+                    names.find(|name| name.to_string_lossy().starts_with("lvp_icd"))
+                })?;
+                let libraries = Cmd::new("/sbin/ldconfig").arg("-p").probe()?;
+                let found = libraries.contains("libvulkan.so.1");
+                found.then(|| name.to_string_lossy().into_owned())
+            }
             Need::Python => {
                 let version = "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')";
                 let version = Cmd::new("python3").arg("-c").arg(version).probe()?;
                 (cross::version(&version)? >= (3, 10)).then(|| format!("Python {version}"))
+            }
+            Need::Java => {
+                // "openjdk 17.0.15 2025-04-15", "openjdk 21 2023-09-19"
+                let line = first_line(Cmd::new("java").arg("--version").probe()?);
+                let number = |word: &str| word.split('.').next()?.parse::<u32>().ok();
+                let major = line.split_whitespace().find_map(number)?;
+                (major >= 17).then_some(line)
             }
         }
     }
@@ -151,8 +175,10 @@ impl Need {
             Need::Chromium => apt(&["chromium"]),
             Need::Firefox => apt(&["firefox-esr"]).or_else(|_| apt(&["firefox"])),
             Need::WebKit => apt(&["webkit2gtk-driver", "xvfb"]),
+            Need::Vulkan => apt(&["libvulkan1", "mesa-vulkan-drivers"]),
             Need::Python => apt(&["python3", "python3-venv"]),
             Need::Curl => apt(&["curl"]),
+            Need::Java => apt(&["default-jre-headless"]),
         }
     }
 

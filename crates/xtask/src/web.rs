@@ -31,12 +31,13 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 17] = [
+const SCRIPTS: [&str; 18] = [
     "sizes",
     "package",
     "cross",
     "e2e",
     "api",
+    "gpu",
     "find",
     "search",
     "element",

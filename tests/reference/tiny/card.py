@@ -17,8 +17,9 @@ for first looks, demonstrations and tests. **For real work use `openai/clip-vit-
 ## What it is
 
 - Vision: 224 x 224, patches of 32, {vision}. Text: {text}. Projection 512, `quick_gelu`.
-- The standard vocabulary and format: `transformers` loads the folder with `CLIPModel.from_pretrained` and
-  `CLIPImageProcessor.from_pretrained`. The tokenizer is that of every CLIP and not repeated here:
+- The standard vocabulary and format: `transformers` loads the folder with
+  `CLIPModel.from_pretrained(folder, dtype="float32")` (the file is f16, and transformers 5 would compute in it)
+  and `CLIPImageProcessor.from_pretrained`. The tokenizer is that of every CLIP and not repeated here:
   `CLIPTokenizer.from_pretrained("openai/clip-vit-base-patch32")`; the scraper has it built in.
 - Words that training did not have are zero vectors: the text tower sees only that something is there.
 

@@ -2,7 +2,7 @@
 
 import type { Find } from "../runtime/assets.js";
 
-/** Addresses of the wasm modules. */
+/** Addresses of the wasm modules, and of a script that few need. */
 export interface ModuleFiles {
   images: string;
   /** The same decoders with AVIF and TIFF; see `images.ts`. */
@@ -12,6 +12,8 @@ export interface ModuleFiles {
   fallback: string;
   relaxedThreads: string;
   fallbackThreads: string;
+  /** The script of `../gpu`. */
+  gpu: string;
 }
 
 /** The worker's script. */
@@ -25,4 +27,5 @@ export const modules = (find: Find): ModuleFiles => ({
   fallback: find("engine-fallback.wasm", () => new URL("./engine-fallback.wasm", import.meta.url)),
   relaxedThreads: find("engine-relaxed-threads.wasm", () => new URL("./engine-relaxed-threads.wasm", import.meta.url)),
   fallbackThreads: find("engine-fallback-threads.wasm", () => new URL("./engine-fallback-threads.wasm", import.meta.url)),
+  gpu: find("gpu.js", () => new URL("./gpu.js", import.meta.url)),
 });

@@ -19,7 +19,7 @@ import { TEMPLATE, type Classification, prompts, ranked } from "./classify.js";
 import { modules, script } from "./files.js";
 import { type ImageSource, type Sent, sent } from "./inputs.js";
 import type { BatchOptions, CallOptions, ClassifyOptions, Embedding, LoadOptions } from "./options.js";
-import type { Loaded, Precision, Provenance, Request, Stage, Towers } from "./protocol.js";
+import type { ImageVectors, Loaded, Precision, Provenance, Request, Stage, Towers } from "./protocol.js";
 import { withThreads } from "./threads.js";
 import type { Progress } from "./weights.js";
 
@@ -56,6 +56,7 @@ export class Clip {
     const tokens = oneOf("tokens", options.tokens ?? "fill", ["fill", "blocks", "whole"]);
     const kernel = oneOf("kernel", options.kernel ?? "auto", ["auto", "fallback"]);
     const precision = oneOf("precision", options.precision ?? "exact", ["exact", "auto"]);
+    const gpu = oneOf("gpu", options.gpu ?? "off", ["off", "auto"]);
     const find = await finder(options.baseUrl);
     const open = () => startWorker(script(find), "clip");
     const worker = withThreads(await open(), open);
@@ -74,6 +75,7 @@ export class Clip {
             cache: options.cache ?? true,
             kernel,
             precision,
+            gpu,
           },
         },
         { signal: options.signal, onProgress: options.onProgress },
@@ -92,9 +94,12 @@ export class Clip {
 
   /** What decides the bits of its vectors. */
   get provenance(): Provenance {
-    const { model, revision, weights, tokenizer, preprocessing, numerics, exact } = this.loaded;
+    return this.provenanceOf(this.loaded.exact ? "exact" : "unfused");
+  }
+
+  private provenanceOf(device: string): Provenance {
+    const { model, revision, weights, tokenizer, preprocessing, numerics } = this.loaded;
     const known = tokenizer === undefined ? {} : { tokenizer };
-    const device = exact ? "exact" : "unfused";
     return { model, revision, weights, ...known, preprocessing, numerics, device };
   }
 
@@ -119,8 +124,8 @@ export class Clip {
 
   /** @throws ClipError */
   async embedImage(source: ImageSource, options: CallOptions = {}): Promise<Embedding> {
-    const result: { vectors: Float32Array<ArrayBuffer>; exact: boolean } = await this.askOf("image", source, options);
-    return this.embedding(result.vectors, 0, result.exact);
+    const { vectors, exact, device }: ImageVectors = await this.askOf("image", source, options);
+    return this.embedding(vectors, 0, exact, device);
   }
 
   /**
@@ -212,11 +217,13 @@ export class Clip {
     });
   }
 
-  private embedding(vectors: Float32Array<ArrayBuffer>, index: number, exact: boolean): Embedding {
+  private embedding(
+    vectors: Float32Array<ArrayBuffer>, index: number, exact: boolean, device = this.provenance.device,
+  ): Embedding {
     const { dimensions: n } = this.loaded;
     const values = vectors.subarray(2 * index * n, (2 * index + 1) * n);
     const normalized = vectors.subarray((2 * index + 1) * n, (2 * index + 2) * n);
-    return { values, normalized, exact, provenance: this.provenance };
+    return { values, normalized, exact, provenance: this.provenanceOf(device) };
   }
 
   /** Asks about an image. */

@@ -38,6 +38,13 @@ export interface LoadOptions extends Configuration {
    *   normalised vector is within 1e-5 of the exact one. In all other engines the same as `"exact"`.
    */
   precision?: Precision;
+  /**
+   * `"auto"`: images are computed on the visitor's GPU (WebGPU), where the browser has one that gives the
+   * bits of the native program; under `precision: "auto"` also where its vectors are within 1e-5 of them,
+   * and then say `exact: false`. Each load compares one image with wasm, which computes them elsewhere.
+   * The weights of the vision tower are in the GPU's memory besides, as f32. Default: `"off"`.
+   */
+  gpu?: "off" | "auto";
   /** `"fallback"` avoids relaxed SIMD; for tests. */
   kernel?: "auto" | "fallback";
   onProgress?: (progress: Progress) => void;
@@ -62,7 +69,7 @@ export interface Embedding {
   /**
    * Whether native code gives these bits for this input. False only for images whose pixels the
    * browser decoded (see [`ImageSource`]; and formats such as HEIC), and under `precision: "auto"` in
-   * engines without a fused multiply-add.
+   * engines or on GPUs without a fused multiply-add.
    */
   exact: boolean;
   /** What made it; a catalogue refuses vectors of another. */

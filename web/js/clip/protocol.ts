@@ -24,6 +24,15 @@ export interface WorkerOptions {
   cache: boolean | string;
   kernel: "auto" | "fallback";
   precision: Precision;
+  gpu: "off" | "auto";
+}
+
+/** What comes of an image: the raw vector, then the one of unit length. */
+export interface ImageVectors {
+  vectors: Float32Array<ArrayBuffer>;
+  exact: boolean;
+  /** Of the tower; the pixels may be inexact all the same. */
+  device: string;
 }
 
 /** What decides the bits of a vector besides its input; only vectors of the same may be compared. */
@@ -61,6 +70,8 @@ export interface Loaded {
   kernel: string;
   /** Whether vectors have the bits of the native program. */
   exact: boolean;
+  /** The GPU that computes images, by name; null where wasm does. */
+  gpu: string | null;
   threads: number;
   /** Bytes of wasm memory after loading, decoders not counted. */
   memory: number;

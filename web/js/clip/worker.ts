@@ -4,9 +4,10 @@ import type { Loader, Model as Towers, Texts } from "../bindings/engine.js";
 import { ClipError, failure } from "../runtime/errors.js";
 import { parent, processors } from "../runtime/platform.js";
 import { type Report, serve } from "../runtime/rpc.js";
+import { Gpu } from "./accelerate.js";
 import { type Engine, startEngine } from "./engine.js";
 import { Images } from "./images.js";
-import type { Request, Loaded, Image, Stage, WorkerOptions } from "./protocol.js";
+import type { Request, Loaded, Image, ImageVectors, Stage, WorkerOptions } from "./protocol.js";
 import { type Spawn, spawner, threadOf } from "./threads.js";
 import { Weights } from "./weights.js";
 
@@ -19,6 +20,7 @@ class Model {
     private readonly weights: Weights,
     private readonly options: WorkerOptions,
     private images: Promise<Images> | undefined,
+    private readonly gpu: Gpu | undefined,
   ) {}
 
   static async load(
@@ -28,6 +30,7 @@ class Model {
     spawn: Spawn,
   ): Promise<Model> {
     const towers = options.towers;
+    const warn = (warning: ClipError) => report({ warning: failure(warning) });
     // One token of text takes one pass over the weights: threads would wait for memory.
     const threads = options.threads ?? (towers === "text" ? 1 : Math.min(4, await processors()));
     let known: (bytes: number) => void = () => undefined;
@@ -50,7 +53,7 @@ class Model {
       options.cache,
       {
         onProgress: (progress) => report({ progress }),
-        onWarning: (warning) => report({ warning: failure(warning) }),
+        onWarning: warn,
         digest: async (bytes) => (await starting).bindings.sha256(bytes),
       },
       signal,
@@ -72,11 +75,19 @@ class Model {
       return loader;
     });
     begun.catch(() => undefined);
+    const gpu = options.gpu === "auto" && towers !== "text"
+      ? await Gpu.start(options.files.gpu, manifest, options.precision, warn)
+      : undefined;
     for (const part of parts) {
-      await weights.all(part, signal, async (_, chunk) => push(await begun, chunk));
+      await weights.all(part, signal, async (_, chunk) => {
+        push(await begun, chunk);
+        if (part === vision) await gpu?.push(chunk);
+      });
     }
     const loaded = (await begun).finish();
-    const model = new Model(await starting, loaded, weights, options, images);
+    const model = new Model(await starting, loaded, weights, options, images, gpu);
+    const { image_size } = manifest.config.vision_config;
+    await gpu?.check(image_size, options.precision, model.exact, (pixels) => loaded.embedPixels(pixels));
     if (whole) await model.fillTokens(signal);
     await images;
     return model;
@@ -95,6 +106,7 @@ class Model {
       logitScale: this.towers.logitScale,
       kernel: this.engine.kernel,
       exact: this.exact,
+      gpu: this.gpu?.name ?? null,
       threads: this.engine.threads,
       memory: this.engine.memory.buffer.byteLength,
       towers: this.options.towers,
@@ -147,9 +159,12 @@ class Model {
   async embedImage(
     image: Image,
     signal: AbortSignal,
-  ): Promise<{ vectors: Float32Array<ArrayBuffer>; exact: boolean }> {
+  ): Promise<ImageVectors> {
     const { pixels, exact } = await (await this.decoders()).pixels(image, signal);
-    return { vectors: this.towers.embedPixels(pixels), exact: exact && this.exact };
+    const vectors = await this.gpu?.embed(pixels);
+    const tower = vectors ? this.gpu!.exact : this.exact;
+    const device = tower ? "exact" : "unfused";
+    return { vectors: vectors ?? this.towers.embedPixels(pixels), exact: exact && tower, device };
   }
 
   async trace(input: string | Image, signal: AbortSignal): Promise<{ stages: Stage[]; exact: boolean }> {

@@ -16,7 +16,7 @@ mod sniff;
 
 pub use error::ImageError;
 pub use limits::Limits;
-pub use profile::{Alpha, Exif, Normalize, Profile, ProfileError, Resize};
+pub use profile::{Alpha, Damage, Exif, Normalize, Profile, ProfileError, Resize};
 pub use sniff::Format;
 
 use crate::{config::PreprocessConfig, trace::Trace};
@@ -58,6 +58,8 @@ pub struct ImageInfo {
     pub alpha: bool,
     /// Frames, where known without decoding them. Only the first one is used.
     pub frames: Option<u32>,
+    /// Whether the file is damaged and its pixels are what Pillow makes of it ([`Damage::AsPillow`]).
+    pub damaged: bool,
 }
 
 /// An image as the resizer sees it: oriented and in RGB, by the profile.
@@ -177,7 +179,16 @@ impl Processor {
     /// # Errors
     /// Not an image, not a supported one, damaged or cut short, or over a limit.
     pub fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
-        self.process_rgb(&self.decode(bytes)?.rgb)
+        Ok(self.process_with_info(bytes)?.0)
+    }
+
+    /// [`Processor::process`], and what the file says of itself.
+    ///
+    /// # Errors
+    /// As [`Processor::process`].
+    pub fn process_with_info(&self, bytes: &[u8]) -> Result<(PixelValues, ImageInfo), ImageError> {
+        let Decoded { info, rgb } = self.decode(bytes)?;
+        Ok((self.process_rgb(&rgb)?, info))
     }
 
     /// Resize, crop, normalise an image that is decoded already.
@@ -197,6 +208,10 @@ impl Processor {
     /// As [`Processor::process`].
     pub fn decode(&self, bytes: &[u8]) -> Result<Decoded, ImageError> {
         let raster = decode::decode(bytes, &self.limits)?;
+        if raster.damaged && self.profile.damage == Damage::Strict {
+            let detail = "parts of the picture are lost or made up";
+            return Err(ImageError::corrupt(raster.format, detail));
+        }
         let info = ImageInfo {
             format: raster.format,
             width: raster.width,
@@ -205,6 +220,7 @@ impl Processor {
             orientation: raster.orientation,
             alpha: raster.has_alpha(),
             frames: raster.frames,
+            damaged: raster.damaged,
         };
         let rgb = raster.into_rgb(self.profile.alpha)?;
         let rgb = match self.profile.exif {

@@ -1,7 +1,7 @@
 //! Which of Hugging Face's pipelines to reproduce.
 //!
 //! The same image gives other pixels in the Inference Endpoints toolkit, in transformers 4 and
-//! in transformers 5. The differences are four independent choices; the presets are the pipelines
+//! in transformers 5. The differences are independent choices; the presets are the pipelines
 //! that were measured.
 
 use std::{fmt, str::FromStr};
@@ -46,6 +46,16 @@ pub enum Normalize {
     Fast,
 }
 
+/// What becomes of a damaged file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Damage {
+    /// What Pillow makes pixels of without an error is an image, with its pixels; the result says that
+    /// it is damaged. What Pillow refuses is refused.
+    AsPillow,
+    /// A file of which Pillow would have to lose or make up a part is refused.
+    Strict,
+}
+
 /// How an entry point of Hugging Face prepares images.
 ///
 /// As text (`Display`, `FromStr`, serde): a preset's name, or
@@ -62,6 +72,8 @@ pub struct Profile {
     pub alpha: Alpha,
     /// Whose arithmetic normalises.
     pub normalize: Normalize,
+    /// What becomes of damaged files. Undamaged ones have the same pixels either way.
+    pub damage: Damage,
 }
 
 impl Profile {
@@ -71,6 +83,7 @@ impl Profile {
         exif: Exif::Apply,
         alpha: Alpha::Drop,
         normalize: Normalize::Slow,
+        damage: Damage::AsPillow,
     };
     /// `CLIPImageProcessor` (slow) of transformers 4 on a PIL image.
     pub const TRANSFORMERS4: Profile = Profile { exif: Exif::Ignore, ..Profile::HF_ENDPOINT };
@@ -80,6 +93,7 @@ impl Profile {
         exif: Exif::Ignore,
         alpha: Alpha::White,
         normalize: Normalize::Fast,
+        damage: Damage::AsPillow,
     };
     /// transformers 5 on a PIL image without torchvision, Pillow 13.
     pub const TRANSFORMERS5_PIL: Profile = Profile {
@@ -87,6 +101,7 @@ impl Profile {
         exif: Exif::Ignore,
         alpha: Alpha::White,
         normalize: Normalize::Slow,
+        damage: Damage::AsPillow,
     };
 
     /// Name and value of each preset.
@@ -126,7 +141,12 @@ impl fmt::Display for Profile {
             Normalize::Slow => "slow",
             Normalize::Fast => "fast",
         };
-        write!(f, "resize={resize},exif={exif},alpha={alpha},normalize={normalize}")
+        write!(f, "resize={resize},exif={exif},alpha={alpha},normalize={normalize}")?;
+        match self.damage {
+            // Left out: so these profiles were called before there was a choice.
+            Damage::AsPillow => Ok(()),
+            Damage::Strict => f.write_str(",damage=strict"),
+        }
     }
 }
 
@@ -135,7 +155,7 @@ impl fmt::Display for Profile {
 #[error(
     "unknown preprocessing profile, at `{at}`: use hf-endpoint, transformers4, transformers5, \
      transformers5-pil, or parts like resize=pillow|pillow13|torchvision,exif=apply|ignore,\
-     alpha=drop|white,normalize=slow|fast"
+     alpha=drop|white,normalize=slow|fast,damage=as-pillow|strict"
 )]
 pub struct ProfileError {
     /// The part that was not understood.
@@ -163,6 +183,8 @@ impl FromStr for Profile {
                 "alpha=white" => profile.alpha = Alpha::White,
                 "normalize=slow" => profile.normalize = Normalize::Slow,
                 "normalize=fast" => profile.normalize = Normalize::Fast,
+                "damage=as-pillow" => profile.damage = Damage::AsPillow,
+                "damage=strict" => profile.damage = Damage::Strict,
                 _ => return Err(ProfileError { at: part.into() }),
             }
             // Twice the same part is a slip, not a choice.
@@ -200,10 +222,12 @@ mod tests {
             for exif in [Exif::Apply, Exif::Ignore] {
                 for alpha in [Alpha::Drop, Alpha::White] {
                     for normalize in [Normalize::Slow, Normalize::Fast] {
-                        let profile = Profile { resize, exif, alpha, normalize };
-                        assert_eq!(profile.to_string().parse(), Ok(profile));
-                        let json = serde_json::to_string(&profile).unwrap();
-                        assert_eq!(serde_json::from_str::<Profile>(&json).unwrap(), profile);
+                        for damage in [Damage::AsPillow, Damage::Strict] {
+                            let profile = Profile { resize, exif, alpha, normalize, damage };
+                            assert_eq!(profile.to_string().parse(), Ok(profile));
+                            let json = serde_json::to_string(&profile).unwrap();
+                            assert_eq!(serde_json::from_str::<Profile>(&json).unwrap(), profile);
+                        }
                     }
                 }
             }

@@ -24,6 +24,8 @@ pub(crate) struct Raster {
     pub orientation: u8,
     /// Frames of an animation, where known without decoding.
     pub frames: Option<u32>,
+    /// Whether samples are missing or made up, as Pillow makes them up.
+    pub damaged: bool,
 }
 
 impl Raster {

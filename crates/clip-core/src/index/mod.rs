@@ -28,7 +28,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{EXACT, NormalizedEmbedding, Provenance, UNFUSED};
+use crate::{NormalizedEmbedding, Provenance};
 
 /// The key in a scan file's metadata.
 const FORMAT: &str = "clip-index";
@@ -289,12 +289,7 @@ impl Index {
 /// [`IndexError::Provenance`].
 pub fn accepts(index: &Provenance, query: &Provenance) -> Result<(), IndexError> {
     let (model, revision) = (index.model.clone(), index.revision.clone());
-    // Inexact queries may search exact vectors: their hits say so.
-    let device = match query.device.as_str() {
-        UNFUSED if index.device == EXACT => index.device.clone(),
-        device => device.to_owned(),
-    };
-    if index.agrees(&Provenance { model, revision, device, ..query.clone() }) {
+    if (Provenance { model, revision, ..query.clone() }).searches(index) {
         return Ok(());
     }
     let (index, query) = (Box::new(index.clone()), Box::new(query.clone()));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::Embedding;
+use crate::{Embedding, UNFUSED};
 
 const DIM: usize = 512;
 
@@ -12,6 +12,7 @@ fn provenance() -> Provenance {
         preprocessing: "hf-endpoint".into(),
         numerics: 1,
         device: "exact".into(),
+        adapter: None,
     }
 }
 

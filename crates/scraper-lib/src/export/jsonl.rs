@@ -23,6 +23,9 @@ struct Line<'a> {
     image: &'a str,
     position: u32,
     sha256: String,
+    /// The file is damaged, and its pixels are what Pillow makes of it.
+    #[serde(skip_serializing_if = "is_false")]
+    damaged: bool,
     normalized: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     dim: Option<usize>,
@@ -30,6 +33,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     embedding: Option<&'a [f32]>,
     provenance: &'a Provenance,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 fn present(missed: &u32) -> bool {
@@ -68,6 +75,7 @@ pub(super) fn write_line(
         image: &row.image,
         position: row.position,
         sha256: hex(&row.hash),
+        damaged: row.damaged,
         normalized,
         dim: embedding.map(<[f32]>::len),
         embedding,

@@ -5,7 +5,10 @@ use std::{io::Write, sync::Arc};
 
 use arrow_array::{
     ArrayRef, RecordBatch,
-    builder::{FixedSizeListBuilder, Float32Builder, Float64Builder, Int32Builder, StringBuilder},
+    builder::{
+        BooleanBuilder, FixedSizeListBuilder, Float32Builder, Float64Builder, Int32Builder,
+        StringBuilder,
+    },
 };
 use arrow_schema::{DataType, Field, Schema};
 use clip_core::Provenance;
@@ -123,6 +126,7 @@ fn schema(dim: i32) -> Arc<Schema> {
         text("image", false),
         Field::new("position", DataType::Int32, false),
         text("sha256", false),
+        Field::new("damaged", DataType::Boolean, false),
         text("model", false),
         text("revision", true),
         text("weights", false),
@@ -146,6 +150,7 @@ struct Columns {
     image: StringBuilder,
     position: Int32Builder,
     sha256: StringBuilder,
+    damaged: BooleanBuilder,
     /// model, revision, weights, preprocessing.
     origin: [StringBuilder; 4],
     numerics: Int32Builder,
@@ -162,6 +167,7 @@ impl Columns {
             image: StringBuilder::new(),
             position: Int32Builder::new(),
             sha256: StringBuilder::new(),
+            damaged: BooleanBuilder::new(),
             origin: Default::default(),
             numerics: Int32Builder::new(),
             device: StringBuilder::new(),
@@ -178,6 +184,7 @@ impl Columns {
         self.image.append_value(&row.image);
         self.position.append_value(number(row.position));
         self.sha256.append_value(hex(&row.hash));
+        self.damaged.append_value(row.damaged);
         // The tokenizer is in the metadata, with all the rest.
         let Provenance { model, revision, weights, preprocessing, numerics, device, .. } =
             provenance;
@@ -200,6 +207,7 @@ impl Columns {
         columns.push(text(&mut self.image));
         columns.push(Arc::new(self.position.finish()));
         columns.push(text(&mut self.sha256));
+        columns.push(Arc::new(self.damaged.finish()));
         columns.extend(self.origin.iter_mut().map(text));
         columns.push(Arc::new(self.numerics.finish()));
         columns.push(text(&mut self.device));

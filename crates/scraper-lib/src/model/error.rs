@@ -274,6 +274,9 @@ pub enum ModelError {
         /// What it refused.
         source: Box<clip_core::Error>,
     },
+    /// The device that was asked for cannot be used.
+    #[error(transparent)]
+    Device(#[from] super::DeviceError),
 }
 
 impl ModelError {
@@ -304,6 +307,7 @@ impl ModelError {
             ModelError::Pytorch { .. } => "model.pytorch",
             ModelError::Unpackable { .. } => "model.unpackable",
             ModelError::Load { source, .. } => source.kind(),
+            ModelError::Device(_) => "device",
         }
     }
 }

@@ -7,11 +7,12 @@ use clip_core::{
     config::{ClipConfig, PreprocessConfig},
     image::{Limits, Profile},
     text::Tokenizer,
+    weights::Release,
 };
 
 use serde_json::Value;
 
-use super::{ModelError, ModelFile, ModelFiles, Origin, Weights};
+use super::{Accelerator, ModelError, ModelFile, ModelFiles, Origin, Weights};
 use crate::mmap;
 
 /// What to load, and how images are prepared.
@@ -35,10 +36,12 @@ impl LoadOptions {
 /// A model ready to embed, and what its vectors are to be labelled with.
 #[derive(Debug)]
 pub struct LoadedModel {
-    /// The model.
-    pub clip: Clip,
+    /// The model, on the CPU.
+    pub clip: Arc<Clip>,
     /// Labels its vectors.
     pub provenance: Provenance,
+    /// Computes its images, where [`accelerate`](super::accelerate) found one.
+    pub accelerator: Option<Accelerator>,
 }
 
 /// Loads the model. Blocking: reads every weight once.
@@ -67,8 +70,7 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
     let digest = own.as_ref().map(Tokenizer::digest);
     let tokenizer = own.unwrap_or_else(Tokenizer::clip);
     let preprocessing = label(&preprocess, options.profile, image_size);
-    let weights = safetensors(&files.weights)?;
-    let mut engine = Options {
+    let engine = Options {
         towers: options.towers,
         preprocess,
         profile: options.profile,
@@ -77,17 +79,9 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         path: None,
         release: None,
     };
-    let clip = match &weights {
-        ModelFile::Builtin { bytes, .. } => Clip::load(config, bytes, engine),
-        ModelFile::Path(path) => {
-            let map = mmap::map(path);
-            let map = map.map_err(|source| ModelError::Read { path: path.clone(), source })?;
-            let map = Arc::new(map);
-            engine.release = Some(mmap::releaser(&map));
-            Clip::load(config, &map, engine)
-        }
-    };
-    let clip = clip.map_err(|e| weights.error(e))?;
+    let clip = with_weights(files, |file, bytes, release| {
+        Clip::load(config, bytes, Options { release, ..engine }).map_err(|e| file.error(e))
+    })?;
     let provenance = Provenance {
         model: files.model.clone(),
         revision: files.revision.clone(),
@@ -96,8 +90,27 @@ pub fn load(files: &ModelFiles, options: &LoadOptions) -> Result<LoadedModel, Mo
         preprocessing,
         numerics: NUMERICS_VERSION,
         device: clip.device().into(),
+        adapter: None,
     };
-    Ok(LoadedModel { clip, provenance })
+    Ok(LoadedModel { clip: Arc::new(clip), provenance, accelerator: None })
+}
+
+/// Gives the weights of `files` as a whole safetensors file to `work`, with what gives pages of it back
+/// that are not needed any more.
+pub(super) fn with_weights<T>(
+    files: &ModelFiles,
+    work: impl FnOnce(&ModelFile, &[u8], Option<Release>) -> Result<T, ModelError>,
+) -> Result<T, ModelError> {
+    let weights = safetensors(&files.weights)?;
+    match &weights {
+        ModelFile::Builtin { bytes, .. } => work(&weights, bytes, None),
+        ModelFile::Path(path) => {
+            let map = mmap::map(path);
+            let map = map.map_err(|source| ModelError::Read { path: path.clone(), source })?;
+            let map = Arc::new(map);
+            work(&weights, &map, Some(mmap::releaser(&map)))
+        }
+    }
 }
 
 /// The model's shape.

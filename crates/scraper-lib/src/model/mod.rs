@@ -10,6 +10,7 @@ mod answer;
 mod builtin;
 mod cache;
 mod client;
+mod device;
 mod download;
 mod error;
 mod file;
@@ -28,6 +29,9 @@ mod verify;
 pub use builtin::BUILTIN;
 pub use cache::{CachedModel, list};
 pub use client::Hub;
+#[cfg(feature = "candle")]
+pub use device::Candle;
+pub use device::{Accelerator, Device, DeviceError, DeviceReport, accelerate, devices};
 pub use error::ModelError;
 pub use file::ModelFile;
 pub use folder::{ModelFiles, Origin, Weights};

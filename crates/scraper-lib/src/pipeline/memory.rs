@@ -6,7 +6,7 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use clip_core::image::{ImageError, Limits, PixelValues, Processor};
+use clip_core::image::{ImageError, ImageInfo, Limits, PixelValues, Processor};
 
 /// Bytes that a pixel takes at most while it is decoded, resized and turned, but for rare kinds.
 const PIXEL: u64 = 8;
@@ -41,17 +41,17 @@ impl Memory {
         Memory { all, free: Mutex::new(all), freed: Condvar::new(), turn: Mutex::new(()), steps }
     }
 
-    /// [`Processor::process`], when there is memory for it.
+    /// [`Processor::process_with_info`], when there is memory for it.
     ///
     /// # Errors
     /// Those of [`Processor::process`].
-    pub(crate) fn process(&self, bytes: &[u8]) -> Result<PixelValues, ImageError> {
+    pub(crate) fn process(&self, bytes: &[u8]) -> Result<(PixelValues, ImageInfo), ImageError> {
         // Its decoder has a limit of its own, which it reports as damage.
         let gif = bytes.starts_with(b"GIF8");
         let mut end = Err(ImageError::Empty);
         for (processor, cost) in &self.steps {
             let _paid = self.pay(*cost);
-            end = processor.process(bytes);
+            end = processor.process_with_info(bytes);
             match &end {
                 Err(ImageError::TooLarge { option: "max_pixels", .. }) => {}
                 Err(_) if gif => {}
@@ -122,7 +122,7 @@ mod tests {
             let memory = Memory::new(bytes, &plain);
             for (width, height) in [(50, 40), (2500, 2000), (4100, 2200)] {
                 let file = png(width, height);
-                assert_eq!(memory.process(&file).unwrap(), plain.process(&file).unwrap());
+                assert_eq!(memory.process(&file).unwrap(), plain.process_with_info(&file).unwrap());
                 assert_eq!(*memory.free.lock().unwrap(), memory.all, "given back");
             }
         }

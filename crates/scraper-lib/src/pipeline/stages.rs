@@ -20,6 +20,8 @@ const FILL: Duration = Duration::from_millis(50);
 pub(super) struct Decoded {
     image: Image,
     pixels: PixelValues,
+    /// Whether the pixels are what Pillow makes of a damaged file.
+    damaged: bool,
 }
 
 /// Starts a download for every image of every product.
@@ -188,9 +190,9 @@ pub(super) fn decode(
             Ok(true) => Outcome::Known(image),
             Err(e) => Outcome::Stop(e.into()),
             Ok(false) => match caught(|| context.memory.process(&bytes)) {
-                Some(Ok(pixels)) => {
+                Some(Ok((pixels, info))) => {
                     drop((bytes, slot));
-                    if next.send(Decoded { image, pixels }).is_err() {
+                    if next.send(Decoded { image, pixels, damaged: info.damaged }).is_err() {
                         return;
                     }
                     continue;
@@ -225,20 +227,29 @@ pub(super) fn embed(context: &Context, decoded: &SyncReceiver<Decoded>, out: &Se
             }
         }
         let (images, pixels): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|d| (d.image, d.pixels)).unzip();
+            batch.into_iter().map(|d| ((d.image, d.damaged), d.pixels)).unzip();
         pause::block();
-        let clip = &context.model.clip;
-        let embedded = caught(|| clip.embed_pixels(&pixels));
+        let embedded = caught(|| context.model.embed_pixels(&pixels));
         let refuse = |kind: &str, message: &str| {
             let (kind, message) = (kind.to_owned(), message.to_owned());
-            move |image| Outcome::Refused { image, kind: kind.clone(), message: message.clone() }
+            move |(image, _)| Outcome::Refused {
+                image,
+                kind: kind.clone(),
+                message: message.clone(),
+            }
         };
         let outcomes: Vec<Outcome> = match embedded {
             Some(Ok(embeddings)) => images
                 .into_iter()
                 .zip(embeddings)
-                .map(|(image, e)| Outcome::Embedded(image, e.values().to_vec()))
+                .map(|((image, damaged), e)| Outcome::Embedded {
+                    image,
+                    values: e.values().to_vec(),
+                    damaged,
+                })
                 .collect(),
+            // No image is at fault, and the next batch would be no better.
+            Some(Err(e @ clip_core::Error::Device(_))) => vec![Outcome::Stop(e.into())],
             Some(Err(e)) => images.into_iter().map(refuse(e.kind(), &e.to_string())).collect(),
             None => images
                 .into_iter()

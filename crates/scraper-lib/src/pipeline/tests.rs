@@ -5,14 +5,14 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use clip_core::Towers;
+use clip_core::{Embedding, Encoder, Towers, config::ClipConfig, image::PixelValues, trace::Trace};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::{
     fetch::Fetcher,
-    model::{self, LoadOptions, ModelFiles},
+    model::{self, Accelerator, LoadOptions, ModelFiles},
     store::SqliteStore,
 };
 
@@ -124,4 +124,51 @@ async fn a_download_that_panics_is_a_failure_with_its_reason() {
     let failures = store(folder.path(), &setup).failures().unwrap();
     assert_eq!((failures.len(), failures[0].kind.as_str()), (1, "internal"));
     assert!(failures[0].message.contains("report"), "{}", failures[0].message);
+}
+
+/// The CPU, but for one bit of each vector.
+struct Wrong(Arc<clip_core::Clip>);
+
+impl Encoder for Wrong {
+    fn config(&self) -> &ClipConfig {
+        self.0.config()
+    }
+
+    fn embed_pixels(&self, batch: &[PixelValues]) -> Result<Vec<Embedding>, clip_core::Error> {
+        let vectors = self.0.embed_pixels(batch)?.into_iter().map(|vector| {
+            let mut values = vector.into_values();
+            values[0] = f32::from_bits(values[0].to_bits() ^ 1);
+            Embedding::from_raw(values)
+        });
+        Ok(vectors.collect())
+    }
+
+    fn embed_tokens(&self, batch: &[Vec<u32>]) -> Result<Vec<Embedding>, clip_core::Error> {
+        self.0.embed_tokens(batch)
+    }
+
+    fn trace_pixels(&self, pixels: &PixelValues) -> Result<(Embedding, Trace), clip_core::Error> {
+        self.0.trace_pixels(pixels)
+    }
+
+    fn device(&self) -> &str {
+        clip_core::EXACT
+    }
+}
+
+#[tokio::test]
+async fn a_device_with_other_bits_stops_the_run_and_stores_nothing_of_them() {
+    let shop = tempfile::tempdir().unwrap();
+    std::fs::write(shop.path().join("a.png"), picture(7)).unwrap();
+    let options = LoadOptions::new(Towers::Vision);
+    let mut model = model::load(&ModelFiles::builtin(), &options).unwrap();
+    let wrong = Box::new(Wrong(model.clip.clone()));
+    model.accelerator = Some(Accelerator::new(wrong, "a card".into()));
+    let setup = setup(&Arc::new(model));
+    let error = run(shop.path(), &setup, &[vec!["a.png".into()]]).await.unwrap_err();
+    assert_eq!(error.kind(), "device");
+    assert!(error.to_string().contains("a card: image 1 of this run"), "{error}");
+    let again =
+        run(shop.path(), &self::setup(&self::model()), &[vec!["a.png".into()]]).await.unwrap();
+    assert_eq!((again.embedded, again.reused), (1, 0), "nothing was kept: {again:?}");
 }

@@ -34,7 +34,11 @@ pub(super) enum Outcome {
     Known(Image),
     /// These bytes are being worked on for another image.
     Waiting(Image),
-    Embedded(Image, Vec<f32>),
+    Embedded {
+        image: Image,
+        values: Vec<f32>,
+        damaged: bool,
+    },
     /// The bytes are no usable image.
     Refused {
         image: Image,
@@ -125,10 +129,17 @@ impl Commit {
                     self.share(image, &fate, summary);
                 }
             }
-            Outcome::Embedded(image, values) => {
+            Outcome::Embedded { image, values, damaged } => {
                 summary.embedded += 1;
+                if damaged {
+                    summary.damaged += 1;
+                    let ImageKey { product, address, .. } = &image.key;
+                    tracing::warn!(
+                        "product {product}, {address}: damaged; embedded as Pillow reads it"
+                    );
+                }
                 self.finished.push((image.hash, Ok(())));
-                self.writes.push(Write::Vector { hash: image.hash, values });
+                self.writes.push(Write::Vector { hash: image.hash, values, damaged });
                 self.image(image, summary);
             }
             Outcome::Refused { image, kind, message } => {

@@ -73,6 +73,8 @@ pub struct Summary {
     pub images: u64,
     /// Vectors computed in this run.
     pub embedded: u64,
+    /// Of those, images whose files are damaged: their pixels are what Pillow makes of them.
+    pub damaged: u64,
     /// Images whose bytes had a vector already.
     pub reused: u64,
     /// Of those, images that the server vouched for without sending them (304).
@@ -191,6 +193,13 @@ impl Summary {
         (!parts.is_empty()).then(|| format!("listed pages without a product: {}", parts.join(", ")))
     }
 
+    fn damaged(&self) -> Option<String> {
+        let count = self.damaged;
+        (count > 0).then(|| {
+            format!("{count} of the embedded images are damaged files, taken as Pillow reads them")
+        })
+    }
+
     /// A section of Markdown, as GitHub shows it for a job.
     pub fn markdown(&self, title: &str) -> String {
         let mut text = format!("### {}\n\n", cell(title));
@@ -216,6 +225,9 @@ impl Summary {
                 "\n{} products vanished from their source, {} were removed.",
                 self.vanished, self.removed
             );
+        }
+        if let Some(damaged) = self.damaged() {
+            let _ = writeln!(text, "\nWarning: {damaged}.");
         }
         for kept in &self.kept {
             let _ = writeln!(text, "\n**{}**", cell(&kept.to_string()));
@@ -265,6 +277,9 @@ impl std::fmt::Display for Summary {
         writeln!(f, "  embedded {:>8}   {rate:.1} per second", self.embedded)?;
         writeln!(f, "  reused   {:>8}   {} of them not modified", self.reused, self.not_modified)?;
         writeln!(f, "  failed   {:>8}", self.failed)?;
+        if let Some(damaged) = self.damaged() {
+            writeln!(f, "  warning: {damaged}")?;
+        }
         if self.vanished + self.removed > 0 {
             writeln!(f, "  vanished {:>8}   {} removed", self.vanished, self.removed)?;
         }

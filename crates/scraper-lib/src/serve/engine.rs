@@ -61,7 +61,7 @@ impl Engine {
         let memory = self.memory.clone();
         let decode = move || {
             let _permit = permit;
-            caught(|| memory.process(&bytes))
+            caught(|| memory.process(&bytes).map(|(pixels, _)| pixels))
         };
         match blocking(decode).await? {
             Some(Ok(pixels)) => self.ask(Ready::Pixels(pixels)).await,

@@ -100,6 +100,8 @@ pub enum Write {
         hash: ImageHash,
         /// As projected by the model.
         values: Vec<f32>,
+        /// Whether the bytes are a damaged file.
+        damaged: bool,
     },
     /// The image could not be had or read.
     Failure {

@@ -34,4 +34,6 @@ pub struct Row {
     pub hash: ImageHash,
     /// As projected by the model, not normalised.
     pub values: Vec<f32>,
+    /// Whether the file is damaged, and its pixels what Pillow makes of it.
+    pub damaged: bool,
 }

@@ -241,7 +241,7 @@ fn profiles(own: Profile) -> Vec<Profile> {
         for exif in [Exif::Apply, Exif::Ignore] {
             for alpha in [Alpha::Drop, Alpha::White] {
                 for normalize in [Normalize::Slow, Normalize::Fast] {
-                    add(Profile { resize, exif, alpha, normalize });
+                    add(Profile { resize, exif, alpha, normalize, ..own });
                 }
             }
         }

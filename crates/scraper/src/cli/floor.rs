@@ -55,7 +55,7 @@ async fn learn(spec: &ModelSpec, stored: &Provenance, context: &Context) -> Resu
         // Of texts only weights and tokenizer decide.
         let Provenance { model, revision, preprocessing, .. } = stored.clone();
         let own = Provenance { model, revision, preprocessing, ..loaded.provenance.clone() };
-        if !own.agrees(&stored) {
+        if !own.searches(&stored) {
             let (stored, run) = (Box::new(stored), Box::new(loaded.provenance));
             return Err(StoreError::Provenance { stored, run }.into());
         }

@@ -65,6 +65,8 @@ struct Report<'a> {
     mode: &'a str,
     alpha: bool,
     frames: Option<u32>,
+    /// Whether the pixels are what Pillow makes of a damaged file.
+    damaged: bool,
     /// EXIF orientation, 1 (upright) to 8.
     orientation: u8,
     profile: String,
@@ -124,7 +126,7 @@ impl InspectArgs {
     }
 
     fn report(&self, bytes: &[u8], stages: &Stages) -> Report<'_> {
-        let ImageInfo { format, width, height, mode, orientation, alpha, frames } =
+        let ImageInfo { format, width, height, mode, orientation, alpha, frames, damaged } =
             stages.decoded.info;
         let rgb = |name, image: &RgbImage| Stage {
             name,
@@ -142,6 +144,7 @@ impl InspectArgs {
             mode,
             alpha,
             frames,
+            damaged,
             orientation,
             profile: self.preprocessing.profile.to_string(),
             stages: vec![
@@ -167,6 +170,9 @@ fn print(report: &Report<'_>) -> io::Result<()> {
     writeln!(out, "  orientation {} (EXIF); transparency: {transparency}", report.orientation)?;
     if let Some(frames) = report.frames.filter(|&frames| frames > 1) {
         writeln!(out, "  {frames} frames, the first one counts")?;
+    }
+    if report.damaged {
+        writeln!(out, "  damaged: the pixels are what Pillow makes of it")?;
     }
     writeln!(out, "  profile {}", report.profile)?;
     writeln!(out, "  {:<13} {:<10} {}", "file", "", report.sha256)?;

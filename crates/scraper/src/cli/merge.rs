@@ -14,14 +14,17 @@ use scraper_lib::{
 
 /// Joins the stores that runs with --shard have written into a new one.
 ///
-/// Of each store only the products of its shard count, so all may start as copies of one store.
+/// Of each store only the products of its shard count, so all may start as copies of one store. Parquet
+/// files (`scraper export --format parquet --raw`) and folders of them, as Ray or Spark write, are
+/// taken as well; a run on the new store goes on from there.
 ///
-/// Example:
+/// Examples:
 ///   scraper merge shard-1.db shard-2.db --store shop.db
+///   scraper merge vectors/ --store shop.db
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct MergeArgs {
-    /// The stores of all shards.
+    /// The stores of all shards; Parquet files, and folders of them.
     #[arg(required = true)]
     parts: Vec<PathBuf>,
     /// SQLite file to create.

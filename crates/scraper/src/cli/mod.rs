@@ -2,6 +2,7 @@
 
 mod args;
 mod completions;
+mod doctor;
 mod dry_run;
 mod embed;
 mod engine;
@@ -101,6 +102,7 @@ enum Command {
     Merge(merge::MergeArgs),
     Index(index::IndexArgs),
     Completions(completions::CompletionsArgs),
+    Doctor(doctor::DoctorArgs),
     Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
     Probe(probe::ProbeArgs),
@@ -163,6 +165,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Work(args) => args.run(&context).await,
             Command::Index(args) => args.run(&context).await,
             Command::Completions(args) => args.run(Cli::command()),
+            Command::Doctor(args) => args.run().await,
             Command::Verify(args) => args.run(&context).await,
             Command::Inspect(args) => args.run(&context).await,
             Command::Probe(args) => args.run(&context).await,
@@ -217,7 +220,10 @@ fn usage(mut e: clap::Error) -> u8 {
 
 /// Whether what `scraper.toml` says matters to the command.
 fn reads_settings(command: &Command) -> bool {
-    !matches!(command, Command::Init(_) | Command::Completions(_) | Command::Inspect(_))
+    !matches!(
+        command,
+        Command::Init(_) | Command::Completions(_) | Command::Doctor(_) | Command::Inspect(_)
+    )
 }
 
 /// With the `.env` of the working folder, and that of the folder of `scraper.toml` where it is read.

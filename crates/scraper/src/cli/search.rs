@@ -145,7 +145,7 @@ impl SearchArgs {
         let towers = if self.image.is_some() { Towers::Vision } else { Towers::Text };
         let embedder = Embedder::new(self.model.load(context, towers).await?)?;
         let run = &embedder.model.provenance;
-        if !run.agrees(stored) {
+        if !run.searches(stored) {
             let (stored, run) = (Box::new(stored.clone()), Box::new(run.clone()));
             return Err(StoreError::Provenance { stored, run }.into());
         }

@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use scraper_lib::{
     Error,
+    model::Device,
     source::{Kind, Select},
     verify::RequestForm,
 };
@@ -22,6 +23,10 @@ fn one_of<T: Copy + Send + Sync + 'static>(
 
 pub(super) fn kinds() -> impl TypedValueParser<Value = Kind> {
     one_of(Kind::ALL.iter().map(|kind| (*kind, kind.as_str(), kind.about())))
+}
+
+pub(super) fn devices() -> impl TypedValueParser<Value = Device> {
+    one_of(Device::ALL.iter().map(|device| (*device, device.name(), device.about())))
 }
 
 pub(super) fn request_forms() -> impl TypedValueParser<Value = RequestForm> {

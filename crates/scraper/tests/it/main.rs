@@ -2,6 +2,7 @@
 
 mod caches;
 mod catalogues;
+mod devices;
 mod disk;
 mod dotenv;
 mod embed;

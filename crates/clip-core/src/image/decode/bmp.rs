@@ -55,6 +55,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         pixels,
         orientation: 1,
         frames: Some(1),
+        damaged: false,
     })
 }
 

@@ -62,6 +62,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         pixels: palette.expand(&canvas),
         orientation: 1,
         frames: None,
+        damaged: false,
     })
 }
 

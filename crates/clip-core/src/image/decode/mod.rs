@@ -8,8 +8,6 @@ mod avif;
 mod bmp;
 mod gif;
 mod jpeg;
-mod jpeg_cmyk;
-mod jpeg_markers;
 mod png;
 #[cfg(feature = "tiff")]
 mod tiff;

@@ -15,38 +15,63 @@ const FORMAT: Format = Format::Png;
 const METADATA_BYTES: usize = 64 << 20;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
+    match read(bytes, limits, true) {
+        // Pillow checks what stands before the pixels, and of what follows only that it is complete.
+        Err(Failure::Pixels(first)) => match read(bytes, limits, false) {
+            Ok(raster) => Ok(Raster { damaged: true, ..raster }),
+            Err(_) => Err(first),
+        },
+        Err(Failure::Header(error)) => Err(error),
+        Ok(raster) => Ok(raster),
+    }
+}
+
+/// What could not be read.
+enum Failure {
+    Header(ImageError),
+    Pixels(ImageError),
+}
+
+/// `checked`: checksums of the chunks from the first pixels on must be right. That of zlib must be anyway.
+fn read(bytes: &[u8], limits: &Limits, checked: bool) -> Result<Raster, Failure> {
     let mut options = DecodeOptions::default();
+    options.set_ignore_crc(!checked);
     options.set_ignore_adler32(false);
     options.set_skip_ancillary_crc_failures(false);
     let mut decoder = png::Decoder::new_with_options(Cursor::new(bytes), options);
     decoder.set_limits(png::Limits { bytes: METADATA_BYTES });
     decoder.set_transformations(Transformations::IDENTITY);
     decoder.set_ignore_iccp_chunk(true);
-    let header = decoder.read_header_info().map_err(error)?;
-    let (width, height) = (header.width, header.height);
-    limits.check_size(width.into(), height.into())?;
-    let mut reader = decoder.read_info().map_err(error)?;
+    let header = |e| Failure::Header(error(e));
+    let pixels = |e| Failure::Pixels(error(e));
+    let size = decoder.read_header_info().map_err(header)?;
+    let (width, height) = (size.width, size.height);
+    limits.check_size(width.into(), height.into()).map_err(Failure::Header)?;
+    let mut reader = decoder.read_info().map_err(header)?;
 
     let info = reader.info();
     let (color, depth, interlaced) = (info.color_type, info.bit_depth, info.interlaced);
     let mut samples = Samples::new(color, depth, width as usize, height as usize);
     if interlaced {
-        let size = reader.output_buffer_size().ok_or_else(|| corrupt("impossible size"))?;
+        let size = reader.output_buffer_size();
+        let size = size.ok_or_else(|| Failure::Header(corrupt("impossible size")))?;
         let mut raw = vec![0; size];
-        let frame = reader.next_frame(&mut raw).map_err(error)?;
+        let frame = reader.next_frame(&mut raw).map_err(pixels)?;
         raw.chunks_exact(frame.line_size).take(height as usize).for_each(|r| samples.push(r));
     } else {
         for _ in 0..height {
-            let row = reader.next_row().map_err(error)?;
-            samples.push(row.ok_or_else(|| ImageError::truncated(FORMAT, "rows missing"))?.data());
+            let missing = || Failure::Pixels(ImageError::truncated(FORMAT, "rows missing"));
+            samples.push(reader.next_row().map_err(pixels)?.ok_or_else(missing)?.data());
         }
     }
-    // Orientation may stand after the pixels. Pillow does not need the end marker; anything else
-    // that is wrong behind the last row, like a checksum, is an error.
+    // Orientation may stand after the pixels. Pillow does not need the end marker.
     match reader.finish() {
-        Err(DecodingError::IoError(e))
-            if e.kind() == ErrorKind::UnexpectedEof && ends_between_chunks(bytes) => {}
-        other => other.map_err(error)?,
+        Err(DecodingError::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => {
+            if !ends_well(bytes, checked) {
+                return Err(Failure::Pixels(ImageError::io(FORMAT, &e)));
+            }
+        }
+        other => other.map_err(pixels)?,
     }
 
     let info = reader.info();
@@ -63,7 +88,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         mode: mode(color, depth),
         orientation: orient::orientation(raw_exif.as_deref(), xmp.as_deref().map(str::as_bytes)),
         frames: Some(info.animation_control.map_or(1, |a| a.num_frames)),
-        pixels: samples.finish(info)?,
+        pixels: samples.finish(info).map_err(Failure::Header)?,
+        damaged: false,
     })
 }
 
@@ -174,8 +200,9 @@ fn raw_profile(info: &Info<'_>) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-/// Whether the bytes stop after a whole chunk (or within the next one's 8-byte header).
-fn ends_between_chunks(bytes: &[u8]) -> bool {
+/// Whether the bytes stop after a whole chunk (or within the next one's 8-byte header), or, where
+/// pixels are not `checked`, within a chunk of them.
+fn ends_well(bytes: &[u8], checked: bool) -> bool {
     let mut at = 8usize;
     loop {
         let Some(header) = bytes.get(at..at.saturating_add(8)) else { return true };
@@ -184,7 +211,7 @@ fn ends_between_chunks(bytes: &[u8]) -> bool {
             return false;
         };
         if next > bytes.len() {
-            return false;
+            return !checked && &header[4..] == b"IDAT";
         }
         at = next;
     }

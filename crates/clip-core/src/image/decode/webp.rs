@@ -46,6 +46,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         pixels,
         orientation: orient::orientation(find(b"EXIF"), find(b"XMP ")),
         frames: Some(if animated { frames as u32 } else { 1 }),
+        damaged: false,
     })
 }
 

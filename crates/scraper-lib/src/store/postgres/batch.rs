@@ -23,6 +23,8 @@ pub(super) struct Batch<'a> {
     pub(super) products: BTreeMap<(&'a str, &'a str), (&'a Product, String)>,
     pub(super) fates: BTreeMap<(&'a str, &'a str, u32, &'a str), Fate<'a>>,
     pub(super) vectors: BTreeMap<&'a ImageHash, &'a [f32]>,
+    /// Of damaged files.
+    pub(super) damaged: Vec<&'a [u8]>,
     /// Message by source, place and kind.
     pub(super) failures: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
     /// Source, id before, page and id now.
@@ -51,8 +53,9 @@ impl<'a> Batch<'a> {
                 Write::Failure { key, kind, message } => {
                     batch.fate(key, Fate::Failure { kind, message });
                 }
-                Write::Vector { hash, values } => {
+                Write::Vector { hash, values, damaged } => {
                     batch.vectors.entry(hash).or_insert(values);
+                    batch.damaged.extend(damaged.then_some(hash.as_slice()));
                 }
                 Write::SourceFailure { source, place, kind, message } => {
                     batch.failures.insert((source, place, kind), message);

@@ -19,7 +19,7 @@ use crate::{
 pub(super) const COLUMNS: &str =
     "p.source, p.id, p.title, p.description, p.url, p.brand, p.category, p.price, p.currency,
      p.availability, p.attributes, p.missed, i.address, i.position, i.sha256, v.embedding,
-     p.born";
+     p.born, EXISTS (SELECT 1 FROM damaged d WHERE d.sha256 = i.sha256)";
 
 /// A product of [`COLUMNS`], or of its first eleven.
 pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
@@ -68,6 +68,7 @@ pub(super) fn row(row: &postgres::Row) -> Result<Row, StoreError> {
         position: number(row.try_get(13)?),
         hash,
         values: row.try_get::<_, Vector>(15)?.into(),
+        damaged: row.try_get(17)?,
     })
 }
 

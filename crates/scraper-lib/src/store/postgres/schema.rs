@@ -10,7 +10,7 @@ const MIGRATION_LOCK: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
 /// its bytes, so that the order is that of the SQLite store.
-const MIGRATIONS: [&str; 4] = [FIRST, KEYS, PAGES_AND_FAILURES, ZONES];
+const MIGRATIONS: [&str; 5] = [FIRST, KEYS, PAGES_AND_FAILURES, ZONES, DAMAGED];
 
 const FIRST: &str = r#"
     CREATE TABLE provenances (
@@ -163,6 +163,11 @@ const PAGES_AND_FAILURES: &str = r#"
 const ZONES: &str = "
     ALTER TABLE sources ADD COLUMN zone text NOT NULL DEFAULT 'web';
     UPDATE sources SET zone = 'local' WHERE base <> '';
+";
+
+/// Files that are damaged, and whose vectors are of the pixels that Pillow makes of them.
+const DAMAGED: &str = "
+    CREATE TABLE damaged (sha256 bytea PRIMARY KEY);
 ";
 
 pub(super) fn migrate(client: &mut Client, url: &PostgresUrl) -> Result<(), StoreError> {

@@ -52,6 +52,10 @@ pub(super) fn sweep(
                  WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.sha256 = v.sha256)"
             ))?;
         }
+        transaction.batch_execute(
+            "DELETE FROM damaged d
+             WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.sha256 = d.sha256)",
+        )?;
     }
     transaction.commit()?;
     Ok(swept)

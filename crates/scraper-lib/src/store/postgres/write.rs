@@ -197,7 +197,13 @@ fn vectors(
     transaction.batch_execute(&format!(
         "INSERT INTO vectors_{id} SELECT * FROM staged_vectors ORDER BY sha256
          ON CONFLICT DO NOTHING"
-    ))
+    ))?;
+    if !batch.damaged.is_empty() {
+        let insert = "INSERT INTO damaged SELECT * FROM unnest($1::bytea[]) ORDER BY 1
+                      ON CONFLICT DO NOTHING";
+        transaction.execute(insert, &[&batch.damaged])?;
+    }
+    Ok(())
 }
 
 fn fates(transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), postgres::Error> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::params;
 
-use super::{SqliteStore, StoreError};
+use super::{SqliteStore, StoreError, import};
 use crate::{
     output::sync_folder,
     report::Progress,
@@ -21,7 +21,8 @@ pub struct Merged {
     pub vectors: u64,
 }
 
-/// Makes the new store `out` from `parts`. Of a store that a run with `--shard` wrote, only the
+/// Makes the new store `out` from `parts`: stores, and Parquet tables of vectors as projected (a file,
+/// or the folder of a bulk job). Of a store that a run with `--shard` wrote, only the
 /// products of that shard count: the rest is as old as the copy that the run started from.
 /// `out` appears when it is complete.
 ///
@@ -68,7 +69,14 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Merged, StoreError> {
 fn join(parts: &[PathBuf], making: &Path) -> Result<Merged, StoreError> {
     let merged = {
         let mut store = SqliteStore::open(making)?;
-        parts.iter().try_for_each(|part| add(&mut store, part))?;
+        for part in parts {
+            match import::tables(part)? {
+                Some(tables) => {
+                    tables.iter().try_for_each(|table| import::add(&mut store, table))?
+                }
+                None => add(&mut store, part)?,
+            }
+        }
         let count = |sql| -> Result<u64, StoreError> {
             let count: i64 = store.connection.query_row(sql, [], |row| row.get(0))?;
             Ok(u64::try_from(count).unwrap_or(0))
@@ -139,7 +147,10 @@ fn add(store: &mut SqliteStore, path: &Path) -> Result<(), StoreError> {
             JOIN chosen c ON c.source = i.source AND c.id = i.product;
          INSERT INTO main.quarantine
             SELECT q.* FROM part.quarantine q
-            JOIN chosen c ON c.source = q.source AND c.id = q.product;",
+            JOIN chosen c ON c.source = q.source AND c.id = q.product;
+         INSERT OR IGNORE INTO main.damaged
+            SELECT sha256 FROM part.damaged
+            WHERE sha256 IN (SELECT sha256 FROM main.images);",
     )?;
     transaction.execute(
         "INSERT OR IGNORE INTO main.vectors (sha256, provenance, vector)

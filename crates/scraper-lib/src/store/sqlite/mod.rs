@@ -1,5 +1,6 @@
 //! The store in one SQLite file: write-ahead log, one writer, readers beside it.
 
+mod import;
 mod merge;
 mod read;
 mod read_only;

@@ -25,7 +25,8 @@ pub(super) fn rows_but(
 ) -> Result<(), StoreError> {
     let mut one = connection.prepare("SELECT vector FROM vectors WHERE rowid = ?1")?;
     let mut statement = connection.prepare(&format!(
-        "SELECT {PRODUCT}, p.missed, i.address, i.position, i.sha256, v.rowid, p.born
+        "SELECT {PRODUCT}, p.missed, i.address, i.position, i.sha256, v.rowid, p.born,
+                EXISTS (SELECT 1 FROM damaged d WHERE d.sha256 = i.sha256)
          FROM products p
          JOIN images i ON i.source = p.source AND i.product = p.id
          JOIN vectors v ON v.sha256 = i.sha256
@@ -59,6 +60,7 @@ pub(super) fn rows_but(
             position: row.get(13)?,
             hash,
             values,
+            damaged: row.get(17)?,
         };
         if !visit(row) {
             break;

@@ -10,7 +10,8 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 5] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES, STAMP];
+const MIGRATIONS: [&str; 6] =
+    [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES, STAMP, DAMAGED];
 
 const FIRST: &str = "
     CREATE TABLE provenances (
@@ -191,6 +192,11 @@ pub(super) fn stamp(connection: &Connection) -> Result<(), StoreError> {
         .execute([])?;
     Ok(())
 }
+
+/// Files that are damaged, and whose vectors are of the pixels that Pillow makes of them.
+const DAMAGED: &str = "
+    CREATE TABLE damaged (sha256 BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+";
 
 /// Brings a new or older file to the newest version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ fn provenance(weights: &str) -> Provenance {
         preprocessing: "hf-endpoint".into(),
         numerics: 1,
         device: "exact".into(),
+        adapter: None,
     }
 }
 
@@ -40,7 +41,7 @@ fn image(product: &str, position: u32, address: &str, hash: u8) -> Write {
 }
 
 fn vector(hash: u8, values: &[f32]) -> Write {
-    Write::Vector { hash: [hash; 32], values: values.to_vec() }
+    Write::Vector { hash: [hash; 32], values: values.to_vec(), damaged: false }
 }
 
 fn rows(store: &SqliteStore) -> Vec<(String, String, Vec<f32>)> {
@@ -84,6 +85,42 @@ fn vectors_come_back_to_the_bit_and_in_order() {
     assert_eq!(names, [("a", "a1"), ("b", "b0")]);
     assert!(rows.iter().all(|r| r.2.iter().zip(values).all(|(a, b)| a.to_bits() == b.to_bits())));
     assert_eq!(store.provenance().unwrap(), Some(provenance("w")));
+}
+
+#[test]
+fn damaged_files_are_remembered_until_no_image_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.begin(&provenance("w"), 1, false).unwrap();
+    let broken = Write::Vector { hash: [1; 32], values: vec![1.0], damaged: true };
+    store
+        .apply(&[
+            product("a", &["a0", "a1"]),
+            image("a", 0, "a0", 1),
+            image("a", 1, "a1", 2),
+            broken,
+            vector(2, &[2.0]),
+        ])
+        .unwrap();
+    let damaged = |store: &SqliteStore| {
+        let mut flags = Vec::new();
+        store
+            .rows(&View::default(), &mut |row| {
+                flags.push(row.damaged);
+                true
+            })
+            .unwrap();
+        flags
+    };
+    assert_eq!(damaged(&store), [true, false]);
+    drop(store);
+    let mut store = SqliteStore::open(&path).unwrap();
+    assert_eq!(damaged(&store), [true, false], "after closing");
+    // The shop replaces the broken file.
+    store.begin(&provenance("w"), 1, false).unwrap();
+    store.apply(&[image("a", 0, "a0", 3), vector(3, &[3.0])]).unwrap();
+    assert_eq!(damaged(&store), [false, false]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) fn write(
             release(connection, key)?;
         }
         Write::Unchanged { key } => release(connection, key)?,
-        Write::Vector { hash, values } => {
+        Write::Vector { hash, values, damaged } => {
             let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
             connection
                 .prepare_cached(
@@ -60,6 +60,11 @@ pub(super) fn write(
                      VALUES (?1, ?2, ?3)",
                 )?
                 .execute(params![hash, provenance, bytes])?;
+            if *damaged {
+                connection
+                    .prepare_cached("INSERT OR IGNORE INTO damaged (sha256) VALUES (?1)")?
+                    .execute([hash])?;
+            }
         }
         Write::Failure { key, kind, message } => {
             let inserted = connection
@@ -285,10 +290,11 @@ pub(super) fn sweep(
 pub(super) fn drop_orphans(connection: &Connection) -> Result<(), StoreError> {
     let values: Option<Option<Vec<u8>>> =
         connection.query_row("SELECT vectors FROM current", [], |row| row.get(0)).optional()?;
-    connection.execute(
+    connection.execute_batch(
         "DELETE FROM vectors
-         WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.sha256 = vectors.sha256)",
-        [],
+         WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.sha256 = vectors.sha256);
+         DELETE FROM damaged
+         WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.sha256 = damaged.sha256);",
     )?;
     connection.execute("UPDATE current SET vectors = ?1", [values.flatten()])?;
     Ok(())

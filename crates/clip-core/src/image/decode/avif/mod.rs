@@ -56,7 +56,16 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     let color = still.color.facts.color.unwrap_or(colors.color);
     let pixels = colors.into_pixels(color, alpha.transpose()?.as_ref(), still.premultiplied)?;
     let (orientation, frames) = (still.orientation, Some(still.frames));
-    Ok(Raster { format: Format::Avif, width, height, mode, pixels, orientation, frames })
+    Ok(Raster {
+        format: Format::Avif,
+        width,
+        height,
+        mode,
+        pixels,
+        orientation,
+        frames,
+        damaged: false,
+    })
 }
 
 /// A decoded picture.

@@ -44,6 +44,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         pixels,
         orientation: 1,
         frames: None,
+        damaged: false,
     };
     Ok(upright(raster, directory.orientation))
 }

@@ -1,0 +1,366 @@
+//! Scans: units of blocks in their order, restarts, and where coefficients go
+//! (`jdinput.c`, `jdcoefct.c`, `jdhuff.c`).
+
+use super::{
+    headers::{Headers, NATURAL, ScanHeader},
+    huffman::{Bits, Table},
+    idct,
+    progressive::Band,
+    smooth::{self, Rows},
+    source::{Source, Step, Stop, failed},
+};
+use crate::image::ImageError;
+
+/// T.81 B.2.3: an interleaved scan holds at most 10 blocks in a unit.
+const MAX_BLOCKS: usize = 10;
+
+/// A component's place in the image, and its data.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub h: usize,
+    pub v: usize,
+    /// Blocks that hold samples of the image.
+    pub columns: usize,
+    pub rows: usize,
+    /// Blocks in a row of the arrays below, which hold whole units.
+    pub stride: usize,
+    /// As it was when the component's first scan began.
+    pub quantizers: Option<[u16; 64]>,
+    /// Blocks in rows; empty if one pass is enough.
+    pub coefficients: Vec<[i16; 64]>,
+    /// `8 * stride` samples in a row; grey until they are known.
+    pub samples: Vec<u8>,
+    /// Progressive: the lowest bit known of each coefficient (-1: none), and before the latest scan.
+    pub known: [i32; 64],
+    pub known_before: [i32; 64],
+}
+
+/// The picture while it is read.
+#[derive(Debug)]
+pub(super) struct Picture {
+    pub progressive: bool,
+    pub channels: Vec<Channel>,
+    /// Units of all components, across and down.
+    units: (usize, usize),
+    one_pass: bool,
+    /// The last row of units of the latest scan whose data had not run out.
+    pub last_good_row: usize,
+}
+
+/// What goes on from one unit to the next.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct State {
+    pub bits: Bits,
+    /// The latest mean of each component of the scan.
+    pub dc: [i32; 4],
+    /// Blocks that follow without a coefficient of the band.
+    pub eob_run: u32,
+}
+
+impl Picture {
+    /// For the frame and its first scan.
+    pub(super) fn new(headers: &Headers) -> Step<Picture> {
+        let Some(frame) = &headers.frame else { return failed("a scan before its frame") };
+        let factors = || frame.components.iter().map(|c| (c.h, c.v));
+        if factors().any(|(h, v)| !(1..=4).contains(&h) || !(1..=4).contains(&v)) {
+            return failed("impossible sampling factors");
+        }
+        let h_max = factors().map(|f| f.0).max().unwrap_or(1);
+        let v_max = factors().map(|f| f.1).max().unwrap_or(1);
+        let units = (frame.width.div_ceil(8 * h_max), frame.height.div_ceil(8 * v_max));
+        let count = frame.components.len();
+        let one_pass = !frame.progressive && headers.scan.components.len() == count;
+        let channels = factors().map(|(h, v)| {
+            let stride = units.0 * h;
+            let blocks = stride * units.1 * v;
+            Channel {
+                h,
+                v,
+                columns: (frame.width * h).div_ceil(8 * h_max),
+                rows: (frame.height * v).div_ceil(8 * v_max),
+                stride,
+                quantizers: None,
+                coefficients: vec![[0; 64]; if one_pass { 0 } else { blocks }],
+                samples: vec![128; 64 * blocks],
+                known: [-1; 64],
+                known_before: [0; 64],
+            }
+        });
+        let channels = channels.collect();
+        Ok(Picture { progressive: frame.progressive, channels, units, one_pass, last_good_row: 0 })
+    }
+
+    pub(super) fn one_pass(&self) -> bool {
+        self.one_pass
+    }
+
+    /// Reads the scan that `headers` is at.
+    pub(super) fn scan(
+        &mut self,
+        headers: &Headers,
+        source: &mut Source<'_>,
+    ) -> Result<(), ImageError> {
+        let setup = self.set_up(headers).map_err(|stop| match stop {
+            Stop::Failed(error) => error,
+            Stop::Suspended => unreachable!("nothing is read"),
+        })?;
+        let scan = &headers.scan;
+        let single = scan.components.len() == 1;
+        let first = &self.channels[scan.components[0]];
+        let (v, (across, down)) = match single {
+            true => (first.v, (first.columns, first.rows)),
+            false => (1, self.units),
+        };
+        let mut state = State::default();
+        let interval = u32::from(headers.restart_interval);
+        let (mut to_go, mut next_restart) = (interval, 0);
+        for y in 0..down {
+            for x in 0..across {
+                if interval > 0 && to_go == 0 {
+                    source.damaged |= state.bits.drop_all();
+                    source.in_scan = true;
+                    while let Err(stop) = source.restart_marker(next_restart) {
+                        more(source, stop)?;
+                    }
+                    next_restart = (next_restart + 1) & 7;
+                    (state.dc, state.eob_run, to_go) = ([0; 4], 0, interval);
+                    // Before another marker the segment is empty.
+                    if source.marker.is_none() {
+                        state.bits.insufficient = false;
+                    }
+                }
+                if !state.bits.insufficient {
+                    self.last_good_row = y / v;
+                    let at = source.at;
+                    let before = state;
+                    while let Err(stop) =
+                        self.unit(scan, &setup, (x, y), interval > 0, source, &mut state)
+                    {
+                        (source.at, state) = (at, before);
+                        more(source, stop)?;
+                    }
+                }
+                to_go = to_go.wrapping_sub(1);
+            }
+        }
+        source.damaged |= state.bits.drop_all();
+        source.in_scan = true;
+        Ok(())
+    }
+
+    /// Samples of an image whose coefficients are all there.
+    pub(super) fn transform(&mut self, scans: usize) {
+        let rows = Rows { total: self.units.1, last_good: self.last_good_row, scans };
+        let smooth = smooth::applies(self);
+        for channel in &mut self.channels {
+            if channel.quantizers.is_none() {
+                continue;
+            }
+            let steps = channel.steps();
+            let stride = channel.stride * 8;
+            let mut samples = std::mem::take(&mut channel.samples);
+            for row in 0..channel.rows {
+                for column in 0..channel.columns {
+                    let estimate;
+                    let block = if smooth {
+                        estimate = smooth::block(channel, rows, column, row);
+                        &estimate
+                    } else {
+                        &channel.coefficients[row * channel.stride + column]
+                    };
+                    let at = row * 8 * stride + column * 8;
+                    idct::idct(block, &steps, &mut samples[at..], stride);
+                }
+            }
+            channel.samples = samples;
+            channel.coefficients = Vec::new();
+        }
+    }
+
+    fn set_up(&mut self, headers: &Headers) -> Step<Setup> {
+        let (Some(frame), scan) = (&headers.frame, &headers.scan) else {
+            return failed("a scan before its frame");
+        };
+        let mut blocks = Vec::new();
+        for (slot, at) in scan.components.iter().enumerate() {
+            let channel = &mut self.channels[*at];
+            let (h, v) = if scan.components.len() == 1 { (1, 1) } else { (channel.h, channel.v) };
+            blocks.extend((0..v).flat_map(|y| (0..h).map(move |x| Block { slot, x, y, h, v })));
+            let number = usize::from(frame.components[*at].quantizer);
+            if channel.quantizers.is_none() {
+                channel.quantizers = headers.quantizers.get(number).copied().flatten();
+            }
+            if channel.quantizers.is_none() {
+                return failed("a quantization table is missing");
+            }
+        }
+        if blocks.len() > MAX_BLOCKS {
+            return failed(format!("{} blocks in a unit, 10 allowed", blocks.len()));
+        }
+        let band = match frame.progressive {
+            true => Some(Band::new(scan, &mut self.channels, headers.scans)?),
+            false => None,
+        };
+        let mut tables = Vec::new();
+        for at in &scan.components {
+            let component = &frame.components[*at];
+            let dc = || {
+                let slot = headers.dc.get(usize::from(component.dc_table));
+                Table::new(slot.and_then(Option::as_ref), true)
+            };
+            let ac = || {
+                let slot = headers.ac.get(usize::from(component.ac_table));
+                Table::new(slot.and_then(Option::as_ref), false)
+            };
+            tables.push(match &band {
+                None => (Some(dc()?), Some(ac()?)),
+                Some(band) if band.needs_dc() => (Some(dc()?), None),
+                Some(band) if band.needs_ac() => (None, Some(ac()?)),
+                Some(_) => (None, None),
+            });
+        }
+        let quantizers = scan.components.iter().map(|at| self.channels[*at].steps()).collect();
+        Ok(Setup { blocks, tables, band, quantizers })
+    }
+
+    /// One unit. What it changed before it had to stop is changed again in the same way.
+    fn unit(
+        &mut self,
+        scan: &ScanHeader,
+        setup: &Setup,
+        (x, y): (usize, usize),
+        restarts: bool,
+        source: &mut Source<'_>,
+        state: &mut State,
+    ) -> Step<()> {
+        if let Some(band) = &setup.band {
+            for block in &setup.blocks {
+                let channel = &mut self.channels[scan.components[block.slot]];
+                let at = channel.index(block, x, y);
+                let tables = &setup.tables[block.slot];
+                band.decode(source, state, block.slot, tables, &mut channel.coefficients[at])?;
+            }
+            return Ok(());
+        }
+        let mut unit = [[0; 64]; MAX_BLOCKS];
+        // libjpeg's test of whether a marker or the end can be near.
+        let far = source.available() >= 512 * setup.blocks.len();
+        let mut done = false;
+        if far && !restarts && source.marker.is_none() {
+            let (at, before) = (source.at, *state);
+            done = blocks::<true>(setup, source, state, &mut unit).is_ok();
+            if !done {
+                (source.at, *state) = (at, before);
+                unit = [[0; 64]; MAX_BLOCKS];
+            }
+        }
+        if !done {
+            blocks::<false>(setup, source, state, &mut unit)?;
+        }
+        for (block, coefficients) in setup.blocks.iter().zip(&unit) {
+            let channel = &mut self.channels[scan.components[block.slot]];
+            if self.one_pass {
+                channel.transform(block, (x, y), coefficients, &setup.quantizers[block.slot]);
+                continue;
+            }
+            // A second scan of a component adds to the first one.
+            let at = channel.index(block, x, y);
+            let kept = &mut channel.coefficients[at];
+            kept[0] = coefficients[0];
+            for (kept, new) in kept[1..].iter_mut().zip(&coefficients[1..]) {
+                if *new != 0 {
+                    *kept = *new;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks for more bytes, or ends.
+fn more(source: &mut Source<'_>, stop: Stop) -> Result<(), ImageError> {
+    match stop {
+        Stop::Suspended => source.grow(),
+        Stop::Failed(error) => Err(error),
+    }
+}
+
+/// A block's place in a unit.
+#[derive(Debug)]
+struct Block {
+    /// Its component, by its place in the scan.
+    slot: usize,
+    x: usize,
+    y: usize,
+    /// Blocks of the component in a unit.
+    h: usize,
+    v: usize,
+}
+
+#[derive(Debug)]
+struct Setup {
+    blocks: Vec<Block>,
+    /// Of means and of the rest, by place in the scan.
+    tables: Vec<(Option<Table>, Option<Table>)>,
+    band: Option<Band>,
+    quantizers: Vec<[i16; 64]>,
+}
+
+impl Channel {
+    fn index(&self, block: &Block, x: usize, y: usize) -> usize {
+        (y * block.v + block.y) * self.stride + x * block.h + block.x
+    }
+
+    /// As the transform multiplies with them; zeros for a component of which nothing was said.
+    pub(super) fn steps(&self) -> [i16; 64] {
+        self.quantizers.unwrap_or([0; 64]).map(|v| v as i16)
+    }
+
+    fn transform(
+        &mut self,
+        block: &Block,
+        (x, y): (usize, usize),
+        c: &[i16; 64],
+        steps: &[i16; 64],
+    ) {
+        let (column, row) = (x * block.h + block.x, y * block.v + block.y);
+        let stride = self.stride * 8;
+        idct::idct(c, steps, &mut self.samples[row * 8 * stride + column * 8..], stride);
+    }
+}
+
+/// `decode_mcu_fast` and `decode_mcu_slow`.
+fn blocks<const FAST: bool>(
+    setup: &Setup,
+    source: &mut Source<'_>,
+    state: &mut State,
+    unit: &mut [[i16; 64]; MAX_BLOCKS],
+) -> Step<()> {
+    let mut bits = state.bits;
+    for (block, out) in setup.blocks.iter().zip(unit) {
+        let (Some(dc), Some(ac)) = &setup.tables[block.slot] else {
+            return failed("a Huffman table is missing");
+        };
+        let size = bits.symbol::<FAST>(source, dc)?;
+        let difference = if size > 0 { bits.signed::<FAST>(source, size)? } else { 0 };
+        let mean = state.dc[block.slot].wrapping_add(difference);
+        state.dc[block.slot] = mean;
+        out[0] = mean as i16;
+        let mut k = 1;
+        while k < 64 {
+            let symbol = bits.symbol::<FAST>(source, ac)?;
+            let (run, size) = (symbol as usize >> 4, symbol & 15);
+            if size > 0 {
+                k += run;
+                out[usize::from(NATURAL[k])] = bits.signed::<FAST>(source, size)? as i16;
+            } else if run == 15 {
+                k += 15;
+            } else {
+                break;
+            }
+            k += 1;
+        }
+    }
+    state.bits = bits;
+    Ok(())
+}

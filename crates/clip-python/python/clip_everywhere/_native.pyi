@@ -1,0 +1,59 @@
+"""The native half; use :mod:`clip_everywhere`."""
+
+from os import PathLike
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clip_everywhere.errors import ClipError
+
+__all__ = ["DEFAULT_MODEL", "Engine", "Fetcher", "NUMERICS_VERSION", "__version__", "public_address"]
+
+__version__: str
+NUMERICS_VERSION: int
+DEFAULT_MODEL: str
+
+def public_address(address: str) -> str: ...
+
+_Image = bytes | bytearray | str | PathLike[str] | NDArray[np.uint8]
+_Stage = tuple[str, list[int], str]
+
+@final
+class Engine:
+    @staticmethod
+    def load(
+        model: str | None,
+        towers: str,
+        profile: str,
+        threads: int,
+        max_bytes: int,
+        max_pixels: int,
+    ) -> Engine: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def logit_scale(self) -> float: ...
+    @property
+    def rules(self) -> tuple[bool, bool]: ...
+    @property
+    def limits(self) -> tuple[int, int]: ...
+    @property
+    def provenance(self) -> tuple[str, str | None, str, str | None, str, int, str]: ...
+    def embed_images(
+        self, images: list[_Image], normalize: bool, batch: int, stop: bool
+    ) -> tuple[NDArray[np.float32], list[tuple[int, ClipError]]]: ...
+    def embed_texts(self, texts: list[str], normalize: bool) -> NDArray[np.float32]: ...
+    def tokenize(self, texts: list[str]) -> list[list[int]]: ...
+    def pixel_values(self, images: list[_Image]) -> NDArray[np.float32]: ...
+    def trace_image(self, image: _Image) -> list[_Stage]: ...
+    def trace_text(self, text: str) -> list[_Stage]: ...
+    def embed_arrow_images(self, column: Any, normalize: bool, batch: int) -> Any: ...
+    def embed_arrow_texts(self, column: Any, normalize: bool) -> Any: ...
+
+@final
+class Fetcher:
+    def __new__(cls, trusted: bool, allow_private: bool, max_bytes: int) -> Fetcher: ...
+    def fetch(self, addresses: list[str]) -> list[bytes | ClipError]: ...

@@ -1,0 +1,5 @@
+// The shaders of crates/clip-gpu, as texts.
+declare module "*.wgsl" {
+  const text: string;
+  export default text;
+}
