@@ -98,7 +98,11 @@ impl Shop {
                 let hash: ImageHash = [number as u8; 32];
                 let (source, product) = (source.clone(), id.clone());
                 let key = ImageKey { source, product, position, address };
-                writes.push(Write::Vector { hash, values: self.vectors[number].clone() });
+                writes.push(Write::Vector {
+                    hash,
+                    values: self.vectors[number].clone(),
+                    damaged: false,
+                });
                 writes.push(Write::Image {
                     key,
                     hash,
@@ -358,7 +362,7 @@ fn the_last_runs_scan_is_kept_until_the_next_one_has_ended() {
     let key = ImageKey { source, product, position: 0, address };
     let values = shop.vectors[7].clone();
     let image = Write::Image { key, hash, bytes: 1, validators: Validators::default() };
-    let writes = [Write::Product(zebra), Write::Vector { hash, values }, image];
+    let writes = [Write::Product(zebra), Write::Vector { hash, values, damaged: false }, image];
     shop.store.apply(&writes).unwrap();
     assert_eq!((ask(), searcher.is_quick().unwrap()), (0, true));
     let now = shop.searcher(Keeping::Store).find(&View::default(), question).unwrap();

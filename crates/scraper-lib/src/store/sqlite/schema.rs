@@ -10,8 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited.
-const MIGRATIONS: [&str; 6] =
-    [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES, STAMP, DAMAGED];
+const MIGRATIONS: [&str; 6] = [FIRST, SOURCES_AND_FACTS, PAGES_AND_FAILURES, ZONES, STAMP, DAMAGED];
 
 const FIRST: &str = "
     CREATE TABLE provenances (
