@@ -15,6 +15,7 @@ mod draw_shop;
 mod fuzz;
 mod goldens;
 mod http;
+mod lavapipe;
 mod licences;
 mod model;
 mod mutants;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::{
     cross::{self, AARCH64},
+    lavapipe,
     process::{cargo, seconds},
     python,
     tools::Need,
@@ -56,7 +57,13 @@ const STAGES: &[Stage] = &[
         name: "test",
         about: "all tests on this machine",
         needs: &[Need::Cc, Need::Python, Need::Curl, Need::Vulkan],
-        run: || Ok(cargo().args("test --workspace").run_tests()?.to_string()),
+        run: || {
+            let tests = cargo().args("test --workspace").run_tests()?;
+            Ok(match lavapipe::tests()? {
+                Some(fused) => format!("{}, {} on a Vulkan device that fuses", tests, fused.passed),
+                None => tests.to_string(),
+            })
+        },
     },
     Stage {
         name: "web",
