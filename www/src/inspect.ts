@@ -4,7 +4,7 @@ import { type Decoder, type Inspection, type Run, traceJson } from "clip-everywh
 
 import { chart } from "./chart.js";
 import { accept, byId, bytes, copy, digest, download, h, milliseconds, showError, status } from "./dom.js";
-import { withModel } from "./model.js";
+import { modelWarnings, useGpu, withModel } from "./model.js";
 import { imageAt, site } from "./site.js";
 
 export interface InspectView {
@@ -35,7 +35,7 @@ export function inspectView(): InspectView {
   }
 
   const decoder = (): Decoder =>
-    document.querySelector<HTMLInputElement>("[name=decoder]:checked")?.value === "browser" ? "browser" : "own";
+    chosen("decoder") === "browser" ? "browser" : "own";
   let shown: { file: Blob; name: string } | undefined;
   const image = (file: Blob, name: string) => {
     shown = { file, name };
@@ -60,9 +60,19 @@ export function inspectView(): InspectView {
   for (const choice of document.querySelectorAll("[name=decoder]")) {
     choice.addEventListener("change", () => void (shown && image(shown.file, shown.name)));
   }
+  for (const choice of document.querySelectorAll<HTMLInputElement>("[name=device]")) {
+    choice.addEventListener("change", () => {
+      useGpu(choice.value === "gpu");
+      void (shown && image(shown.file, shown.name));
+    });
+  }
   void samples(image).catch((error) => showError(say, error));
   return { image, last: () => last?.run, onCompare: (handler) => (compare = handler) };
 }
+
+/** Which of the radio buttons of that name is. */
+const chosen = (name: string): string | undefined =>
+  document.querySelector<HTMLInputElement>(`[name=${name}]:checked`)?.value;
 
 /** Images of the shop to start with. */
 async function samples(image: (file: Blob, name: string) => Promise<void>): Promise<void> {
@@ -90,8 +100,7 @@ function result(found: Inspection, memory: number, compare: () => void): HTMLEle
         copyButton,
       ),
     ),
-    ...(found.exact ? [] : [h("p", { class: "note" },
-      "The browser decoded this picture, so its pixels depend on the browser: this result is not the native program's.")]),
+    ...notes(found).map((text) => h("p", { class: "note" }, text)),
     ...(pictures ? [journey(found, pictures)] : []),
     ...(tokens ? [chips(tokens)] : []),
     h("div", { class: "columns" },
@@ -104,6 +113,19 @@ function result(found: Inspection, memory: number, compare: () => void): HTMLEle
           h("h3", { id: "how-title" }, "How it was computed"), facts(found, memory)),
       ),
     ),
+  ];
+}
+
+/** What is not as the native program does it. */
+function notes({ exact, run }: Inspection): string[] {
+  const { decoder, gpu } = run.environment ?? {};
+  const refused = gpu === undefined && run.kind === "image" && chosen("device") === "gpu";
+  return [
+    ...(refused ? modelWarnings() : []),
+    ...(!exact && decoder === "browser"
+      ? ["The browser decoded this picture, so its pixels depend on the browser: this result is not the native program's."] : []),
+    ...(gpu !== undefined && run.provenance?.device !== "exact"
+      ? [`${gpu} rounds a fused multiply-add twice: this result is close to the native program's, and not the same.`] : []),
   ];
 }
 
@@ -165,14 +187,15 @@ function stageTable(run: Run): HTMLElement {
 
 function facts(found: Inspection, memory: number): HTMLElement {
   const { run, times, facts } = found;
-  const { kernel, threads, decoder } = run.environment ?? {};
+  const { kernel, threads, decoder, gpu } = run.environment ?? {};
   const heap = (performance as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize;
   const rows: [string, string | undefined][] = [
     ["File", facts && `${bytes(facts.bytes)}, SHA-256 ${facts.sha256.slice(0, 12)}…`],
     ["Decoding", times.decode === undefined ? undefined : `${milliseconds(times.decode)}, by ${decoder === "browser" ? "the browser" : "this project's decoder"}`],
     ["Resizing, cropping", times.prepare === undefined ? undefined : milliseconds(times.prepare)],
     [run.kind === "text" ? "Text to vector" : "File to vector", `${milliseconds(times.embed)}, as a shop would do it`],
-    ["Kernel path", String(kernel)],
+    ["Kernel path", gpu === undefined ? String(kernel) : undefined],
+    ["GPU", gpu === undefined ? undefined : String(gpu)],
     ["Threads", `${threads}${crossOriginIsolated ? "" : " (the host sends no COOP and COEP headers)"}`],
     ["Memory", `${bytes(memory)} of wasm for the model${heap ? `, ${bytes(heap)} of the page's own` : ""}`],
     ["Model", run.provenance && `${run.provenance.model}, weights ${run.provenance.weights.slice(0, 12)}…`],

@@ -7,10 +7,20 @@ import { bytes, h, showError } from "./dom.js";
 export const MODEL = new URL("./model/", document.baseURI).href;
 
 let inspector: Promise<Inspector> | undefined;
+let onGpu = false;
 const warnings: string[] = [];
 
 /** What could not be done without stopping the model. */
 export const modelWarnings = (): readonly string[] => warnings;
+
+/** Whether images are to be computed on the GPU from now on: the model is loaded anew, from this device. */
+export function useGpu(use: boolean): void {
+  if (use === onGpu) return;
+  onGpu = use;
+  void inspector?.then((loaded) => loaded.dispose(), () => undefined);
+  inspector = undefined;
+  warnings.length = 0;
+}
 
 /** The model; while it loads, `where` shows how far it is. */
 export async function model(where: HTMLElement): Promise<Inspector> {
@@ -34,6 +44,7 @@ function load(where: HTMLElement, controller: AbortController): Promise<Inspecto
   );
   return Inspector.open({
     model: MODEL,
+    ...(onGpu ? { gpu: "auto", precision: "auto" } : {}),
     signal: controller.signal,
     onProgress: ({ loaded, total, network }) => {
       bar.max = total;

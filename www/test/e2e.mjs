@@ -78,7 +78,40 @@ async function useAll(page) {
   await page.locator("#report .verdict").waitFor();
 }
 
+/** A device in software that does not fuse. */
+const SWIFTSHADER = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader"];
+const toGpu = (page) => page.getByLabel("This device’s GPU, if it comes within 1e-5 of them").check();
+
 const tests = {
+  async "inspect: a GPU that is not there is told, and the result stays the native program's"() {
+    await visit({ hash: "#inspect" }, async (page) => {
+      await toGpu(page);
+      await inspectSample(page);
+      assert.match(await page.locator("#inspection .note").innerText(), /computed without the GPU: the browser offers no GPU/);
+      assert.deepEqual(await shownStages(page), stagesOf(nativeImage));
+    });
+  },
+  async "inspect: what the GPU computes is compared with the native program, stage by stage"() {
+    const gpu = await openSite(folder, SWIFTSHADER);
+    try {
+      await gpu.visit({ hash: "#inspect" }, async (page) => {
+        await inspectSample(page);
+        assert.deepEqual(await shownStages(page), stagesOf(nativeImage));
+        await toGpu(page);
+        await page.locator("#inspection .note").waitFor();
+        assert.match(await page.locator("#inspection .note").innerText(), /rounds a fused multiply-add twice/);
+        assert.match(await page.locator("#inspection .facts").innerText(), /GPU\n.*SwiftShader/i);
+        const stages = await shownStages(page);
+        assert.deepEqual(stages.map(([name]) => name), stagesOf(nativeImage).map(([name]) => name));
+        await page.locator("#inspection").getByRole("button", { name: "Compare it" }).click();
+        await page.locator("[data-side=b] textarea").fill(JSON.stringify([nativeImage]));
+        assert.match(await verdict(page), /They part at/);
+        assert.match(await page.locator("#comparison").innerText(), /which does not promise the same bits/);
+      });
+    } finally {
+      await gpu.close();
+    }
+  },
   async "search: on a phone the first product is there without scrolling"() {
     await visit({ viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true }, async (page) => {
       const box = page.locator("clip-search input[type=search]");

@@ -5,9 +5,10 @@ import assert from "node:assert/strict";
 import { launchChromium } from "../../web/test/browsers.mjs";
 import { serve } from "./serve.mjs";
 
-export async function openSite(folder) {
+/** `flags` are Chromium's. */
+export async function openSite(folder, flags = []) {
   const server = await serve(folder);
-  const browser = await launchChromium();
+  const browser = await launchChromium(flags);
 
   /** A fresh visitor, who sees no errors and asks no other host for anything. */
   async function visit(options, work) {

@@ -1,6 +1,6 @@
 // The GPU as a helper of the wasm module: used where it passes, given up without harm where not.
 
-import type { Accelerator, Config } from "../gpu/index.js";
+import type { Accelerator, Config, StageValues } from "../gpu/index.js";
 import { ClipError, reason } from "../runtime/errors.js";
 import type { Manifest } from "./manifest.js";
 import type { Precision } from "./protocol.js";
@@ -51,6 +51,15 @@ export class Gpu {
       vectors = await accelerator.embed(pixels);
     });
     return vectors;
+  }
+
+  /** What each stage of the tower gives of pixel values; `undefined` once the device has been given up. */
+  async trace(pixels: Float32Array): Promise<StageValues[] | undefined> {
+    let stages: StageValues[] | undefined;
+    await this.attempt(async (accelerator) => {
+      stages = await accelerator.trace(pixels);
+    });
+    return stages;
   }
 
   /** A device that fails is not asked again: the module computes in its place. */

@@ -183,7 +183,10 @@ export class Clip {
     return ranked(normalized, vectors, labels, logitScale);
   }
 
-  /** Digests of every stage, to find where two results part. A string is a text; for an address use `URL`. */
+  /**
+   * Digests of every stage, to find where two results part: of an image, as what computes images (`info.gpu`,
+   * else wasm) has them. A string is a text; for an address use `URL`.
+   */
   async trace(input: string | ImageSource, options: CallOptions = {}): Promise<{ stages: Stage[]; exact: boolean }> {
     if (typeof input !== "string") return this.askOf("trace", input, options);
     return this.ask({ op: "trace", input: wellFormed(input) }, { signal: options.signal });

@@ -4,6 +4,7 @@ import type { Loader, Model as Towers, Texts } from "../bindings/engine.js";
 import { ClipError, failure } from "../runtime/errors.js";
 import { parent, processors } from "../runtime/platform.js";
 import { type Report, serve } from "../runtime/rpc.js";
+import type { StageValues } from "../gpu/index.js";
 import { Gpu } from "./accelerate.js";
 import { type Engine, startEngine } from "./engine.js";
 import { Images } from "./images.js";
@@ -173,7 +174,11 @@ class Model {
       return { stages, exact: this.exact };
     }
     const { pixels, exact, stages } = await (await this.decoders()).trace(input, signal);
-    return { stages: [...stages, ...this.towers.tracePixels(pixels)], exact: exact && this.exact };
+    const computed = await this.gpu?.trace(pixels);
+    const digest = ({ values, ...stage }: StageValues): Stage =>
+      ({ ...stage, sha256: this.engine.bindings.sha256(new Uint8Array(values.buffer)) });
+    const tower = computed ? computed.map(digest) : this.towers.tracePixels(pixels);
+    return { stages: [...stages, ...tower], exact: exact && (computed ? this.gpu!.exact : this.exact) };
   }
 
   private decoders(): Promise<Images> {

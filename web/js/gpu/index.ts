@@ -3,9 +3,9 @@
 import { normalized } from "./float.js";
 import { Gpu } from "./kernels.js";
 import { fuses } from "./probe.js";
-import { type Config, Tower } from "./tower.js";
+import { type Config, type StageValues, Tower } from "./tower.js";
 
-export type { Config };
+export type { Config, StageValues };
 
 /** Largest difference of a component of a normalised vector that `precision: "auto"` lets pass. */
 const CLOSE = 1e-5;
@@ -68,6 +68,17 @@ export class Accelerator {
     both.set(raw);
     both.set(normalized(raw), raw.length);
     return both;
+  }
+
+  /** What each stage of the tower gives of pixel values. */
+  async trace(pixels: Float32Array): Promise<StageValues[]> {
+    const { stages, vector } = await this.tower.trace(pixels);
+    const shape = [vector.length];
+    return [
+      ...stages,
+      { name: "embedding", shape, values: vector },
+      { name: "normalized", shape, values: normalized(vector) },
+    ];
   }
 
   close(): void {

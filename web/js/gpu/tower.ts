@@ -27,12 +27,28 @@ const QUICK_GELU = 1;
 const GELU = 2;
 const ADD = 3;
 
+/** What a buffer holds after so many calls. */
+interface Point {
+  name: string;
+  shape: [number, number];
+  buffer: GPUBuffer;
+  after: number;
+}
+
+/** Values after a stage, named as the native program's traces name it. */
+export interface StageValues {
+  name: string;
+  shape: number[];
+  values: Float32Array<ArrayBuffer>;
+}
+
 const groups = (count: number, perGroup: number): number => Math.ceil(count / perGroup);
 
 export class Tower {
   private readonly tensors = new Tensors((name, tensor) => this.take(name, tensor));
   private readonly weights = new Map<string, GPUBuffer>();
   private readonly calls: Call[] = [];
+  private readonly points: Point[] = [];
   private readonly nothing: GPUBuffer;
   private pixels!: GPUBuffer;
   private out!: GPUBuffer;
@@ -90,7 +106,10 @@ export class Tower {
       buffers: [context, this.of(vision("embeddings.class_embedding")), this.of(vision("embeddings.position_embedding.weight")), next],
       groups: [groups(d, 64), tokens, 1],
     });
+    const point = (name: string, rows: number, buffer: GPUBuffer) =>
+      this.points.push({ name, shape: [rows, d], buffer, after: calls.length });
     this.norm(vision("pre_layrnorm"), next, tokens, x);
+    point("embeddings", tokens, x);
     const activation = v.hidden_act === "quick_gelu" ? QUICK_GELU : GELU;
     for (let i = 0; i < v.num_hidden_layers; i++) {
       const block = (name: string) => vision(`encoder.layers.${i}.${name}`);
@@ -111,6 +130,7 @@ export class Tower {
       this.linear(block("mlp.fc1"), normed, [kept, v.intermediate_size, d], inner, activation);
       this.linear(block("mlp.fc2"), inner, [kept, d, v.intermediate_size], next, ADD, x);
       [x, next] = [next, x];
+      point(`block.${i}`, kept, x);
     }
     this.norm(vision("post_layernorm"), x, 1, normed);
     this.linear("visual_projection", normed, [1, config.projection_dim, d], this.out);
@@ -121,6 +141,20 @@ export class Tower {
   embed(pixels: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     this.gpu.write(this.pixels, pixels);
     return this.gpu.run(this.steps, this.out, this.config.projection_dim);
+  }
+
+  /** The raw vector, and what each stage before it gives. */
+  async trace(pixels: Float32Array): Promise<{ stages: StageValues[]; vector: Float32Array<ArrayBuffer> }> {
+    this.gpu.write(this.pixels, pixels);
+    const stages: StageValues[] = [];
+    let done = 0;
+    for (const { name, shape, buffer, after } of this.points) {
+      const steps = this.gpu.prepare(this.calls.slice(done, after));
+      done = after;
+      stages.push({ name, shape, values: await this.gpu.run(steps, buffer, shape[0] * shape[1]) });
+    }
+    const rest = this.gpu.prepare(this.calls.slice(done));
+    return { stages, vector: await this.gpu.run(rest, this.out, this.config.projection_dim) };
   }
 
   private of(name: string): GPUBuffer {

@@ -49,8 +49,12 @@ function cause(stage: string, shapes: number[][], a: Run, b: Run): string {
   if (p && q && p.numerics !== q.numerics) {
     return `The versions of the numeric contract differ (${p.numerics} and ${q.numerics}): update the older side.`;
   }
-  const device = [p, q].find((side) => side && side.device !== "exact")?.device;
-  if (device !== undefined) return `One side ran on ${device}, which does not promise the same bits.`;
+  const inexact = [a, b].find(({ provenance }) => provenance && provenance.device !== "exact");
+  if (inexact) {
+    const device = inexact.provenance?.device;
+    const where = inexact.environment?.gpu ?? (device === "unfused" ? "an engine that fuses nothing" : device);
+    return `One side ran on ${where}, which does not promise the same bits.`;
+  }
   if (stage === "normalized") return "The vectors are brought to unit length in another way.";
   const inputs = a.trace?.some(({ name }) => isBeforeModel(name) && b.trace?.some((other) => other.name === name)) || a.kind === "text";
   const same = p && q ? "Both name the same weights, so" : "If the weights are the same,";

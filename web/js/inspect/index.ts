@@ -113,7 +113,8 @@ export class Inspector {
     const { run, exact, embed } = await this.run(name, "image", () => this.clip.embedImage(source));
     // Of pixels, `Clip` does not know where they come from.
     run.trace = pixels ? [...prepared.stages, ...stages.filter((stage) => !isBeforeModel(stage.name))] : stages;
-    run.environment = { ...run.environment, decoder: pixels ? "browser" : "own" };
+    const { gpu } = this.clip.info;
+    run.environment = { ...run.environment, decoder: pixels ? "browser" : "own", ...(gpu === null ? {} : { gpu }) };
     return {
       run, exact, times: { ...prepared.ms, embed }, pictures: prepared.images,
       ...(prepared.facts && { facts: prepared.facts }),
@@ -146,12 +147,12 @@ export class Inspector {
     work: () => ReturnType<Clip["embedText"]>,
   ): Promise<{ run: Run; exact: boolean; embed: number }> {
     const started = performance.now();
-    const { normalized, exact } = await work();
+    const { normalized, exact, provenance } = await work();
     const embed = performance.now() - started;
     const { kernel, threads } = this.clip.info;
     const run: Run = {
       input, kind, dim: normalized.length, normalized: true, embedding: normalized,
-      provenance: this.clip.provenance,
+      provenance,
       environment: { agent: navigator.userAgent, kernel, threads },
     };
     return { run, exact, embed };

@@ -11,7 +11,7 @@ export interface Run {
   embedding: Float32Array;
   provenance?: Provenance;
   trace?: Stage[];
-  /** What a browser adds: user agent, kernel path, threads, whose decoder. */
+  /** What a browser adds: user agent, kernel path, threads, whose decoder, GPU. */
   environment?: Record<string, string | number>;
 }
 
