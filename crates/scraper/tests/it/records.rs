@@ -144,6 +144,7 @@ fn an_older_database_is_migrated_and_nothing_is_embedded_again() {
         ALTER TABLE products DROP COLUMN page, DROP COLUMN born, DROP COLUMN unread;
         DROP TABLE source_failures;
         ALTER TABLE sources DROP COLUMN zone;
+        DROP TABLE damaged;
         UPDATE version SET number = 1;
     "#,
     );
