@@ -17,10 +17,7 @@ use tiff::{
 };
 
 use self::{directory::Directory, layout::Layout};
-use crate::image::{
-    Format, ImageError, Limits, RgbImage, orient,
-    raster::{Pixels, Raster},
-};
+use crate::image::{Format, ImageError, Limits, orient, raster::Raster};
 
 const FORMAT: Format = Format::Tiff;
 
@@ -115,17 +112,7 @@ fn upright(raster: Raster, orientation: u8) -> Raster {
         return raster;
     }
     let Raster { width, height, pixels, .. } = raster;
-    let turned = |channels: usize, data: Vec<u8>| {
-        orient::apply_channels(width as usize, height as usize, channels, data, orientation)
-    };
-    let pixels = match pixels {
-        Pixels::Grey(data) => Pixels::Grey(turned(1, data)),
-        Pixels::Rgb(data) => {
-            let image = orient::apply(RgbImage { width, height, data }, orientation);
-            Pixels::Rgb(image.data)
-        }
-        Pixels::Rgba(data) => Pixels::Rgba(turned(4, data)),
-    };
+    let pixels = orient::apply_pixels(width as usize, height as usize, pixels, orientation);
     let (width, height) = if orientation >= 5 { (height, width) } else { (width, height) };
     Raster { width, height, pixels, ..raster }
 }
