@@ -281,6 +281,8 @@ def webps(add):
         add(f"webp/exif-{value}.webp", save(rgb.resize((120, 90)), quality=70, exif=b"Exif\0\0" + tiff_orientation(value)))
     add("webp/exif-plain.webp", save(rgb.resize((120, 90)), quality=70, exif=tiff_orientation(8)))
     add("webp/xmp.webp", save(rgb.resize((120, 90)), quality=70, xmp=xmp_orientation(5)))
+    for name, twice in (("cache", False), ("cache-code-twice", True)):
+        add(f"webp/lossless-{name}.webp", e.riff([(b"VP8L", e.vp8l_cache((33, 21), twice))]))
     frames = [Image.fromarray(drawn(120, 100, s)[0]) for s in (64, 65)]
     add("webp/animated.webp", save(frames[0], save_all=True, append_images=frames[1:], lossless=True))
     add("webp/animated-lossy.webp", save(frames[0], save_all=True, append_images=frames[1:], quality=60))

@@ -155,6 +155,10 @@ def targas(add, photo, drawn, alpha_ramp):
             put(name + "-rle" * rle, data, size, kind, bits, rle=rle, descriptor=0x20)
         for turn, descriptor in (("bottom", 0), ("bottom-right", 0x10), ("top-right", 0x30)):
             put(f"{name}-{turn}", data, size, kind, bits, descriptor=descriptor)
+    # Pillow refuses runs over the end of a row, though not literals.
+    over = b"\x81\1\2\3" * (width * height // 2) + b"\x80\1\2\3"
+    head = tga(b"", size, 2, 24, descriptor=0x20)[:2] + b"\x0a" + tga(b"", size, 2, 24)[3:]
+    add("run-over-row.tga", head + over, "image.corrupt")
     # How many bits of alpha a header counts does not matter.
     put("rgba32-counted", bgra(rgb), size, 2, 32, descriptor=0x28)
     put("rgb15-counted", packed(rgb, alpha < 80), size, 2, 16, descriptor=0x21)

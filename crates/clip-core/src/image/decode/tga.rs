@@ -101,6 +101,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     let first = header.for_library(bytes)?;
     let palette = header.map.map(|map| palette(bytes, header.id_length, map)).transpose()?;
     let rest = bytes.get(Header::LENGTH..).unwrap_or_default();
+    if header.packets {
+        let table = header.map.map_or(0, |(_, count, bits)| count * usize::from(bits) / 8);
+        follow(rest.get(header.id_length + table..).unwrap_or_default(), &header)?;
+    }
     let decoder = TgaDecoder::new(first.chain(rest)).map_err(|e| library::error(FORMAT, e))?;
     let data = library::samples(FORMAT, decoder)?;
     let (mode, mut pixels) = match (header.kind, header.bits, palette) {
@@ -140,6 +144,23 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
 
 fn short() -> ImageError {
     ImageError::truncated(FORMAT, "its data stops early")
+}
+
+/// As Pillow, who wants whole packets, and runs that end with their row.
+fn follow(mut packets: &[u8], header: &Header) -> Result<(), ImageError> {
+    let (width, size) = (usize::from(header.width), usize::from(header.bits / 8));
+    let mut left = width * usize::from(header.height);
+    while left > 0 {
+        let (head, rest) = packets.split_first().ok_or_else(short)?;
+        let count = usize::from(head & 0x7f) + 1;
+        let run = head & 0x80 != 0;
+        if run && count > (left - 1) % width + 1 {
+            return Err(ImageError::corrupt(FORMAT, "a run that goes on in the next row"));
+        }
+        packets = rest.get(size * if run { 1 } else { count }..).ok_or_else(short)?;
+        left = left.saturating_sub(count);
+    }
+    Ok(())
 }
 
 fn palette(bytes: &[u8], id: usize, map: (usize, usize, u8)) -> Result<Palette, ImageError> {
