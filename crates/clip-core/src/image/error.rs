@@ -30,7 +30,7 @@ pub enum ImageError {
         detail: String,
     },
     /// The file breaks the rules of its format.
-    #[error("the {format} file is damaged: {detail}")]
+    #[error("the {format} file is damaged ({detail}): fetch or export it again")]
     Corrupt {
         /// Of the file.
         format: Format,
