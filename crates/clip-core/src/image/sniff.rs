@@ -112,7 +112,9 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
 fn less_common(bytes: &[u8]) -> Option<Format> {
     // The first bytes of a cursor are also those of a TGA without a colour map.
     let icon = bytes.starts_with(b"\0\0\x01\0");
-    let cursor = bytes.starts_with(b"\0\0\x02\0") && bytes.get(4..6) != Some(&[0, 0]);
+    let cursor = bytes.starts_with(b"\0\0\x02\0")
+        && matches!(bytes.get(4..6), Some([a, b]) if (*a, *b) != (0, 0)
+            && bytes.len() >= 6 + 16 * usize::from(u16::from_le_bytes([*a, *b])));
     match bytes {
         _ if icon || cursor => Some(Format::Ico),
         [b'q', b'o', b'i', b'f', ..] => Some(Format::Qoi),
