@@ -629,7 +629,7 @@ def goldens(python4, photos):
 NOTES = [
     "transformers 4 takes a picture 1 or 3 pixels high for a channels-first array: it fails or scrambles it."
     " Its goldens were made with input_data_format='channels_last', which is how transformers 5 behaves.",
-    "Refused here although Pillow reads them: formats of pictures that shops do not serve;"
+    "Refused here although Pillow reads them: DDS, PCX and others that shops do not serve;"
     " arithmetic-coded JPEG (no browser shows it); pictures over the limits.",
 ]
 # file -> presets without a golden, why

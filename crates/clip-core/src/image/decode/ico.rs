@@ -101,10 +101,14 @@ fn fourth_bytes(bytes: &[u8], dib: &Dib) -> Option<Vec<u8>> {
 /// Alpha from the bits at the picture's end, where 1 is transparent, top to bottom.
 fn mask(bytes: &[u8], entry: &Entry, width: usize, height: usize) -> Option<Vec<u8>> {
     let stride = width.next_multiple_of(32) / 8;
-    let end = entry.offset.checked_add(entry.length)?;
-    let bits = bytes.get(end.checked_sub(stride * height)?..end)?;
-    let rows = bits.chunks_exact(stride).rev();
-    Some(rows.flat_map(|row| unpack(row, 1, width)).map(|bit| (1 - bit) * 255).collect())
+    let start = entry.offset.checked_add(entry.length)?.checked_sub(stride * height)?;
+    let mut alpha = Vec::with_capacity(width * height);
+    for y in (0..height).rev() {
+        // The last row may lack what fills it up.
+        let row = bytes.get(start + y * stride..)?.get(..width.div_ceil(8))?;
+        alpha.extend(unpack(row, 1, width).map(|bit| (1 - bit) * 255));
+    }
+    Some(alpha)
 }
 
 /// The first picture, unless one is larger on both sides. Its mask counts where it is black and white.

@@ -96,9 +96,9 @@ impl Code {
         let bits = counts.iter().rposition(|count| *count != 0).unwrap_or(1).min(DIRECT);
         let mut code = Code { direct: vec![(0, 0); 1 << bits], counts, symbols };
         let (mut next, mut rest) = (0usize, code.symbols.as_slice());
-        for length in 1..=bits {
+        for (length, count) in counts.iter().enumerate().take(bits + 1).skip(1) {
             next <<= 1;
-            let (now, later) = rest.split_at(usize::from(counts[length]));
+            let (now, later) = rest.split_at(usize::from(*count));
             for symbol in now {
                 // The code's first bit is the lowest of the stream.
                 let reversed = next.reverse_bits() >> (usize::BITS as usize - length);

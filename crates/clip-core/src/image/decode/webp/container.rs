@@ -158,7 +158,8 @@ impl<'a> Frame<'a> {
                     return Err(corrupt("a lossless picture with alpha beside it"));
                 }
                 Some(b"VP8L") if self.bitstream.is_none() => {
-                    let data = Chunk::take(&mut after)?.body;
+                    // libwebp takes the byte that fills up an odd chunk for one of the stream.
+                    let data = Chunk::take(&mut after)?.padded;
                     self.size = lossless_size(data).ok_or_else(|| corrupt("no lossless header"))?;
                     self.bitstream = Some(Bitstream::Lossless(data));
                 }
@@ -177,6 +178,8 @@ impl<'a> Frame<'a> {
 struct Chunk<'a> {
     kind: [u8; 4],
     body: &'a [u8],
+    /// With the byte behind a body of odd length.
+    padded: &'a [u8],
 }
 
 impl<'a> Chunk<'a> {
@@ -184,9 +187,10 @@ impl<'a> Chunk<'a> {
         let (header, tail) = rest.split_first_chunk::<8>().ok_or_else(short)?;
         let [a, b, c, d, size @ ..] = *header;
         let length = u32::from_le_bytes(size) as usize;
-        let padded = tail.get(length.saturating_add(length % 2)..).ok_or_else(short)?;
-        *rest = padded;
-        Ok(Chunk { kind: [a, b, c, d], body: &tail[..length] })
+        let (padded, after) =
+            tail.split_at_checked(length.saturating_add(length % 2)).ok_or_else(short)?;
+        *rest = after;
+        Ok(Chunk { kind: [a, b, c, d], body: &padded[..length], padded })
     }
 }
 
