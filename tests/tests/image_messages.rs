@@ -94,13 +94,13 @@ fn every_message_is_a_sentence() {
 /// The first string of each call that makes an error, as it is shown.
 fn messages(source: &str) -> Vec<String> {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
-    let make: [(&str, fn(String) -> ImageError); 3] = [
-        ("unsupported(", |found| ImageError::Unsupported { found }),
-        ("corrupt(", |detail| ImageError::Corrupt { format: Format::Tiff, detail }),
-        ("truncated(", |detail| ImageError::Truncated { format: Format::Avif, detail }),
-    ];
+    let error = |call: &str, text: String| match call {
+        "unsupported(" => ImageError::Unsupported { found: text },
+        "corrupt(" => ImageError::Corrupt { format: Format::Tiff, detail: text },
+        _ => ImageError::Truncated { format: Format::Avif, detail: text },
+    };
     let mut found = Vec::new();
-    for (call, error) in make {
+    for call in ["unsupported(", "corrupt(", "truncated("] {
         for (at, _) in source.match_indices(call) {
             let rest = &source[at + call.len()..];
             // Up to the end of the statement.
@@ -109,7 +109,7 @@ fn messages(source: &str) -> Vec<String> {
             let Some(text) = rest.split('"').nth(1).filter(|text| text.contains(' ')) else {
                 continue;
             };
-            found.push(error(filled(text)).to_string());
+            found.push(error(call, filled(text)).to_string());
         }
     }
     found
