@@ -260,3 +260,70 @@ def webp_animation(canvas, frames, alpha=True, background=b"\xff\xff\xff\xff"):
                          for k, d in webp_chunks(data) if k in (b"ALPH", b"VP8 ", b"VP8L"))
         chunks.append((b"ANMF", u24(x // 2) + u24(y // 2) + u24(w - 1) + u24(h - 1) + u24(100) + bytes([flags]) + inner))
     return riff(chunks)
+
+
+# ---------------------------------------------------------------- VP8L
+
+
+class _LowBits:
+    """The lowest bit of each byte first."""
+
+    def __init__(self):
+        self.bits = []
+
+    def put(self, value, count):
+        self.bits += [value >> i & 1 for i in range(count)]
+
+    def code(self, value, count):
+        """A prefix code, whose first bit is its highest."""
+        self.bits += [value >> i & 1 for i in range(count - 1, -1, -1)]
+
+    def bytes(self):
+        bits = self.bits + [0] * (-len(self.bits) % 8)
+        return bytes(sum(bit << i for i, bit in enumerate(bits[at:at + 8])) for at in range(0, len(bits), 8))
+
+
+def cache_place(argb, bits):
+    return (argb * 0x1E35A7BD & 0xFFFFFFFF) >> (32 - bits)
+
+
+def vp8l_cache(size, twice=False):
+    """A lossless picture of three colours that takes pixels from places of the colour cache where none was
+    put: they are transparent black, and are put into the place of that. `twice`: the codes of red and blue
+    name their symbol two times, which is a code without bits."""
+    cache_bits, (width, height) = 4, size
+    # A colour that shares its place with transparent black, and one that does not.
+    red, blue = 200, 120
+    greens = [g for g in range(256) if cache_place(255 << 24 | red << 16 | g << 8 | blue, cache_bits) == 0][:2]
+    greens += [g for g in range(256) if cache_place(255 << 24 | red << 16 | g << 8 | blue, cache_bits) == 7][:2]
+    taken = {cache_place(255 << 24 | red << 16 | g << 8 | blue, cache_bits) for g in greens}
+    empty = [place for place in range(1, 16) if place not in taken][:2]
+    symbols = sorted(greens) + [280, 280 + empty[0], 280 + empty[1], 280 + 7]
+    symbols.sort()
+    out = _LowBits()
+    out.put(0x2F, 8)
+    out.put(width - 1, 14)
+    out.put(height - 1, 14)
+    out.put(0, 1 + 3)  # no alpha, version
+    out.put(0, 1)  # no transform
+    out.put(1 | cache_bits << 1, 5)
+    out.put(0, 1)  # one group
+    # Green: eight codes of 3 bits. Lengths are 0 or 3, one bit each.
+    out.put(0, 1)
+    out.put(6 - 4, 4)
+    for length in (0, 0, 1, 0, 0, 1):  # of 17, 18, 0, 1, 2, 3
+        out.put(length, 3)
+    out.put(0, 1)
+    for symbol in range(256 + 24 + (1 << cache_bits)):
+        out.put(symbol in symbols, 1)
+    for only in (red, blue, 255):
+        out.put(0b111 if twice else 0b101, 3)
+        out.put(only, 8)
+        if twice:
+            out.put(only, 8)
+    out.put(0b001, 3)  # distances: symbol 0
+    out.put(0, 1)
+    order = [greens[0], 280 + empty[0], 280, greens[2], 280 + 7, greens[1], 280, 280 + empty[1], 280, greens[3], 280]
+    for at in range(width * height):
+        out.code(symbols.index(order[(at + at // width) % len(order)]), 3)
+    return out.bytes() + b"\0"

@@ -41,7 +41,7 @@ const kB = 1000;
 const rows = [
   ["wasm that a text query needs, brotli", engine, 350 * kB],
   ["wasm with the decoders of JPEG, PNG, WebP, GIF, BMP, brotli", engine + images, 600 * kB],
-  ["wasm that the first AVIF or TIFF adds, brotli", formats, 700 * kB],
+  ["wasm that the first AVIF, TIFF or other adds, brotli", formats, 700 * kB],
   ["JavaScript, brotli", script, 25 * kB],
   ["JavaScript that <clip-search> adds, brotli", search, 30 * kB],
   ["wasm that <clip-search> adds, brotli", await brotli("search.wasm"), 90 * kB],

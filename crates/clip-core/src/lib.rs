@@ -40,7 +40,7 @@
 //! # Features
 //!
 //! - `rayon` (default): threads. Never changes a bit of any result.
-//! - `avif`, `tiff`: decoders of these formats.
+//! - `avif`, `tiff`, `image` (ICO, TGA, PNM, QOI): decoders of these formats.
 //! - `synthetic`: seeded checkpoints of real shapes, for tests and benchmarks.
 //! - `relaxed-simd`, `unfused`: see `clip-kernels`.
 //!

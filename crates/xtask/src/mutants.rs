@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// Folders of the corpus, one for each format.
-const FORMATS: [&str; 6] = ["jpeg", "png", "webp", "gif", "bmp", "tiff"];
+const FORMATS: [&str; 10] =
+    ["jpeg", "png", "webp", "gif", "bmp", "tiff", "ico", "tga", "pnm", "qoi"];
 
 /// Numbers that look random (xorshift64*).
 struct Random(u64);

@@ -51,7 +51,7 @@ const SCRIPTS: [&str; 18] = [
     "vite",
     "environments",
 ];
-/// AVIF and TIFF for the browser; its `Cargo.toml` says why it is apart.
+/// AVIF, TIFF and others for the browser; its `Cargo.toml` says why it is apart.
 const FORMATS: &str = "web/formats/Cargo.toml";
 /// What `element-frameworks` builds with.
 const FRAMEWORKS: &str = "web/test/frameworks";

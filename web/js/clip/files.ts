@@ -5,7 +5,7 @@ import type { Find } from "../runtime/assets.js";
 /** Addresses of the wasm modules, and of a script that few need. */
 export interface ModuleFiles {
   images: string;
-  /** The same decoders with AVIF and TIFF; see `images.ts`. */
+  /** The same decoders with AVIF, TIFF, ICO, TGA, PNM and QOI; see `images.ts`. */
   formats: string;
   /** The fastest first; see `engine.ts`. */
   relaxed: string;

@@ -17,7 +17,7 @@ interface Pixels {
 
 type Decoders = plain.Decoders | formats.Decoders;
 
-/** The modules with the decoders, configured for a model. That with AVIF and TIFF starts with the first such file. */
+/** The modules with the decoders, configured for a model. That with all formats starts with the first file that needs it. */
 export class Images {
   private formats: Promise<Decoders> | undefined;
 
@@ -87,10 +87,10 @@ export class Images {
   }
 }
 
-/** By its first bytes: what may be AVIF, or is TIFF. */
+/** By its first bytes: what may be AVIF, ICO or TGA, or is TIFF, PNM or QOI. */
 function isRare(file: Uint8Array): boolean {
   const start = String.fromCharCode(...file.subarray(0, 8));
-  return start.slice(4) === "ftyp" || /^(?:II[*+]\0|MM\0\*)/.test(start);
+  return start.slice(4) === "ftyp" || /^(?:II[*+]\0|MM\0\*|qoif|P[1-6f]\s|[^][\0\x01][\x01-\x03\x09-\x0b])/.test(start);
 }
 
 /** HEIC and others that only the browser reads. */

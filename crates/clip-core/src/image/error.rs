@@ -30,7 +30,7 @@ pub enum ImageError {
         detail: String,
     },
     /// The file breaks the rules of its format.
-    #[error("the {format} file is damaged: {detail}")]
+    #[error("the {format} file is damaged ({detail}): fetch or export it again")]
     Corrupt {
         /// Of the file.
         format: Format,
@@ -45,19 +45,18 @@ pub enum ImageError {
         found: String,
     },
     /// Not an image at all.
-    #[error("this is {found}, not an image: {formats} can be read", formats = FORMATS)]
+    #[error(
+        "this is {found}, not an image: JPEG, PNG, WebP, GIF{AVIF}{TIFF}{OTHERS} and BMP can be read"
+    )]
     NotAnImage {
         /// What it looks like.
         found: &'static str,
     },
 }
 
-const FORMATS: &str = match (cfg!(feature = "tiff"), cfg!(feature = "avif")) {
-    (true, true) => "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF",
-    (true, false) => "JPEG, PNG, WebP, GIF, BMP and TIFF",
-    (false, true) => "JPEG, PNG, WebP, GIF, BMP and AVIF",
-    (false, false) => "JPEG, PNG, WebP, GIF and BMP",
-};
+const AVIF: &str = if cfg!(feature = "avif") { ", AVIF" } else { "" };
+const TIFF: &str = if cfg!(feature = "tiff") { ", TIFF" } else { "" };
+const OTHERS: &str = if cfg!(feature = "image") { ", ICO, TGA, PNM, QOI" } else { "" };
 
 impl ImageError {
     /// A short stable name for programs.

@@ -2,6 +2,8 @@
 //! `exif_transpose` does.
 
 use super::RgbImage;
+#[cfg(any(feature = "image", feature = "tiff"))]
+use super::raster::Pixels;
 
 /// EXIF tag 0x0112 (EXIF 2.32, 4.6.4 A): 1 is upright; 2–8 need turning or mirroring.
 const ORIENTATION: u16 = 0x0112;
@@ -77,8 +79,18 @@ pub(crate) fn apply(image: RgbImage, orientation: u8) -> RgbImage {
     }
 }
 
+/// The same before the conversion to RGB.
+#[cfg(any(feature = "image", feature = "tiff"))]
+pub(crate) fn apply_pixels(w: usize, h: usize, pixels: Pixels, orientation: u8) -> Pixels {
+    match pixels {
+        Pixels::Grey(data) => Pixels::Grey(apply_channels(w, h, 1, data, orientation)),
+        Pixels::Rgb(data) => Pixels::Rgb(apply_channels(w, h, 3, data, orientation)),
+        Pixels::Rgba(data) => Pixels::Rgba(apply_channels(w, h, 4, data, orientation)),
+    }
+}
+
 /// The same for pixels of `channels` bytes.
-pub(crate) fn apply_channels(
+fn apply_channels(
     w: usize,
     h: usize,
     channels: usize,

@@ -11,6 +11,36 @@ pub(crate) enum Pixels {
     Rgba(Vec<u8>),
 }
 
+impl Pixels {
+    /// Without alpha.
+    #[cfg(feature = "image")]
+    pub(crate) fn opaque(self) -> Pixels {
+        match self {
+            Pixels::Rgba(data) => Pixels::Rgb(without_alpha(data)),
+            other => other,
+        }
+    }
+
+    /// With the alpha of each pixel, in place of what alpha there is.
+    #[cfg(feature = "image")]
+    pub(crate) fn with_alpha(self, alpha: &[u8]) -> Pixels {
+        let alpha = alpha.iter().copied();
+        Pixels::Rgba(match self {
+            Pixels::Grey(data) => {
+                data.iter().zip(alpha).flat_map(|(v, a)| [*v, *v, *v, a]).collect()
+            }
+            Pixels::Rgb(data) => {
+                let colors = data.as_chunks::<3>().0.iter();
+                colors.zip(alpha).flat_map(|([r, g, b], a)| [*r, *g, *b, a]).collect()
+            }
+            Pixels::Rgba(data) => {
+                let colors = data.as_chunks::<4>().0.iter();
+                colors.zip(alpha).flat_map(|([r, g, b, _], a)| [*r, *g, *b, a]).collect()
+            }
+        })
+    }
+}
+
 /// A decoded file before orientation and conversion.
 #[derive(Debug)]
 pub(crate) struct Raster {

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::ImageError;
+#[cfg(feature = "image")]
+use super::decode::{pnm, tga};
 
 /// The formats that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +23,14 @@ pub enum Format {
     Tiff,
     /// Stills, and of sequences the first frame. Needs the feature `avif`.
     Avif,
+    /// Icons and cursors; of several pictures the largest. Needs the feature `image`.
+    Ico,
+    /// Truevision TGA. Needs the feature `image`.
+    Tga,
+    /// PBM, PGM, PPM and grey PFM. Needs the feature `image`.
+    Pnm,
+    /// The Quite OK Image Format. Needs the feature `image`.
+    Qoi,
 }
 
 impl Format {
@@ -40,6 +50,10 @@ impl fmt::Display for Format {
             Format::Bmp => "BMP",
             Format::Tiff => "TIFF",
             Format::Avif => "AVIF",
+            Format::Ico => "ICO",
+            Format::Tga => "TGA",
+            Format::Pnm => "PNM",
+            Format::Qoi => "QOI",
         })
     }
 }
@@ -78,6 +92,10 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     if cfg!(feature = "avif") && is_avif(bytes) {
         return Ok(Format::Avif);
     }
+    #[cfg(feature = "image")]
+    if let Some(format) = less_common(bytes) {
+        return Ok(format);
+    }
     for (format, magic) in [(Format::Jpeg, &b"\xff\xd8\xff"[..]), (Format::Png, PNG)] {
         if magic.starts_with(bytes) {
             return Err(ImageError::truncated(format, format!("{} bytes", bytes.len())));
@@ -87,6 +105,23 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
         return Err(ImageError::unsupported(found));
     }
     Err(ImageError::NotAnImage { found: document(bytes) })
+}
+
+/// Formats behind the feature `image`, in the order in which Pillow tries them.
+#[cfg(feature = "image")]
+fn less_common(bytes: &[u8]) -> Option<Format> {
+    // The first bytes of a cursor are also those of a TGA without a colour map.
+    let icon = bytes.starts_with(b"\0\0\x01\0");
+    let cursor = bytes.starts_with(b"\0\0\x02\0")
+        && matches!(bytes.get(4..6), Some([a, b]) if (*a, *b) != (0, 0)
+            && bytes.len() >= 6 + 16 * usize::from(u16::from_le_bytes([*a, *b])));
+    match bytes {
+        _ if icon || cursor => Some(Format::Ico),
+        [b'q', b'o', b'i', b'f', ..] => Some(Format::Qoi),
+        _ if pnm::is_pnm(bytes) => Some(Format::Pnm),
+        _ if tga::is_tga(bytes) => Some(Format::Tga),
+        _ => None,
+    }
 }
 
 /// By the brands that Pillow looks at, and of which libavif wants one.
@@ -118,7 +153,7 @@ fn other_media(bytes: &[u8]) -> Option<&'static str> {
             false => "an MP4 or QuickTime video",
         });
     }
-    let magics: [(&[u8], &'static str); 13] = [
+    let magics: [(&[u8], &'static str); 18] = [
         (b"\x1a\x45\xdf\xa3", "a WebM or Matroska video"),
         (b"II*\0", "a TIFF image"),
         (b"MM\0*", "a TIFF image"),
@@ -127,6 +162,11 @@ fn other_media(bytes: &[u8]) -> Option<&'static str> {
         (b"%PDF", "a PDF document"),
         (b"8BPS", "a Photoshop document"),
         (b"\0\0\x01\0", "an ICO icon"),
+        (b"DDS ", "a DDS texture"),
+        (b"P7\n", "a PAM image"),
+        (b"qoif", "a QOI image"),
+        (b"\x0a\x05\x01", "a PCX image"),
+        (b"\x0a\x03\x01", "a PCX image"),
         (b"\xff\x0a", "a JPEG XL image"),
         (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
         (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),

@@ -48,7 +48,7 @@ TEXTS = (
 MAX_BYTES = 64 << 20
 # Those that the scraper's folders read.
 EXTENSIONS = frozenset(
-    "jpg jpeg jpe jfif png webp gif bmp dib svg tif tiff avif heic heif jxl".split()
+    "jpg jpeg jpe jfif png webp gif bmp dib svg tif tiff avif heic heif jxl tga pbm pgm ppm pnm pfm qoi".split()
 )
 
 

@@ -12,10 +12,10 @@ use super::{Base, Product, Running, Source, SourceError, SourceItem};
 use crate::fetch::OUTSIDE;
 
 /// Names that promise an image. Formats that cannot be read are listed too, so that such files
-/// are reported instead of silently missing.
-const EXTENSIONS: [&str; 16] = [
+/// are reported instead of silently missing. Not icons, which lie beside pages and show no product.
+const EXTENSIONS: [&str; 23] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "svg", "tif", "tiff", "avif",
-    "heic", "heif", "jxl",
+    "heic", "heif", "jxl", "tga", "pbm", "pgm", "ppm", "pnm", "pfm", "qoi",
 ];
 
 /// Where symlinks may lead.

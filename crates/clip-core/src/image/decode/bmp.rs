@@ -22,31 +22,16 @@ struct Header {
     /// Red, green, blue, alpha.
     masks: [u32; 4],
     palette: Palette,
-    grey: bool,
+    /// Pillow's name of what `palette` makes of indices.
+    mode: &'static str,
     /// Where the pixels start.
     offset: usize,
 }
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
-    let header = read_header(bytes, limits)?;
-    let (pixels, mode) = match (header.compression, header.bits) {
-        (0, 1 | 4 | 8) => {
-            let bits = u32::from(header.bits);
-            let indices = rows(bytes, &header, |row, width, out| {
-                out.extend(unpack(row, bits, width));
-            })?;
-            (header.palette.expand(&indices), if header.grey { "L" } else { "P" })
-        }
-        (1 | 2, 1 | 4 | 8) => {
-            let indices = run_lengths(bytes, &header)?;
-            (header.palette.expand(&indices), if header.grey { "L" } else { "P" })
-        }
-        (0 | 3, 16 | 24 | 32) => direct(bytes, &header)?,
-        (compression, bits) => {
-            let kind = format!("a BMP of {bits} bits with compression {compression}");
-            return Err(ImageError::unsupported(kind));
-        }
-    };
+    let start = u32_at(bytes, 10)? as usize;
+    let header = read_header(bytes, FILE_HEADER, start, limits)?;
+    let (pixels, mode) = header.pixels(bytes)?;
     Ok(Raster {
         format: FORMAT,
         width: header.width as u32,
@@ -57,6 +42,72 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         frames: Some(1),
         damaged: false,
     })
+}
+
+/// A bitmap inside of an icon or a cursor: its header tells the height of two pictures, below the
+/// colours and above a mask of 1 bit.
+#[cfg(feature = "image")]
+pub(super) struct Dib(Header);
+
+#[cfg(feature = "image")]
+impl Dib {
+    /// The header at `at`.
+    pub(super) fn read(bytes: &[u8], at: usize, limits: &Limits) -> Result<Self, ImageError> {
+        let mut header = read_header(bytes, at, 0, limits)?;
+        header.height /= 2;
+        match header.height {
+            0 => Err(ImageError::corrupt(FORMAT, "the image has no pixels")),
+            _ => Ok(Dib(header)),
+        }
+    }
+
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.0.width, self.0.height)
+    }
+
+    /// Where the colours begin.
+    pub(super) fn start(&self) -> usize {
+        self.0.offset
+    }
+
+    /// The fourth byte of 32 bits is alpha.
+    pub(super) fn with_alpha(mut self) -> Self {
+        if (self.0.bits, self.0.compression) == (32, 0) {
+            (self.0.compression, self.0.masks) = (3, [0; 4]);
+        }
+        self
+    }
+
+    /// The colours, and Pillow's name of their mode.
+    pub(super) fn pixels(&self, bytes: &[u8]) -> Result<(Pixels, &'static str), ImageError> {
+        self.0.pixels(bytes)
+    }
+
+    /// Both pictures as if they were one.
+    pub(super) fn both(mut self, bytes: &[u8]) -> Result<Pixels, ImageError> {
+        self.0.height *= 2;
+        Ok(self.0.pixels(bytes)?.0)
+    }
+}
+
+impl Header {
+    fn pixels(&self, bytes: &[u8]) -> Result<(Pixels, &'static str), ImageError> {
+        match (self.compression, self.bits) {
+            (0, 1 | 4 | 8) => {
+                let bits = u32::from(self.bits);
+                let indices = rows(bytes, self, |row, width, out| {
+                    out.extend(unpack(row, bits, width));
+                })?;
+                Ok((self.palette.expand(&indices), self.mode))
+            }
+            (1 | 2, 1 | 4 | 8) => Ok((self.palette.expand(&run_lengths(bytes, self)?), self.mode)),
+            (0 | 3, 16 | 24 | 32) => direct(bytes, self),
+            (compression, bits) => {
+                let kind = format!("a BMP of {bits} bits with compression {compression}");
+                Err(ImageError::unsupported(kind))
+            }
+        }
+    }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Result<u16, ImageError> {
@@ -73,11 +124,17 @@ fn truncated() -> ImageError {
     ImageError::truncated(FORMAT, "its data stops early")
 }
 
-fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageError> {
-    let mut offset = u32_at(bytes, 10)? as usize;
-    let size = u32_at(bytes, FILE_HEADER)? as usize;
-    let at = |field: usize| FILE_HEADER + field;
-    let mut after = FILE_HEADER + size;
+/// `start`: where the file says that the pixels are; 0 if right after the header and the palette.
+fn read_header(
+    bytes: &[u8],
+    place: usize,
+    start: usize,
+    limits: &Limits,
+) -> Result<Header, ImageError> {
+    let mut offset = start;
+    let size = u32_at(bytes, place)? as usize;
+    let at = |field: usize| place.saturating_add(field);
+    let mut after = place.saturating_add(size);
     if bytes.len() < after {
         return Err(truncated());
     }
@@ -111,7 +168,7 @@ fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageError> {
         return Err(ImageError::corrupt(FORMAT, "the image has no pixels"));
     }
     let mut palette = Palette::greys();
-    let mut grey = false;
+    let mut mode = "P";
     if bits <= 8 {
         let colors = if colors == 0 { 1 << bits } else { colors as usize };
         if colors > 1 << 16 {
@@ -127,11 +184,16 @@ fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageError> {
             .flat_map(|c| [c[2], c[1], c[0]])
             .collect();
         // Pillow forgets a table that says nothing: black and white, or the greys in order.
-        grey = rgb.len() == 3 * colors
+        let grey = rgb.len() == 3 * colors
             && rgb.chunks_exact(3).enumerate().all(|(i, c)| {
                 let grey = if colors == 2 { i * 255 } else { i };
                 c.iter().all(|v| usize::from(*v) == grey)
             });
+        mode = match (grey, colors) {
+            (false, _) => "P",
+            (true, 2) => "1",
+            (true, _) => "L",
+        };
         palette = Palette::new(&rgb);
         after += entry * colors;
     }
@@ -143,7 +205,7 @@ fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ImageError> {
         compression,
         masks,
         palette,
-        grey,
+        mode,
         offset: if offset == 0 { after } else { offset },
     })
 }

@@ -7,8 +7,18 @@
 mod avif;
 mod bmp;
 mod gif;
+#[cfg(feature = "image")]
+mod ico;
 mod jpeg;
+#[cfg(feature = "image")]
+mod library;
 mod png;
+#[cfg(feature = "image")]
+pub(super) mod pnm;
+#[cfg(feature = "image")]
+mod qoi;
+#[cfg(feature = "image")]
+pub(super) mod tga;
 #[cfg(feature = "tiff")]
 mod tiff;
 mod webp;
@@ -35,6 +45,18 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         Format::Tiff => tiff::decode(bytes, limits),
         #[cfg(not(feature = "tiff"))]
         Format::Tiff => Err(ImageError::unsupported("a TIFF image")),
+        #[cfg(feature = "image")]
+        Format::Ico => ico::decode(bytes, limits),
+        #[cfg(feature = "image")]
+        Format::Tga => tga::decode(bytes, limits),
+        #[cfg(feature = "image")]
+        Format::Pnm => pnm::decode(bytes, limits),
+        #[cfg(feature = "image")]
+        Format::Qoi => qoi::decode(bytes, limits),
+        #[cfg(not(feature = "image"))]
+        Format::Ico | Format::Tga | Format::Pnm | Format::Qoi => {
+            Err(ImageError::unsupported(format!("the format {format}")))
+        }
     })
     .unwrap_or_else(|_| Err(ImageError::corrupt(format, "the decoder could not handle it")))
 }

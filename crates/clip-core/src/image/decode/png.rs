@@ -17,13 +17,61 @@ const METADATA_BYTES: usize = 64 << 20;
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError> {
     match read(bytes, limits, true) {
         // Pillow checks what stands before the pixels, and of what follows only that it is complete.
-        Err(Failure::Pixels(first)) => match read(bytes, limits, false) {
-            Ok(raster) => Ok(Raster { damaged: true, ..raster }),
-            Err(_) => Err(first),
-        },
+        Err(Failure::Pixels(first)) => {
+            let mended = mended(bytes).ok_or_else(|| first.clone())?;
+            match read(&mended, limits, false) {
+                Ok(raster) => Ok(Raster { damaged: true, ..raster }),
+                Err(_) => Err(first),
+            }
+        }
         Err(Failure::Header(error)) => Err(error),
         Ok(raster) => Ok(raster),
     }
+}
+
+/// The file as Pillow reads it: the pixels in one chunk, and what stands behind them, as far as it can
+/// be followed, before them. `None` where a chunk behind them is cut short.
+fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut at = SIGNATURE;
+    let (mut pixels, mut behind): (Vec<u8>, Vec<u8>) = Default::default();
+    // Where the pixels begin, and whether they have ended.
+    let (mut first, mut ended) = (None, false);
+    while let Some((length, kind)) = chunk(bytes, at) {
+        let end = (at + 8).saturating_add(length);
+        let data = bytes.get(at + 8..end.min(bytes.len()))?;
+        ended |= first.is_some() && kind != b"IDAT";
+        match kind {
+            b"IDAT" if !ended => {
+                first.get_or_insert(at);
+                pixels.extend(data);
+            }
+            _ if first.is_none() => {}
+            b"IEND" | b"fcTL" => break,
+            _ if !kind.iter().all(|c| c.is_ascii_alphanumeric() || *c == b'_') => break,
+            _ if data.len() < length => return None,
+            // Those that tell of the picture's orientation; others might be refused here.
+            b"eXIf" | b"iTXt" | b"tEXt" | b"zTXt" => behind.extend(bytes.get(at..end + 4)?),
+            _ => {}
+        }
+        at = end.saturating_add(4);
+    }
+    let mut file = bytes.get(..first?)?.to_vec();
+    file.extend(behind);
+    file.extend(u32::try_from(pixels.len()).ok()?.to_be_bytes());
+    file.extend(b"IDAT");
+    file.extend(pixels);
+    file.extend(b"\0\0\0\0\0\0\0\0IEND\xaeB`\x82");
+    Some(file)
+}
+
+/// Bytes before the first chunk.
+const SIGNATURE: usize = 8;
+
+/// Length and kind of the chunk at a place.
+fn chunk(bytes: &[u8], at: usize) -> Option<(usize, &[u8; 4])> {
+    let header = bytes.get(at..)?.first_chunk::<8>()?;
+    let [a, b, c, d, kind @ ..] = header;
+    Some((u32::from_be_bytes([*a, *b, *c, *d]) as usize, kind))
 }
 
 /// What could not be read.
@@ -67,10 +115,12 @@ fn read(bytes: &[u8], limits: &Limits, checked: bool) -> Result<Raster, Failure>
     // Orientation may stand after the pixels. Pillow does not need the end marker.
     match reader.finish() {
         Err(DecodingError::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => {
-            if !ends_well(bytes, checked) {
+            if !ends_well(bytes) {
                 return Err(Failure::Pixels(ImageError::io(FORMAT, &e)));
             }
         }
+        // All pixels are there; their checksum, where it is complete, must be right.
+        Err(e) if !checked && !e.to_string().contains("WrongChecksum") => {}
         other => other.map_err(pixels)?,
     }
 
@@ -200,21 +250,16 @@ fn raw_profile(info: &Info<'_>) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-/// Whether the bytes stop after a whole chunk (or within the next one's 8-byte header), or, where
-/// pixels are not `checked`, within a chunk of them.
-fn ends_well(bytes: &[u8], checked: bool) -> bool {
-    let mut at = 8usize;
-    loop {
-        let Some(header) = bytes.get(at..at.saturating_add(8)) else { return true };
-        let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        let Some(next) = at.checked_add(12).and_then(|n| n.checked_add(length)) else {
+/// Whether the bytes stop after a whole chunk, or within the next one's 8-byte header.
+fn ends_well(bytes: &[u8]) -> bool {
+    let mut at = SIGNATURE;
+    while let Some((length, _)) = chunk(bytes, at) {
+        at = at.saturating_add(12).saturating_add(length);
+        if at > bytes.len() {
             return false;
-        };
-        if next > bytes.len() {
-            return !checked && &header[4..] == b"IDAT";
         }
-        at = next;
     }
+    true
 }
 
 fn corrupt(detail: &str) -> ImageError {

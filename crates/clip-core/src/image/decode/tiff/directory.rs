@@ -1,6 +1,6 @@
 //! The tags of a TIFF file's first page (TIFF 6.0, section 2; BigTIFF).
 
-use std::{borrow::Cow, cell::Cell};
+use std::cell::Cell;
 
 use super::FORMAT;
 use crate::image::ImageError;
@@ -9,7 +9,10 @@ use crate::image::ImageError;
 pub(super) const JPEG: u32 = 7;
 
 /// Values of all tags, at most: strips of a large image. Tags may repeat, and share their values.
-const MOST_VALUES: usize = 1 << 20;
+pub(super) const MOST_VALUES: usize = 1 << 20;
+
+/// Tags whose values are whole numbers, without which Pillow does not open a file.
+const NUMBERS: [u64; 7] = [256, 257, 258, 259, 262, 277, 278];
 
 /// What is needed of the first page.
 #[derive(Debug, Default)]
@@ -34,8 +37,8 @@ pub(super) struct Directory {
     pub(super) jpeg_tables: Option<(usize, usize)>,
     /// Bits of each byte from the right.
     pub(super) reversed: bool,
-    photometric_at: Option<usize>,
-    fill_order_at: Option<usize>,
+    pub(super) predictor: u32,
+    pub(super) tiled: bool,
 }
 
 struct Reader<'a> {
@@ -75,6 +78,7 @@ impl Directory {
             big_endian,
             compression: 1,
             orientation: 1,
+            predictor: 1,
             bits_per_sample: vec![1],
             sample_format: vec![1],
             ..Directory::default()
@@ -91,6 +95,12 @@ impl Directory {
                 3 | 8 => 2,
                 4 | 9 | 13 => 4,
                 16..=18 => 8,
+                5 | 10..=12 if NUMBERS.contains(&tag) => {
+                    return Err(ImageError::corrupt(
+                        FORMAT,
+                        format!("tag {tag} is no whole number"),
+                    ));
+                }
                 _ => continue,
             };
             let field = at + 4 + wide;
@@ -116,14 +126,16 @@ impl Directory {
                 257 => found.height = one()?,
                 258 => found.bits_per_sample = values()?,
                 259 => found.compression = one()?,
-                262 => (found.photometric, found.photometric_at) = (one()?, Some(place)),
-                266 => (found.reversed, found.fill_order_at) = (one()? == 2, Some(place)),
-                273 | 324 => found.offsets = values()?,
+                262 => found.photometric = one()?,
+                266 => found.reversed = one()? == 2,
+                273 => found.offsets = values()?,
+                324 => (found.offsets, found.tiled) = (values()?, true),
                 274 => found.orientation = u8::try_from(one()?).unwrap_or(1),
                 277 => found.samples = Some(one()?),
                 278 => rows = Some(one()?),
                 279 | 325 => found.lengths = values()?,
                 284 => found.planar = one()? == 2,
+                317 => found.predictor = one()?,
                 320 => found.color_map = values()?,
                 322 => tile.0 = Some(one()?),
                 323 => tile.1 = Some(one()?),
@@ -133,8 +145,12 @@ impl Directory {
                 _ => {}
             }
         }
+        if found.offsets.is_empty() {
+            return Err(ImageError::corrupt(FORMAT, "it does not say where its pixels are"));
+        }
         found.chunk = match tile {
-            (Some(width), Some(height)) => (width, height),
+            (Some(width), Some(height)) if found.tiled => (width, height),
+            _ if found.tiled => return Err(ImageError::corrupt(FORMAT, "tiles without a size")),
             _ => (found.width, rows.unwrap_or(found.height).min(found.height)),
         };
         Ok(found)
@@ -158,28 +174,5 @@ impl Directory {
     /// Bits of the first sample.
     pub(super) fn bits(&self) -> u32 {
         self.bits_per_sample.first().copied().unwrap_or(1)
-    }
-
-    /// The file, with levels of grey as what its samples mean, and its bits in the usual order.
-    pub(super) fn as_grey<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let mut file = Cow::Borrowed(bytes);
-        let mut set = |at: Option<usize>, low: u8| {
-            let Some(at) = at else { return };
-            // A SHORT with the value.
-            let value = if self.big_endian { [0, low] } else { [low, 0] };
-            if let Some(place) = file.to_mut().get_mut(at..at + 2) {
-                place.copy_from_slice(&value);
-            }
-        };
-        set(self.photometric_at.filter(|_| self.photometric != 1), 1);
-        if self.reversed {
-            set(self.fill_order_at, 1);
-            for (at, length) in self.offsets.iter().zip(&self.lengths) {
-                let (at, length) = (*at as usize, *length as usize);
-                let chunk = file.to_mut().get_mut(at..at.saturating_add(length));
-                chunk.into_iter().flatten().for_each(|byte| *byte = byte.reverse_bits());
-            }
-        }
-        file
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! The `tiff` crate reads strips and tiles, their compression and their predictors; what the samples
 //! mean is decided here, as in Pillow's table `OPEN_INFO`. The crate knows fewer meanings, so it is
-//! told that all files hold levels of grey, and gives their samples as they are. JPEG inside of TIFF is
+//! given a directory of ours, by which all files hold levels of grey, and gives their samples as they are. JPEG inside of TIFF is
 //! decoded by [`jpeg`](super::jpeg), because the crate's own decoder has other bits than libjpeg.
 
 mod directory;
 mod layout;
+mod rewritten;
 mod strips;
 
 use std::io::Cursor;
@@ -17,10 +18,7 @@ use tiff::{
 };
 
 use self::{directory::Directory, layout::Layout};
-use crate::image::{
-    Format, ImageError, Limits, RgbImage, orient,
-    raster::{Pixels, Raster},
-};
+use crate::image::{Format, ImageError, Limits, orient, raster::Raster};
 
 const FORMAT: Format = Format::Tiff;
 
@@ -32,6 +30,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
         return Err(ImageError::corrupt(FORMAT, "the image has no pixels"));
     }
     let layout = Layout::of(&directory)?;
+    // Tiles may reach beyond the image.
+    let (across, down) = directory.chunks()?;
+    let side = |count: usize, size: u32| (count as u64).saturating_mul(size.into());
+    limits.check_size(side(across, directory.chunk.0), side(down, directory.chunk.1))?;
     let pixels = match directory.compression {
         directory::JPEG => strips::jpeg(bytes, &directory, &layout, limits)?,
         _ => layout.pixels(&samples(bytes, &directory)?, width as usize, height as usize)?,
@@ -52,11 +54,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
 /// The samples as they are: of one pixel together, in the machine's byte order, rows filled up to whole
 /// bytes.
 fn samples(bytes: &[u8], directory: &Directory) -> Result<Vec<u8>, ImageError> {
-    let file = directory.as_grey(bytes);
+    let file = directory.rewritten(bytes)?;
     let mut most = TiffLimits::default();
     most.decoding_buffer_size = usize::MAX; // the number of pixels is checked
     most.intermediate_buffer_size = usize::MAX;
-    let mut decoder = Decoder::new(Cursor::new(file.as_ref())).map_err(error)?.with_limits(most);
+    let mut decoder = Decoder::new(Cursor::new(file)).map_err(error)?.with_limits(most);
     let all = directory.samples.unwrap_or(1).max(1) as usize;
     let (planes, per_pixel) = if directory.planar { (all, 1) } else { (1, all) };
     // Bits of a pixel in one plane.
@@ -115,17 +117,7 @@ fn upright(raster: Raster, orientation: u8) -> Raster {
         return raster;
     }
     let Raster { width, height, pixels, .. } = raster;
-    let turned = |channels: usize, data: Vec<u8>| {
-        orient::apply_channels(width as usize, height as usize, channels, data, orientation)
-    };
-    let pixels = match pixels {
-        Pixels::Grey(data) => Pixels::Grey(turned(1, data)),
-        Pixels::Rgb(data) => {
-            let image = orient::apply(RgbImage { width, height, data }, orientation);
-            Pixels::Rgb(image.data)
-        }
-        Pixels::Rgba(data) => Pixels::Rgba(turned(4, data)),
-    };
+    let pixels = orient::apply_pixels(width as usize, height as usize, pixels, orientation);
     let (width, height) = if orientation >= 5 { (height, width) } else { (width, height) };
     Raster { width, height, pixels, ..raster }
 }
