@@ -5,6 +5,7 @@
 //! all the same. Safe Rust, one file per C file that it follows. 8-bit Huffman-coded DCT frames with 1, 3
 //! or 4 components; the rest is refused by name.
 
+mod bits;
 mod headers;
 mod huffman;
 mod idct;
@@ -13,11 +14,11 @@ mod progressive;
 mod scan;
 mod smooth;
 mod source;
+mod standard;
 mod upsample;
 
 use self::{
     headers::{Headers, Reached},
-    huffman::Spec,
     scan::Picture,
     source::{Source, Stop},
     upsample::Colours,
@@ -53,7 +54,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     };
     if !progressive {
         // Motion JPEG leaves out the standard's tables.
-        for (i, (dc, ac)) in Spec::standard().into_iter().enumerate() {
+        for (i, (dc, ac)) in standard::tables().into_iter().enumerate() {
             headers.dc[i].get_or_insert(dc);
             headers.ac[i].get_or_insert(ac);
         }

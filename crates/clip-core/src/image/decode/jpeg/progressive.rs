@@ -56,9 +56,7 @@ impl Band {
     ) -> Step<()> {
         match (tables, self.refines) {
             ((Some(dc), _), _) => {
-                let size = state.bits.symbol::<false>(source, dc)?;
-                let difference =
-                    if size > 0 { state.bits.signed::<false>(source, size)? } else { 0 };
+                let difference = state.bits.coefficient::<false>(source, dc)?.value;
                 state.dc[slot] = state.dc[slot].wrapping_add(difference);
                 block[0] = (state.dc[slot] << self.low) as i16;
                 Ok(())
@@ -102,16 +100,14 @@ impl Band {
         }
         let mut k = self.first;
         while k <= self.last {
-            let symbol = state.bits.symbol::<false>(source, table)?;
-            let (run, size) = (symbol >> 4, symbol & 15);
-            if size > 0 {
-                k += run as usize;
-                let value = state.bits.signed::<false>(source, size)?;
-                block[usize::from(NATURAL[k])] = (value << self.low) as i16;
-            } else if run == 15 {
+            let next = state.bits.coefficient::<false>(source, table)?;
+            if next.size > 0 {
+                k += next.run;
+                block[usize::from(NATURAL[k]) & 63] = (next.value << self.low) as i16;
+            } else if next.run == 15 {
                 k += 15;
             } else {
-                self.run(source, state, run)?;
+                self.run(source, state, next.run as u32)?;
                 state.eob_run -= 1;
                 break;
             }

@@ -1,9 +1,12 @@
 //! Scans: units of blocks in their order, restarts, and where coefficients go
 //! (`jdinput.c`, `jdcoefct.c`, `jdhuff.c`).
 
+use clip_kernels::{Integers, vectorized};
+
 use super::{
-    headers::{Headers, NATURAL, ScanHeader},
-    huffman::{Bits, Table},
+    bits::Bits,
+    headers::{Headers, NATURAL},
+    huffman::Table,
     idct,
     progressive::Band,
     smooth::{self, Rows},
@@ -104,48 +107,7 @@ impl Picture {
             Stop::Failed(error) => error,
             Stop::Suspended => unreachable!("nothing is read"),
         })?;
-        let scan = &headers.scan;
-        let single = scan.components.len() == 1;
-        let first = &self.channels[scan.components[0]];
-        let (v, (across, down)) = match single {
-            true => (first.v, (first.columns, first.rows)),
-            false => (1, self.units),
-        };
-        let mut state = State::default();
-        let interval = u32::from(headers.restart_interval);
-        let (mut to_go, mut next_restart) = (interval, 0);
-        for y in 0..down {
-            for x in 0..across {
-                if interval > 0 && to_go == 0 {
-                    source.damaged |= state.bits.drop_all();
-                    source.in_scan = true;
-                    while let Err(stop) = source.restart_marker(next_restart) {
-                        more(source, stop)?;
-                    }
-                    next_restart = (next_restart + 1) & 7;
-                    (state.dc, state.eob_run, to_go) = ([0; 4], 0, interval);
-                    // Before another marker the segment is empty.
-                    if source.marker.is_none() {
-                        state.bits.insufficient = false;
-                    }
-                }
-                if !state.bits.insufficient {
-                    self.last_good_row = y / v;
-                    let at = source.at;
-                    let before = state;
-                    while let Err(stop) =
-                        self.unit(scan, &setup, (x, y), interval > 0, source, &mut state)
-                    {
-                        (source.at, state) = (at, before);
-                        more(source, stop)?;
-                    }
-                }
-                to_go = to_go.wrapping_sub(1);
-            }
-        }
-        source.damaged |= state.bits.drop_all();
-        source.in_scan = true;
-        Ok(())
+        vectorized(Units { picture: self, headers, setup: &setup, source })
     }
 
     /// Samples of an image whose coefficients are all there.
@@ -222,44 +184,108 @@ impl Picture {
         let quantizers = scan.components.iter().map(|at| self.channels[*at].steps()).collect();
         Ok(Setup { blocks, tables, band, quantizers })
     }
+}
 
-    /// One unit. What it changed before it had to stop is changed again in the same way.
+/// The units of a scan, in their order.
+struct Units<'a, 'b> {
+    picture: &'a mut Picture,
+    headers: &'a Headers,
+    setup: &'a Setup,
+    source: &'a mut Source<'b>,
+}
+
+impl Integers for Units<'_, '_> {
+    type Output = Result<(), ImageError>;
+
+    #[inline(always)]
+    fn run(mut self) -> Result<(), ImageError> {
+        let scan = &self.headers.scan;
+        let first = &self.picture.channels[scan.components[0]];
+        let (v, (across, down)) = match scan.components.len() {
+            1 => (first.v, (first.columns, first.rows)),
+            _ => (1, self.picture.units),
+        };
+        let mut state = State::default();
+        let mut unit = [[0; 64]; MAX_BLOCKS];
+        let interval = u32::from(self.headers.restart_interval);
+        let (mut to_go, mut next_restart) = (interval, 0);
+        for y in 0..down {
+            for x in 0..across {
+                if interval > 0 && to_go == 0 {
+                    self.restart(&mut state, next_restart)?;
+                    next_restart = (next_restart + 1) & 7;
+                    to_go = interval;
+                }
+                if !state.bits.insufficient {
+                    self.picture.last_good_row = y / v;
+                    let at = self.source.at;
+                    let before = state;
+                    while let Err(stop) = self.unit((x, y), &mut state, &mut unit) {
+                        (self.source.at, state) = (at, before);
+                        more(self.source, stop)?;
+                    }
+                }
+                to_go = to_go.wrapping_sub(1);
+            }
+        }
+        self.source.damaged |= state.bits.drop_all();
+        self.source.in_scan = true;
+        Ok(())
+    }
+}
+
+impl Units<'_, '_> {
+    #[cold]
+    fn restart(&mut self, state: &mut State, expected: u8) -> Result<(), ImageError> {
+        self.source.damaged |= state.bits.drop_all();
+        self.source.in_scan = true;
+        while let Err(stop) = self.source.restart_marker(expected) {
+            more(self.source, stop)?;
+        }
+        (state.dc, state.eob_run) = ([0; 4], 0);
+        // Before another marker the segment is empty.
+        if self.source.marker.is_none() {
+            state.bits.insufficient = false;
+        }
+        Ok(())
+    }
+
+    /// One unit, whose coefficients pass through `unit`. What it changed before it had to stop is changed
+    /// again in the same way.
+    #[inline(always)]
     fn unit(
         &mut self,
-        scan: &ScanHeader,
-        setup: &Setup,
         (x, y): (usize, usize),
-        restarts: bool,
-        source: &mut Source<'_>,
         state: &mut State,
+        unit: &mut [[i16; 64]; MAX_BLOCKS],
     ) -> Step<()> {
+        let Units { picture, headers, setup, source } = self;
+        let (scan, restarts) = (&headers.scan, headers.restart_interval > 0);
         if let Some(band) = &setup.band {
             for block in &setup.blocks {
-                let channel = &mut self.channels[scan.components[block.slot]];
+                let channel = &mut picture.channels[scan.components[block.slot]];
                 let at = channel.index(block, x, y);
                 let tables = &setup.tables[block.slot];
                 band.decode(source, state, block.slot, tables, &mut channel.coefficients[at])?;
             }
             return Ok(());
         }
-        let mut unit = [[0; 64]; MAX_BLOCKS];
         // libjpeg's test of whether a marker or the end can be near.
         let far = source.available() >= 512 * setup.blocks.len();
         let mut done = false;
         if far && !restarts && source.marker.is_none() {
             let (at, before) = (source.at, *state);
-            done = blocks::<true>(setup, source, state, &mut unit).is_ok();
+            done = blocks::<true>(setup, source, state, unit).is_ok();
             if !done {
                 (source.at, *state) = (at, before);
-                unit = [[0; 64]; MAX_BLOCKS];
             }
         }
         if !done {
-            blocks::<false>(setup, source, state, &mut unit)?;
+            blocks::<false>(setup, source, state, unit)?;
         }
-        for (block, coefficients) in setup.blocks.iter().zip(&unit) {
-            let channel = &mut self.channels[scan.components[block.slot]];
-            if self.one_pass {
+        for (block, coefficients) in setup.blocks.iter().zip(unit) {
+            let channel = &mut picture.channels[scan.components[block.slot]];
+            if picture.one_pass {
                 channel.transform(block, (x, y), coefficients, &setup.quantizers[block.slot]);
                 continue;
             }
@@ -316,6 +342,7 @@ impl Channel {
         self.quantizers.unwrap_or([0; 64]).map(|v| v as i16)
     }
 
+    #[inline(always)]
     fn transform(
         &mut self,
         block: &Block,
@@ -330,6 +357,7 @@ impl Channel {
 }
 
 /// `decode_mcu_fast` and `decode_mcu_slow`.
+#[inline(always)]
 fn blocks<const FAST: bool>(
     setup: &Setup,
     source: &mut Source<'_>,
@@ -341,21 +369,20 @@ fn blocks<const FAST: bool>(
         let (Some(dc), Some(ac)) = &setup.tables[block.slot] else {
             return failed("a Huffman table is missing");
         };
-        let size = bits.symbol::<FAST>(source, dc)?;
-        let difference = if size > 0 { bits.signed::<FAST>(source, size)? } else { 0 };
-        let mean = state.dc[block.slot].wrapping_add(difference);
-        state.dc[block.slot] = mean;
-        out[0] = mean as i16;
+        *out = [0; 64];
+        let mean = &mut state.dc[block.slot];
+        *mean = mean.wrapping_add(bits.coefficient::<FAST>(source, dc)?.value);
+        out[0] = *mean as i16;
         let mut k = 1;
         while k < 64 {
-            let symbol = bits.symbol::<FAST>(source, ac)?;
-            let (run, size) = (symbol as usize >> 4, symbol & 15);
-            if size > 0 {
-                k += run;
-                out[usize::from(NATURAL[k])] = bits.signed::<FAST>(source, size)? as i16;
-            } else if run == 15 {
-                k += 15;
-            } else {
+            let next = bits.coefficient::<FAST>(source, ac)?;
+            k += next.run;
+            if next.size > 0 {
+                out[usize::from(NATURAL[k]) & 63] = next.value as i16;
+                if k >= 63 {
+                    bits.after_last::<FAST>(source, next.size)?;
+                }
+            } else if next.run != 15 {
                 break;
             }
             k += 1;

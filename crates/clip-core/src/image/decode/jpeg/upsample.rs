@@ -1,5 +1,7 @@
 //! Planes to pixels: libjpeg's "fancy" upsampling (`jdsample.c`) and its colours (`jdcolor.c`).
 
+use clip_kernels::{Integers, vectorized};
+
 use super::{
     scan::{Channel, Picture},
     source::{Step, failed},
@@ -54,39 +56,62 @@ pub(super) fn pixels(picture: &Picture, width: usize, height: usize, colours: Co
     let (h_max, v_max) = largest(&picture.channels);
     let planes: Vec<Plane<'_>> =
         picture.channels.iter().map(|c| Plane::new(c, (width, height), (h_max, v_max))).collect();
-    let count = planes.len();
-    let mut out = vec![0; width * height * count];
     // Rows may come out a little longer than the image is wide.
-    let mut lines = vec![vec![0; width + 2 * h_max]; count];
-    let mut sums = vec![0; width + 2];
-    for (y, row) in out.chunks_exact_mut(width * count).enumerate() {
-        for (plane, line) in planes.iter().zip(&mut lines) {
-            plane.line(y, line, &mut sums);
+    let line = width + 2 * h_max;
+    vectorized(Rows { planes, width, height, line, colours })
+}
+
+struct Rows<'a> {
+    planes: Vec<Plane<'a>>,
+    width: usize,
+    height: usize,
+    /// Samples of a row at most.
+    line: usize,
+    colours: Colours,
+}
+
+impl Integers for Rows<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<u8> {
+        let (width, count) = (self.width, self.planes.len());
+        let mut out = vec![0; width * self.height * count];
+        let mut lines = vec![vec![0; self.line]; count];
+        let mut sums = vec![0; width + 2];
+        for (y, row) in out.chunks_exact_mut(width * count).enumerate() {
+            for (plane, line) in self.planes.iter().zip(&mut lines) {
+                plane.line(y, line, &mut sums);
+            }
+            match (&lines[..], self.colours) {
+                ([only], _) => row.copy_from_slice(&only[..width]),
+                ([y, cb, cr], Colours::YCbCr) => {
+                    let samples = y.iter().zip(cb).zip(cr);
+                    for (px, ((y, cb), cr)) in row.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
+                        *px = rgb(*y, *cb, *cr);
+                    }
+                }
+                _ => interleave(&lines, row, self.colours),
+            }
         }
-        match (&lines[..], colours) {
-            ([only], _) => row.copy_from_slice(&only[..width]),
-            ([y, cb, cr], Colours::YCbCr) => {
-                let samples = y.iter().zip(cb).zip(cr);
-                for (px, ((y, cb), cr)) in row.chunks_exact_mut(3).zip(samples) {
-                    px.copy_from_slice(&rgb(*y, *cb, *cr));
-                }
-            }
-            _ => {
-                for (channel, line) in lines.iter().enumerate() {
-                    for (px, value) in row.chunks_exact_mut(count).zip(line) {
-                        px[channel] = *value;
-                    }
-                }
-                if colours == Colours::YCbCr {
-                    for px in row.chunks_exact_mut(count) {
-                        let inverted = rgb(px[0], px[1], px[2]).map(|v| 255 - v);
-                        px[..3].copy_from_slice(&inverted);
-                    }
-                }
-            }
+        out
+    }
+}
+
+/// What is rarer than YCbCr.
+fn interleave(lines: &[Vec<u8>], row: &mut [u8], colours: Colours) {
+    let count = lines.len();
+    for (channel, line) in lines.iter().enumerate() {
+        for (px, value) in row.chunks_exact_mut(count).zip(line) {
+            px[channel] = *value;
         }
     }
-    out
+    if colours == Colours::YCbCr {
+        for px in row.chunks_exact_mut(count) {
+            let inverted = rgb(px[0], px[1], px[2]).map(|v| 255 - v);
+            px[..3].copy_from_slice(&inverted);
+        }
+    }
 }
 
 /// In libjpeg's 16-bit fixed point.
@@ -119,18 +144,9 @@ impl<'a> Plane<'a> {
     }
 
     /// Row `y` of the full-size plane.
-    fn line(&self, y: usize, out: &mut [u8], sums: &mut [i32]) {
-        // The row above or below that the triangle filter mixes in.
-        let far = |near: usize| match y.is_multiple_of(2) {
-            true => near.saturating_sub(1),
-            false => near + 1,
-        };
-        let mut mix = || {
-            let rows = self.row(y / 2).iter().zip(self.row(far(y / 2)));
-            for (sum, (near, far)) in sums.iter_mut().zip(rows) {
-                *sum = i32::from(*near) * 3 + i32::from(*far);
-            }
-        };
+    #[inline(always)]
+    fn line(&self, y: usize, out: &mut [u8], sums: &mut [u16]) {
+        let sums = &mut sums[..self.width];
         match self.growth {
             Growth::Repeat(1, down) => out[..self.width].copy_from_slice(self.row(y / down)),
             Growth::Repeat(across, down) => {
@@ -139,44 +155,53 @@ impl<'a> Plane<'a> {
                 }
             }
             Growth::Down => {
-                mix();
+                self.mix(y, sums);
                 let bias = if y.is_multiple_of(2) { 1 } else { 2 };
-                for (out, sum) in out.iter_mut().zip(&sums[..self.width]) {
-                    *out = ((sum + bias) >> 2) as u8;
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = ((*sum + bias) >> 2) as u8;
                 }
             }
             Growth::Across => {
                 let row = self.row(y);
-                triangle(row, out, |v| i32::from(*v), (1, 2, 2));
+                for (sum, sample) in sums.iter_mut().zip(row) {
+                    *sum = u16::from(*sample);
+                }
+                triangle::<1, 2, 2>(sums, out);
                 // The ends are copied.
                 (out[0], out[2 * self.width - 1]) = (row[0], row[self.width - 1]);
             }
             Growth::Both => {
-                mix();
-                triangle(&sums[..self.width], out, |v| *v, (8, 7, 4));
+                self.mix(y, sums);
+                triangle::<8, 7, 4>(sums, out);
             }
+        }
+    }
+
+    /// 3/4 the row that is nearer to `y`, 1/4 the farther one, times 4.
+    #[inline(always)]
+    fn mix(&self, y: usize, sums: &mut [u16]) {
+        let near = y / 2;
+        let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
+        for (sum, (near, far)) in sums.iter_mut().zip(self.row(near).iter().zip(self.row(far))) {
+            *sum = u16::from(*near) * 3 + u16::from(*far);
         }
     }
 }
 
 /// Doubles a row: each output is 3/4 the nearer and 1/4 the farther sample; at the ends the sample
-/// itself. `rounding`: what is added on the left and on the right of a sample, and the shift.
-fn triangle<T>(
-    row: &[T],
-    out: &mut [u8],
-    value: impl Fn(&T) -> i32,
-    (left, right, shift): (i32, i32, u32),
-) {
+/// itself. What is added on the left and on the right of a sample for rounding, and the shift.
+#[inline(always)]
+fn triangle<const LEFT: u16, const RIGHT: u16, const SHIFT: u32>(row: &[u16], out: &mut [u8]) {
     let last = row.len() - 1;
-    for (pair, near) in out[2..].chunks_exact_mut(2).zip(row.windows(3)) {
-        let (before, this, after) = (value(&near[0]), value(&near[1]) * 3, value(&near[2]));
-        pair[0] = ((this + before + left) >> shift) as u8;
-        pair[1] = ((this + after + right) >> shift) as u8;
+    let sample = |near: u16, far: u16, rounding: u16| ((near * 3 + far + rounding) >> SHIFT) as u8;
+    let neighbours = row.iter().zip(&row[1..]).zip(&row[2..]);
+    for (pair, ((before, this), after)) in
+        out[2..].as_chunks_mut::<2>().0.iter_mut().zip(neighbours)
+    {
+        *pair = [sample(*this, *before, LEFT), sample(*this, *after, RIGHT)];
     }
-    let (first, second) = (value(&row[0]), value(&row[1]));
-    out[0] = ((first * 4 + left) >> shift) as u8;
-    out[1] = ((first * 3 + second + right) >> shift) as u8;
-    let (end, before) = (value(&row[last]), value(&row[last - 1]));
-    out[2 * last] = ((end * 3 + before + left) >> shift) as u8;
-    out[2 * last + 1] = ((end * 4 + right) >> shift) as u8;
+    out[0] = sample(row[0], row[0], LEFT);
+    out[1] = sample(row[0], row[1], RIGHT);
+    out[2 * last] = sample(row[last], row[last - 1], LEFT);
+    out[2 * last + 1] = sample(row[last], row[last], RIGHT);
 }
