@@ -46,3 +46,30 @@ pub fn vectorized<W: Integers>(work: W) -> W::Output {
     }
     work.run()
 }
+
+/// Rows of 8 to columns, in registers that every machine of the target has.
+///
+/// ```
+/// let block = std::array::from_fn(|i| i as i16);
+/// assert_eq!(clip_kernels::transpose_8x8(&block)[1], 8);
+/// ```
+#[inline(always)]
+pub fn transpose_8x8(block: &[i16; 64]) -> [i16; 64] {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    use crate::arch::wasm::transpose8;
+    #[cfg(target_arch = "x86_64")]
+    use crate::arch::x86::transpose8;
+
+    #[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
+    {
+        let mut out = [0i16; 64];
+        // SAFETY: eight rows of eight values on both sides, whose bits are moved; SSE2 is part of x86-64.
+        unsafe { transpose8(block.as_ptr().cast(), 8, out.as_mut_ptr().cast(), 8) };
+        out
+    }
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    )))]
+    std::array::from_fn(|i| block[i % 8 * 8 + i / 8])
+}

@@ -96,7 +96,7 @@ mod transpose;
 
 pub use attention::{Heads, Span, attention};
 pub use buffer::{Aligned, Plain, signed};
-pub use integers::{Integers, vectorized};
+pub use integers::{Integers, transpose_8x8, vectorized};
 pub use kernels::{Kernels, UsualRows};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

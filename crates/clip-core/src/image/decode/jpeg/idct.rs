@@ -3,6 +3,8 @@
 //! For coefficients that a photograph has it is `jidctint.c`. Where damaged data overflows, it wraps and
 //! saturates at 16 bits, and so does this: the same bits on every target, without an instruction set.
 
+use clip_kernels::transpose_8x8;
+
 const F_0_298: i32 = 2446;
 const F_0_390: i32 = 3196;
 const F_0_541: i32 = 4433;
@@ -43,9 +45,9 @@ pub(super) fn idct(block: &Block, quantizers: &Block, out: &mut [u8], stride: us
     } else {
         values = pass::<{ CONST_BITS - PASS1_BITS }>(&values);
     }
-    values = transpose(values);
+    values = transpose_8x8(&values);
     values = pass::<{ CONST_BITS + PASS1_BITS + 3 }>(&values);
-    let samples = transpose(values).map(sample);
+    let samples = transpose_8x8(&values).map(sample);
     for (row, samples) in out.chunks_mut(stride).zip(samples.as_chunks::<8>().0) {
         row[..8].copy_from_slice(samples);
     }
@@ -95,29 +97,4 @@ fn pass<const SHIFT: u32>(from: &Block) -> Block {
         }
     }
     to
-}
-
-/// Rows to columns. Interleaving the halves turns the six bits of a place by one, and vectors can do it.
-#[inline(always)]
-fn transpose(mut block: Block) -> Block {
-    for _ in 0..3 {
-        let from = block;
-        let (low, high) = from.split_at(32);
-        for (pair, (low, high)) in block.as_chunks_mut::<2>().0.iter_mut().zip(low.iter().zip(high))
-        {
-            *pair = [*low, *high];
-        }
-    }
-    block
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_become_columns() {
-        let turned = transpose(std::array::from_fn(|i| i as i16));
-        assert_eq!(turned, std::array::from_fn(|i| (i % 8 * 8 + i / 8) as i16));
-    }
 }

@@ -31,6 +31,8 @@ pub(super) struct Channel {
     pub quantizers: Option<[u16; 64]>,
     /// Blocks in rows; empty if one pass is enough.
     pub coefficients: Vec<[i16; 64]>,
+    /// Progressive: which coefficients of each block are not 0, by their place in the file.
+    pub nonzero: Vec<u64>,
     /// `8 * stride` samples in a row; grey until they are known.
     pub samples: Vec<u8>,
     /// Progressive: the lowest bit known of each coefficient (-1: none), and before the latest scan.
@@ -84,6 +86,7 @@ impl Picture {
                 stride,
                 quantizers: None,
                 coefficients: vec![[0; 64]; if one_pass { 0 } else { blocks }],
+                nonzero: vec![0; if frame.progressive { blocks } else { 0 }],
                 samples: vec![128; 64 * blocks],
                 known: [-1; 64],
                 known_before: [0; 64],
@@ -112,31 +115,7 @@ impl Picture {
 
     /// Samples of an image whose coefficients are all there.
     pub(super) fn transform(&mut self, scans: usize) {
-        let rows = Rows { total: self.units.1, last_good: self.last_good_row, scans };
-        let smooth = smooth::applies(self);
-        for channel in &mut self.channels {
-            if channel.quantizers.is_none() {
-                continue;
-            }
-            let steps = channel.steps();
-            let stride = channel.stride * 8;
-            let mut samples = std::mem::take(&mut channel.samples);
-            for row in 0..channel.rows {
-                for column in 0..channel.columns {
-                    let estimate;
-                    let block = if smooth {
-                        estimate = smooth::block(channel, rows, column, row);
-                        &estimate
-                    } else {
-                        &channel.coefficients[row * channel.stride + column]
-                    };
-                    let at = row * 8 * stride + column * 8;
-                    idct::idct(block, &steps, &mut samples[at..], stride);
-                }
-            }
-            channel.samples = samples;
-            channel.coefficients = Vec::new();
-        }
+        vectorized(Transform { picture: self, scans });
     }
 
     fn set_up(&mut self, headers: &Headers) -> Step<Setup> {
@@ -183,6 +162,46 @@ impl Picture {
         }
         let quantizers = scan.components.iter().map(|at| self.channels[*at].steps()).collect();
         Ok(Setup { blocks, tables, band, quantizers })
+    }
+}
+
+/// [`Picture::transform`].
+struct Transform<'a> {
+    picture: &'a mut Picture,
+    scans: usize,
+}
+
+impl Integers for Transform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Transform { picture, scans } = self;
+        let rows = Rows { total: picture.units.1, last_good: picture.last_good_row, scans };
+        let smooth = smooth::applies(picture);
+        for channel in &mut picture.channels {
+            if channel.quantizers.is_none() {
+                continue;
+            }
+            let steps = channel.steps();
+            let stride = channel.stride * 8;
+            let mut samples = std::mem::take(&mut channel.samples);
+            for row in 0..channel.rows {
+                for column in 0..channel.columns {
+                    let estimate;
+                    let block = if smooth {
+                        estimate = smooth::block(channel, rows, column, row);
+                        &estimate
+                    } else {
+                        &channel.coefficients[row * channel.stride + column]
+                    };
+                    let at = row * 8 * stride + column * 8;
+                    idct::idct(block, &steps, &mut samples[at..], stride);
+                }
+            }
+            channel.samples = samples;
+            channel.coefficients = Vec::new();
+        }
     }
 }
 
@@ -266,7 +285,8 @@ impl Units<'_, '_> {
                 let channel = &mut picture.channels[scan.components[block.slot]];
                 let at = channel.index(block, x, y);
                 let tables = &setup.tables[block.slot];
-                band.decode(source, state, block.slot, tables, &mut channel.coefficients[at])?;
+                let block_and_mask = (&mut channel.coefficients[at], &mut channel.nonzero[at]);
+                band.decode(source, state, block.slot, tables, block_and_mask)?;
             }
             return Ok(());
         }
