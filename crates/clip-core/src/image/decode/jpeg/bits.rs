@@ -252,3 +252,78 @@ impl Bits {
 fn has_ff(word: u64) -> bool {
     (!word).wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::standard, *};
+
+    /// A block of coefficients, by numbers that come with their codes, or one after the other as libjpeg
+    /// reads them.
+    fn block<const FAST: bool>(
+        together: bool,
+        source: &mut Source<'_>,
+        bits: &mut Bits,
+        table: &Table,
+    ) -> Step<Vec<(usize, i32)>> {
+        let (mut found, mut k) = (Vec::new(), 1);
+        while k < 64 {
+            let next = if together {
+                bits.coefficient::<FAST>(source, table)?
+            } else {
+                let symbol = bits.symbol::<FAST>(source, table)?;
+                let value = match symbol & 15 {
+                    0 => 0,
+                    size => extend(bits.get::<FAST>(source, size)?, size),
+                };
+                Coefficient::new(symbol, value)
+            };
+            k += next.run;
+            if next.size > 0 {
+                found.push((k, next.value));
+                if together && k >= 63 {
+                    bits.after_last::<FAST>(source, next.size)?;
+                }
+            } else if next.run != 15 {
+                break;
+            }
+            k += 1;
+        }
+        Ok(found)
+    }
+
+    /// The same numbers, and no byte is asked for earlier or later.
+    fn both_ways<const FAST: bool>(data: &[u8]) -> usize {
+        let [(_, ac), _] = standard::tables();
+        let table = Table::new(Some(&ac), false).expect("the standard's table");
+        let mut ways = [true, false].map(|together| (together, Source::new(data), Bits::default()));
+        for count in 0.. {
+            let [one, other] = ways.each_mut().map(|(together, source, bits)| {
+                let found = block::<FAST>(*together, source, bits, &table).ok();
+                (found, source.at, source.marker, bits.ahead, bits.left, bits.insufficient)
+            });
+            if one.0.is_none() || one.5 {
+                assert_eq!((one.0, one.5), (other.0, other.5));
+                return count;
+            }
+            assert_eq!(one, other, "block {count}");
+        }
+        0
+    }
+
+    #[test]
+    fn bytes_are_asked_for_when_libjpeg_does() {
+        let mut random = 17u64;
+        for end in [&[][..], &[0xff, 0xd9]] {
+            let mut data: Vec<u8> = (0..60_000)
+                .flat_map(|_| {
+                    random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+                    let byte = (random >> 56) as u8;
+                    if byte == 0xff { vec![0xff, 0] } else { vec![byte] }
+                })
+                .collect();
+            data.extend(end);
+            assert!(both_ways::<true>(&data) > 1000);
+            assert!(both_ways::<false>(&data) > 1000);
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod bits;
 mod headers;
 mod huffman;
 mod idct;
+mod picture;
 mod pillow;
 mod progressive;
 mod scan;
@@ -19,7 +20,7 @@ mod upsample;
 
 use self::{
     headers::{Headers, Reached},
-    scan::Picture,
+    picture::Picture,
     source::{Source, Stop},
     upsample::Colours,
 };
@@ -61,7 +62,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     }
     let mut picture = Picture::new(&headers).map_err(end)?;
     upsample::check(&picture).map_err(end)?;
-    if picture.one_pass() {
+    if picture.one_pass {
         picture.scan(&headers, &mut source)?;
         // All rows are there: a missing end does not matter any more, another scan does.
         match headers.read(&mut source) {

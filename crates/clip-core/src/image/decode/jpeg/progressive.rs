@@ -3,7 +3,8 @@
 use super::{
     headers::{NATURAL, ScanHeader},
     huffman::Table,
-    scan::{Channel, State},
+    picture::Channel,
+    scan::State,
     source::{Source, Step, failed},
 };
 

@@ -3,7 +3,7 @@
 use clip_kernels::{Integers, vectorized};
 
 use super::{
-    scan::{Channel, Picture},
+    picture::{Channel, Picture},
     source::{Step, failed},
 };
 
