@@ -22,7 +22,7 @@ use self::{
     headers::{Headers, Reached},
     picture::Picture,
     source::{Source, Stop},
-    upsample::Colours,
+    upsample::{Colours, Painter},
 };
 use crate::image::{
     Format, ImageError, Limits, orient,
@@ -62,8 +62,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     }
     let mut picture = Picture::new(&headers).map_err(end)?;
     upsample::check(&picture).map_err(end)?;
+    let mut painter = Painter::new(&picture, width, height, colours(&headers, count));
     if picture.one_pass {
-        picture.scan(&headers, &mut source)?;
+        picture.scan(&headers, &mut source, &mut painter)?;
         // All rows are there: a missing end does not matter any more, another scan does.
         match headers.read(&mut source) {
             Ok(Reached::End) => {}
@@ -76,15 +77,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
             if headers.scans > MAX_SCANS {
                 return Err(corrupt(&format!("more than {MAX_SCANS} scans")));
             }
-            picture.scan(&headers, &mut source)?;
+            picture.scan(&headers, &mut source, &mut painter)?;
             if read(&mut headers, &mut source)? == Reached::End {
                 break;
             }
         }
-        picture.transform(headers.scans);
+        picture.paint(headers.scans, &mut painter);
     }
-    let colours = colours(&headers, count);
-    let data = upsample::pixels(&picture, width, height, colours);
+    let data = painter.finish();
     let pixels = match count {
         1 => Pixels::Grey(data),
         3 => Pixels::Rgb(data),

@@ -7,7 +7,10 @@ use super::{
     idct,
     smooth::{self, Rows},
     source::{Step, failed},
+    upsample::Painter,
 };
+
+const GREY: u8 = 128;
 
 /// A component's place in the image, and its data.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub(super) struct Channel {
     pub coefficients: Vec<[i16; 64]>,
     /// Progressive: which coefficients of each block are not 0, by their place in the file.
     pub nonzero: Vec<u64>,
-    /// `8 * stride` samples in a row; grey until they are known.
-    pub samples: Vec<u8>,
+    /// Of two rows of units, which take turns; `8 * stride` in a row, grey until they are known.
+    samples: Vec<u8>,
     /// Progressive: the lowest bit known of each coefficient (-1: none), and before the latest scan.
     pub known: [i32; 64],
     pub known_before: [i32; 64],
@@ -70,7 +73,7 @@ impl Picture {
                 quantizers: None,
                 coefficients: vec![[0; 64]; if one_pass { 0 } else { blocks }],
                 nonzero: vec![0; if frame.progressive { blocks } else { 0 }],
-                samples: vec![128; 64 * blocks],
+                samples: vec![GREY; 64 * stride * 2 * v],
                 known: [-1; 64],
                 known_before: [0; 64],
             }
@@ -79,9 +82,9 @@ impl Picture {
         Ok(Picture { progressive: frame.progressive, channels, units, one_pass, last_good_row: 0 })
     }
 
-    /// Samples of an image whose coefficients are all there.
-    pub(super) fn transform(&mut self, scans: usize) {
-        vectorized(Transform { picture: self, scans });
+    /// Paints an image whose coefficients are all there.
+    pub(super) fn paint(&mut self, scans: usize, painter: &mut Painter) {
+        vectorized(Transform { picture: self, scans, painter });
     }
 }
 
@@ -90,12 +93,39 @@ impl Channel {
     pub(super) fn steps(&self) -> [i16; 64] {
         self.quantizers.unwrap_or([0; 64]).map(|v| v as i16)
     }
+
+    /// Forgets a row of units, for the one after the next.
+    pub(super) fn clear(&mut self, unit_row: usize) {
+        let half = self.samples.len() / 2;
+        self.samples[unit_row % 2 * half..][..half].fill(GREY);
+    }
+
+    /// Samples of the block in `column` and `row`.
+    #[inline(always)]
+    pub(super) fn transform(
+        &mut self,
+        (column, row): (usize, usize),
+        coefficients: &[i16; 64],
+        steps: &[i16; 64],
+    ) {
+        let stride = 8 * self.stride;
+        let at = row % (2 * self.v) * 8 * stride + 8 * column;
+        idct::idct(coefficients, steps, &mut self.samples[at..], stride);
+    }
+
+    /// Row `y` of samples: of the latest two rows of units.
+    #[inline(always)]
+    pub(super) fn row(&self, y: usize) -> &[u8] {
+        let stride = 8 * self.stride;
+        &self.samples[y % (16 * self.v) * stride..][..stride]
+    }
 }
 
-/// [`Picture::transform`].
+/// [`Picture::paint`].
 struct Transform<'a> {
     picture: &'a mut Picture,
     scans: usize,
+    painter: &'a mut Painter,
 }
 
 impl Integers for Transform<'_> {
@@ -103,31 +133,27 @@ impl Integers for Transform<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Transform { picture, scans } = self;
+        let Transform { picture, scans, painter } = self;
         let rows = Rows { total: picture.units.1, last_good: picture.last_good_row, scans };
         let smooth = smooth::applies(picture);
-        for channel in &mut picture.channels {
-            if channel.quantizers.is_none() {
-                continue;
-            }
-            let steps = channel.steps();
-            let stride = channel.stride * 8;
-            let mut samples = std::mem::take(&mut channel.samples);
-            for row in 0..channel.rows {
-                for column in 0..channel.columns {
-                    let estimate;
-                    let block = if smooth {
-                        estimate = smooth::block(channel, rows, column, row);
-                        &estimate
-                    } else {
-                        &channel.coefficients[row * channel.stride + column]
-                    };
-                    let at = row * 8 * stride + column * 8;
-                    idct::idct(block, &steps, &mut samples[at..], stride);
+        let steps: Vec<_> = picture.channels.iter().map(Channel::steps).collect();
+        for unit_row in 0..picture.units.1 {
+            for (channel, steps) in picture.channels.iter_mut().zip(&steps) {
+                if channel.quantizers.is_none() {
+                    continue;
+                }
+                let v = channel.v;
+                for row in unit_row * v..channel.rows.min((unit_row + 1) * v) {
+                    for column in 0..channel.columns {
+                        let block = match smooth {
+                            true => smooth::block(channel, rows, column, row),
+                            false => channel.coefficients[row * channel.stride + column],
+                        };
+                        channel.transform((column, row), &block, steps);
+                    }
                 }
             }
-            channel.samples = samples;
-            channel.coefficients = Vec::new();
+            painter.paint(&picture.channels, unit_row);
         }
     }
 }

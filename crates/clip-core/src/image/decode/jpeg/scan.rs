@@ -7,10 +7,10 @@ use super::{
     bits::Bits,
     headers::{Headers, NATURAL},
     huffman::Table,
-    idct,
     picture::{Channel, Picture},
     progressive::Band,
     source::{Source, Step, Stop, failed},
+    upsample::Painter,
 };
 use crate::image::ImageError;
 
@@ -28,17 +28,18 @@ pub(super) struct State {
 }
 
 impl Picture {
-    /// Reads the scan that `headers` is at.
+    /// Reads the scan that `headers` is at; an image that is complete with it is painted meanwhile.
     pub(super) fn scan(
         &mut self,
         headers: &Headers,
         source: &mut Source<'_>,
+        painter: &mut Painter,
     ) -> Result<(), ImageError> {
         let setup = self.set_up(headers).map_err(|stop| match stop {
             Stop::Failed(error) => error,
             Stop::Suspended => unreachable!("nothing is read"),
         })?;
-        vectorized(Units { picture: self, headers, setup: &setup, source })
+        vectorized(Units { picture: self, headers, setup: &setup, source, painter })
     }
 
     fn set_up(&mut self, headers: &Headers) -> Step<Setup> {
@@ -94,6 +95,7 @@ struct Units<'a, 'b> {
     headers: &'a Headers,
     setup: &'a Setup,
     source: &'a mut Source<'b>,
+    painter: &'a mut Painter,
 }
 
 impl Integers for Units<'_, '_> {
@@ -112,6 +114,9 @@ impl Integers for Units<'_, '_> {
         let interval = u32::from(self.headers.restart_interval);
         let (mut to_go, mut next_restart) = (interval, 0);
         for y in 0..down {
+            if self.picture.one_pass && y % v == 0 {
+                self.picture.channels.iter_mut().for_each(|channel| channel.clear(y / v));
+            }
             for x in 0..across {
                 if interval > 0 && to_go == 0 {
                     self.restart(&mut state, next_restart)?;
@@ -128,6 +133,9 @@ impl Integers for Units<'_, '_> {
                     }
                 }
                 to_go = to_go.wrapping_sub(1);
+            }
+            if self.picture.one_pass && ((y + 1) % v == 0 || y + 1 == down) {
+                self.painter.paint(&self.picture.channels, y / v);
             }
         }
         self.source.damaged |= state.bits.drop_all();
@@ -161,7 +169,7 @@ impl Units<'_, '_> {
         state: &mut State,
         unit: &mut [[i16; 64]; MAX_BLOCKS],
     ) -> Step<()> {
-        let Units { picture, headers, setup, source } = self;
+        let Units { picture, headers, setup, source, .. } = self;
         let (scan, restarts) = (&headers.scan, headers.restart_interval > 0);
         if let Some(band) = &setup.band {
             for block in &setup.blocks {
@@ -189,7 +197,8 @@ impl Units<'_, '_> {
         for (block, coefficients) in setup.blocks.iter().zip(unit) {
             let channel = &mut picture.channels[scan.components[block.slot]];
             if picture.one_pass {
-                channel.transform(block, (x, y), coefficients, &setup.quantizers[block.slot]);
+                let place = (x * block.h + block.x, y * block.v + block.y);
+                channel.transform(place, coefficients, &setup.quantizers[block.slot]);
                 continue;
             }
             // A second scan of a component adds to the first one.
@@ -238,19 +247,6 @@ struct Setup {
 impl Channel {
     fn index(&self, block: &Block, x: usize, y: usize) -> usize {
         (y * block.v + block.y) * self.stride + x * block.h + block.x
-    }
-
-    #[inline(always)]
-    fn transform(
-        &mut self,
-        block: &Block,
-        (x, y): (usize, usize),
-        c: &[i16; 64],
-        steps: &[i16; 64],
-    ) {
-        let (column, row) = (x * block.h + block.x, y * block.v + block.y);
-        let stride = self.stride * 8;
-        idct::idct(c, steps, &mut self.samples[row * 8 * stride + column * 8..], stride);
     }
 }
 

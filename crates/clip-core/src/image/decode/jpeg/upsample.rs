@@ -1,7 +1,5 @@
 //! Planes to pixels: libjpeg's "fancy" upsampling (`jdsample.c`) and its colours (`jdcolor.c`).
 
-use clip_kernels::{Integers, vectorized};
-
 use super::{
     picture::{Channel, Picture},
     source::{Step, failed},
@@ -19,9 +17,7 @@ enum Growth {
 }
 
 #[derive(Debug)]
-struct Plane<'a> {
-    samples: &'a [u8],
-    stride: usize,
+struct Plane {
     /// Real samples, without the padding to whole blocks.
     width: usize,
     height: usize,
@@ -51,44 +47,63 @@ fn largest(channels: &[Channel]) -> (usize, usize) {
     (largest(|c| c.h), largest(|c| c.v))
 }
 
-/// Interleaved samples of `width` x `height` pixels.
-pub(super) fn pixels(picture: &Picture, width: usize, height: usize, colours: Colours) -> Vec<u8> {
-    let (h_max, v_max) = largest(&picture.channels);
-    let planes: Vec<Plane<'_>> =
-        picture.channels.iter().map(|c| Plane::new(c, (width, height), (h_max, v_max))).collect();
-    // Rows may come out a little longer than the image is wide.
-    let line = width + 2 * h_max;
-    vectorized(Rows { planes, width, height, line, colours })
-}
-
-struct Rows<'a> {
-    planes: Vec<Plane<'a>>,
+/// Paints the rows of an image as soon as the samples are there that it needs.
+#[derive(Debug)]
+pub(super) struct Painter {
+    planes: Vec<Plane>,
+    colours: Colours,
     width: usize,
     height: usize,
-    /// Samples of a row at most.
-    line: usize,
-    colours: Colours,
+    /// Image rows in a row of units.
+    unit: usize,
+    /// Rows painted.
+    done: usize,
+    /// Interleaved samples.
+    out: Vec<u8>,
+    /// To work with: rows of components at full size, sums of rows, and rows of colours.
+    grown: Vec<Vec<u8>>,
+    sums: Vec<u16>,
+    rgb: Vec<u8>,
 }
 
-impl Integers for Rows<'_> {
-    type Output = Vec<u8>;
+impl Painter {
+    pub(super) fn new(picture: &Picture, width: usize, height: usize, colours: Colours) -> Self {
+        let (h_max, v_max) = largest(&picture.channels);
+        let plane = |c| Plane::new(c, (width, height), (h_max, v_max));
+        let planes: Vec<Plane> = picture.channels.iter().map(plane).collect();
+        let count = planes.len();
+        Painter {
+            planes,
+            colours,
+            width,
+            height,
+            unit: 8 * v_max,
+            done: 0,
+            out: vec![0; width * height * count],
+            // Rows may come out a little longer than the image is wide.
+            grown: vec![vec![0; width + 2 * h_max]; count],
+            sums: vec![0; width],
+            rgb: vec![0; 3 * width],
+        }
+    }
 
+    /// After a row of units: the rows that it completes. Its last one may need the next row of units.
     #[inline(always)]
-    fn run(self) -> Vec<u8> {
+    pub(super) fn paint(&mut self, channels: &[Channel], unit_row: usize) {
         let (width, count) = (self.width, self.planes.len());
-        let mut out = vec![0; width * self.height * count];
-        let mut grown = vec![vec![0; self.line]; count];
-        let mut sums = vec![0; width + 2];
-        let mut rgb_lines = vec![0; 3 * width];
-        for (y, row) in out.chunks_exact_mut(width * count).enumerate() {
+        let known = (unit_row + 1) * self.unit;
+        let end = if known >= self.height { self.height } else { known - 1 };
+        for y in self.done..end {
             let mut lines: [&[u8]; 4] = [&[]; 4];
-            for ((line, plane), grown) in lines.iter_mut().zip(&self.planes).zip(&mut grown) {
-                *line = plane.line(y, grown, &mut sums);
+            let planes = self.planes.iter().zip(channels).zip(&mut self.grown);
+            for (line, ((plane, channel), grown)) in lines.iter_mut().zip(planes) {
+                *line = plane.line(channel, y, grown, &mut self.sums);
             }
+            let row = &mut self.out[y * width * count..(y + 1) * width * count];
             match (&lines[..count], self.colours) {
                 ([only], _) => row.copy_from_slice(&only[..width]),
                 (&[y, cb, cr], Colours::YCbCr) => {
-                    let (r, rest) = rgb_lines.split_at_mut(width);
+                    let (r, rest) = self.rgb.split_at_mut(width);
                     let (g, b) = rest.split_at_mut(width);
                     convert((y, cb, cr), (r, g, b));
                     let samples = r.iter().zip(g).zip(b);
@@ -99,7 +114,12 @@ impl Integers for Rows<'_> {
                 (lines, colours) => interleave(lines, row, colours),
             }
         }
-        out
+        self.done = end;
+    }
+
+    /// The interleaved samples.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.out
     }
 }
 
@@ -141,8 +161,8 @@ fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     [r, g, b].map(|v| v.clamp(0, 255) as u8)
 }
 
-impl<'a> Plane<'a> {
-    fn new(channel: &'a Channel, size: (usize, usize), (h_max, v_max): (usize, usize)) -> Self {
+impl Plane {
+    fn new(channel: &Channel, size: (usize, usize), (h_max, v_max): (usize, usize)) -> Self {
         let width = (size.0 * channel.h).div_ceil(h_max);
         let height = (size.1 * channel.v).div_ceil(v_max);
         let growth = match (h_max / channel.h, v_max / channel.v) {
@@ -151,34 +171,39 @@ impl<'a> Plane<'a> {
             (2, 2) if width > 2 => Growth::Both,
             (across, down) => Growth::Repeat(across, down),
         };
-        Plane { samples: &channel.samples, stride: channel.stride * 8, width, height, growth }
+        Plane { width, height, growth }
     }
 
-    fn row(&self, y: usize) -> &[u8] {
-        let start = y.min(self.height - 1) * self.stride;
-        &self.samples[start..start + self.width]
+    fn row<'a>(&self, channel: &'a Channel, y: usize) -> &'a [u8] {
+        &channel.row(y.min(self.height - 1))[..self.width]
     }
 
-    /// Row `y` of the full-size plane; `out` and `sums` are to work with.
+    /// Row `y` of the image; `out` and `sums` are to work with.
     #[inline(always)]
-    fn line<'b>(&'b self, y: usize, out: &'b mut [u8], sums: &mut [u16]) -> &'b [u8] {
+    fn line<'a>(
+        &self,
+        channel: &'a Channel,
+        y: usize,
+        out: &'a mut [u8],
+        sums: &mut [u16],
+    ) -> &'a [u8] {
         let sums = &mut sums[..self.width];
         match self.growth {
-            Growth::Repeat(1, down) => return self.row(y / down),
+            Growth::Repeat(1, down) => return self.row(channel, y / down),
             Growth::Repeat(across, down) => {
-                for (out, value) in out.chunks_mut(across).zip(self.row(y / down)) {
+                for (out, value) in out.chunks_mut(across).zip(self.row(channel, y / down)) {
                     out.fill(*value);
                 }
             }
             Growth::Down => {
-                self.mix(y, sums);
+                self.mix(channel, y, sums);
                 let bias = if y.is_multiple_of(2) { 1 } else { 2 };
                 for (out, sum) in out.iter_mut().zip(sums) {
                     *out = ((*sum + bias) >> 2) as u8;
                 }
             }
             Growth::Across => {
-                let row = self.row(y);
+                let row = self.row(channel, y);
                 for (sum, sample) in sums.iter_mut().zip(row) {
                     *sum = u16::from(*sample);
                 }
@@ -187,7 +212,7 @@ impl<'a> Plane<'a> {
                 (out[0], out[2 * self.width - 1]) = (row[0], row[self.width - 1]);
             }
             Growth::Both => {
-                self.mix(y, sums);
+                self.mix(channel, y, sums);
                 triangle::<8, 7, 4>(sums, out);
             }
         }
@@ -196,10 +221,11 @@ impl<'a> Plane<'a> {
 
     /// 3/4 the row that is nearer to `y`, 1/4 the farther one, times 4.
     #[inline(always)]
-    fn mix(&self, y: usize, sums: &mut [u16]) {
+    fn mix(&self, channel: &Channel, y: usize, sums: &mut [u16]) {
         let near = y / 2;
         let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
-        for (sum, (near, far)) in sums.iter_mut().zip(self.row(near).iter().zip(self.row(far))) {
+        let rows = self.row(channel, near).iter().zip(self.row(channel, far));
+        for (sum, (near, far)) in sums.iter_mut().zip(rows) {
             *sum = u16::from(*near) * 3 + u16::from(*far);
         }
     }
