@@ -14,7 +14,7 @@ use clip_core::{
 /// Small, so that a wrong allocation shows: 2 megapixels are at most 16 MB in any decoder.
 const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_pixels: 2_000_000 };
 /// Of most inputs: a few bytes that claim megapixels find nothing more, and take most of the time.
-const SMALL: Limits = Limits { max_pixels: 100_000, ..LIMITS };
+const SMALL: Limits = Limits { max_pixels: 20_000, ..LIMITS };
 
 static PROCESSORS: LazyLock<Vec<Processor>> = LazyLock::new(|| {
     let config = PreprocessConfig::clip(224);
