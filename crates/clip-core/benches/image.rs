@@ -1,4 +1,4 @@
-//! Decode and resize, beside `tests/reference/time_images.py` for Pillow on the same file.
+//! Decode and resize one file, by every preset. `cargo xtask bench decode` is all formats beside Pillow.
 //!
 //! `CLIP_BENCH_IMAGE=photo.jpg cargo bench -p clip-core --bench image`
 

@@ -75,6 +75,7 @@ mod dispatch;
 mod emulated;
 mod exp;
 mod fma;
+mod integers;
 mod isa;
 mod kernels;
 mod layer_norm;
@@ -95,6 +96,7 @@ mod transpose;
 
 pub use attention::{Heads, Span, attention};
 pub use buffer::{Aligned, Plain, signed};
+pub use integers::{Integers, transpose_8x8, vectorized};
 pub use kernels::{Kernels, UsualRows};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, bench_search, bench_serve, process::cargo, python, web};
+use crate::{bench_decode, bench_scrape, bench_search, bench_serve, process::cargo, python, web};
 
 /// One set of measurements.
 struct Bench {
@@ -23,6 +23,11 @@ const BENCHES: &[Bench] = &[
             let cmd = cargo().args("bench -p clip-core -p clip-kernels --benches --");
             arguments.filter.iter().fold(cmd, |cmd, filter| cmd.arg(filter)).run()
         },
+    },
+    Bench {
+        name: "decode",
+        about: "pictures of every format to RGB pixels, beside Pillow (--python)",
+        run: |arguments| bench_decode::run(arguments.python.as_deref(), arguments.rounds),
     },
     Bench {
         name: "peers",

@@ -67,7 +67,11 @@ impl Raster {
         let (format, width, height) = (self.format, self.width, self.height);
         let data: Vec<u8> = match (self.pixels, alpha) {
             (Pixels::Rgb(data), _) => data,
-            (Pixels::Grey(data), _) => data.iter().flat_map(|v| [*v; 3]).collect(),
+            (Pixels::Grey(data), _) => {
+                let mut rgb = vec![0; 3 * data.len()];
+                rgb.as_chunks_mut().0.iter_mut().zip(&data).for_each(|(px, v)| *px = [*v; 3]);
+                rgb
+            }
             (Pixels::Rgba(data), Alpha::Drop) => without_alpha(data),
             (Pixels::Rgba(data), Alpha::White) => on_white(data),
         };

@@ -140,7 +140,7 @@ unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) 
 /// # Safety
 /// Eight rows of eight values are there on both sides.
 #[inline(always)]
-unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+pub(crate) unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
     // SAFETY: the caller guarantees the elements.
     let [a, b, c, d, e, f, g, h] =
         std::array::from_fn(|i| unsafe { v128_load(x.add(i * stride).cast()) });

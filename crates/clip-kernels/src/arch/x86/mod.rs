@@ -29,7 +29,7 @@ unsafe fn transpose4(x: *const f32, stride: usize, out: *mut f32, width: usize) 
 /// Eight rows of eight values are there on both sides.
 #[inline]
 #[target_feature(enable = "sse2")]
-unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
+pub(crate) unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, width: usize) {
     // SAFETY: the caller guarantees the elements.
     unsafe {
         let [a, b, c, d, e, f, g, h] =

@@ -5,22 +5,24 @@
 //! all the same. Safe Rust, one file per C file that it follows. 8-bit Huffman-coded DCT frames with 1, 3
 //! or 4 components; the rest is refused by name.
 
+mod bits;
 mod headers;
 mod huffman;
 mod idct;
+mod picture;
 mod pillow;
 mod progressive;
 mod scan;
 mod smooth;
 mod source;
+mod standard;
 mod upsample;
 
 use self::{
     headers::{Headers, Reached},
-    huffman::Spec,
-    scan::Picture,
+    picture::Picture,
     source::{Source, Stop},
-    upsample::Colours,
+    upsample::{Colours, Painter},
 };
 use crate::image::{
     Format, ImageError, Limits, orient,
@@ -53,15 +55,16 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
     };
     if !progressive {
         // Motion JPEG leaves out the standard's tables.
-        for (i, (dc, ac)) in Spec::standard().into_iter().enumerate() {
+        for (i, (dc, ac)) in standard::tables().into_iter().enumerate() {
             headers.dc[i].get_or_insert(dc);
             headers.ac[i].get_or_insert(ac);
         }
     }
     let mut picture = Picture::new(&headers).map_err(end)?;
     upsample::check(&picture).map_err(end)?;
-    if picture.one_pass() {
-        picture.scan(&headers, &mut source)?;
+    let mut painter = Painter::new(&picture, width, height, colours(&headers, count));
+    if picture.one_pass {
+        picture.scan(&headers, &mut source, &mut painter)?;
         // All rows are there: a missing end does not matter any more, another scan does.
         match headers.read(&mut source) {
             Ok(Reached::End) => {}
@@ -74,15 +77,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, ImageError
             if headers.scans > MAX_SCANS {
                 return Err(corrupt(&format!("more than {MAX_SCANS} scans")));
             }
-            picture.scan(&headers, &mut source)?;
+            picture.scan(&headers, &mut source, &mut painter)?;
             if read(&mut headers, &mut source)? == Reached::End {
                 break;
             }
         }
-        picture.transform(headers.scans);
+        picture.paint(headers.scans, &mut painter);
     }
-    let colours = colours(&headers, count);
-    let data = upsample::pixels(&picture, width, height, colours);
+    let data = painter.finish();
     let pixels = match count {
         1 => Pixels::Grey(data),
         3 => Pixels::Rgb(data),

@@ -3,7 +3,8 @@
 use super::{
     headers::{NATURAL, ScanHeader},
     huffman::Table,
-    scan::{Channel, State},
+    picture::Channel,
+    scan::State,
     source::{Source, Step, failed},
 };
 
@@ -46,29 +47,33 @@ impl Band {
         self.first > 0
     }
 
+    /// One block; `nonzero` says which of its coefficients are not 0, by their place in the file.
+    #[inline(always)]
     pub(super) fn decode(
         &self,
         source: &mut Source<'_>,
         state: &mut State,
         slot: usize,
         tables: &(Option<Table>, Option<Table>),
-        block: &mut [i16; 64],
+        (block, nonzero): (&mut [i16; 64], &mut u64),
     ) -> Step<()> {
         match (tables, self.refines) {
             ((Some(dc), _), _) => {
-                let size = state.bits.symbol::<false>(source, dc)?;
-                let difference =
-                    if size > 0 { state.bits.signed::<false>(source, size)? } else { 0 };
+                let difference = state.bits.coefficient::<false>(source, dc)?.value;
                 state.dc[slot] = state.dc[slot].wrapping_add(difference);
                 block[0] = (state.dc[slot] << self.low) as i16;
                 Ok(())
             }
-            ((_, Some(ac)), false) => self.first(source, state, ac, block),
+            ((_, Some(ac)), false) => self.first(source, state, ac, (block, nonzero)),
             ((_, Some(ac)), true) => {
+                if state.eob_run > 0 && *nonzero & self.rest(self.first) == 0 {
+                    state.eob_run -= 1;
+                    return Ok(());
+                }
                 // Until the block is complete, nothing of it counts.
-                let mut refined = *block;
-                self.refine(source, state, ac, &mut refined)?;
-                *block = refined;
+                let (mut refined, mut known) = (*block, *nonzero);
+                self.refine(source, state, ac, (&mut refined, &mut known))?;
+                (*block, *nonzero) = (refined, known);
                 Ok(())
             }
             ((None, None), _) => {
@@ -80,7 +85,14 @@ impl Band {
         }
     }
 
+    /// Places from `k` to the last.
+    #[inline(always)]
+    fn rest(&self, k: usize) -> u64 {
+        if k > self.last { 0 } else { (u64::MAX << k) & (u64::MAX >> (63 - self.last)) }
+    }
+
     /// Blocks without coefficients from here on, by an end-of-band code.
+    #[inline(always)]
     fn run(&self, source: &mut Source<'_>, state: &mut State, size: u32) -> Step<()> {
         state.eob_run = 1 << size;
         if size > 0 {
@@ -89,12 +101,13 @@ impl Band {
         Ok(())
     }
 
+    #[inline(always)]
     fn first(
         &self,
         source: &mut Source<'_>,
         state: &mut State,
         table: &Table,
-        block: &mut [i16; 64],
+        (block, nonzero): (&mut [i16; 64], &mut u64),
     ) -> Step<()> {
         if state.eob_run > 0 {
             state.eob_run -= 1;
@@ -102,16 +115,12 @@ impl Band {
         }
         let mut k = self.first;
         while k <= self.last {
-            let symbol = state.bits.symbol::<false>(source, table)?;
-            let (run, size) = (symbol >> 4, symbol & 15);
-            if size > 0 {
-                k += run as usize;
-                let value = state.bits.signed::<false>(source, size)?;
-                block[usize::from(NATURAL[k])] = (value << self.low) as i16;
-            } else if run == 15 {
-                k += 15;
-            } else {
-                self.run(source, state, run)?;
+            let next = state.bits.coefficient::<false>(source, table)?;
+            k += next.run;
+            if next.size > 0 {
+                set(block, nonzero, k, (next.value << self.low) as i16);
+            } else if next.run < 15 {
+                self.run(source, state, next.run as u32)?;
                 state.eob_run -= 1;
                 break;
             }
@@ -120,12 +129,13 @@ impl Band {
         Ok(())
     }
 
+    #[inline(always)]
     fn refine(
         &self,
         source: &mut Source<'_>,
         state: &mut State,
         table: &Table,
-        block: &mut [i16; 64],
+        (block, nonzero): (&mut [i16; 64], &mut u64),
     ) -> Step<()> {
         let (plus, minus) = (1i16 << self.low, -1i16 << self.low);
         let mut k = self.first;
@@ -142,42 +152,58 @@ impl Band {
                     self.run(source, state, run)?;
                     break;
                 }
-                let mut zeros = run;
-                while k <= self.last {
-                    let coefficient = &mut block[usize::from(NATURAL[k])];
-                    if *coefficient != 0 {
-                        self.correct(source, state, coefficient)?;
-                    } else if zeros == 0 {
-                        break;
-                    } else {
-                        zeros -= 1;
-                    }
-                    k += 1;
+                // The run counts zeros; what is not 0 in between gets its bit.
+                let rest = self.rest(k);
+                let mut zeros = rest & !*nonzero;
+                for _ in 0..run {
+                    zeros &= zeros.wrapping_sub(1);
                 }
+                let stop = if zeros == 0 { self.last + 1 } else { zeros.trailing_zeros() as usize };
+                self.correct(source, state, block, *nonzero & rest & !self.rest(stop))?;
+                k = stop;
                 if value != 0 {
-                    block[usize::from(NATURAL[k])] = value;
+                    set(block, nonzero, k, value);
                 }
                 k += 1;
             }
         }
         if state.eob_run > 0 {
-            for at in NATURAL.iter().take(self.last + 1).skip(k) {
-                let coefficient = &mut block[usize::from(*at)];
-                if *coefficient != 0 {
-                    self.correct(source, state, coefficient)?;
-                }
-            }
+            self.correct(source, state, block, *nonzero & self.rest(k))?;
             state.eob_run -= 1;
         }
         Ok(())
     }
 
-    /// One more bit of a coefficient.
-    fn correct(&self, source: &mut Source<'_>, state: &mut State, value: &mut i16) -> Step<()> {
-        let bit = 1i16 << self.low;
-        if state.bits.get::<false>(source, 1)? == 1 && *value & bit == 0 {
-            *value = value.wrapping_add(if *value >= 0 { bit } else { -bit });
+    /// One more bit of each of these coefficients.
+    #[inline(always)]
+    fn correct(
+        &self,
+        source: &mut Source<'_>,
+        state: &mut State,
+        block: &mut [i16; 64],
+        mut places: u64,
+    ) -> Step<()> {
+        while places != 0 {
+            let value = &mut block[natural(places.trailing_zeros() as usize)];
+            places &= places - 1;
+            let bit = state.bits.get::<false>(source, 1)? as i16 & !(*value >> self.low);
+            // Away from zero; without a branch, which would be a guess.
+            let sign = *value >> 15;
+            *value = value.wrapping_add(((bit << self.low) ^ sign) - sign);
         }
         Ok(())
     }
+}
+
+#[inline(always)]
+fn natural(k: usize) -> usize {
+    usize::from(NATURAL[k]) & 63
+}
+
+/// Damaged data may count beyond the last place.
+#[inline(always)]
+fn set(block: &mut [i16; 64], nonzero: &mut u64, k: usize, value: i16) {
+    block[natural(k)] = value;
+    let place = 1 << k.min(63);
+    *nonzero = if value == 0 { *nonzero & !place } else { *nonzero | place };
 }

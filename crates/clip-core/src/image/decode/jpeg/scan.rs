@@ -1,51 +1,21 @@
 //! Scans: units of blocks in their order, restarts, and where coefficients go
-//! (`jdinput.c`, `jdcoefct.c`, `jdhuff.c`).
+//! (`jdinput.c`, `jdhuff.c`).
+
+use clip_kernels::{Integers, vectorized};
 
 use super::{
-    headers::{Headers, NATURAL, ScanHeader},
-    huffman::{Bits, Table},
-    idct,
+    bits::Bits,
+    headers::{Headers, NATURAL},
+    huffman::Table,
+    picture::{Channel, Picture},
     progressive::Band,
-    smooth::{self, Rows},
     source::{Source, Step, Stop, failed},
+    upsample::Painter,
 };
 use crate::image::ImageError;
 
 /// T.81 B.2.3: an interleaved scan holds at most 10 blocks in a unit.
 const MAX_BLOCKS: usize = 10;
-
-/// A component's place in the image, and its data.
-#[derive(Debug)]
-pub(super) struct Channel {
-    pub h: usize,
-    pub v: usize,
-    /// Blocks that hold samples of the image.
-    pub columns: usize,
-    pub rows: usize,
-    /// Blocks in a row of the arrays below, which hold whole units.
-    pub stride: usize,
-    /// As it was when the component's first scan began.
-    pub quantizers: Option<[u16; 64]>,
-    /// Blocks in rows; empty if one pass is enough.
-    pub coefficients: Vec<[i16; 64]>,
-    /// `8 * stride` samples in a row; grey until they are known.
-    pub samples: Vec<u8>,
-    /// Progressive: the lowest bit known of each coefficient (-1: none), and before the latest scan.
-    pub known: [i32; 64],
-    pub known_before: [i32; 64],
-}
-
-/// The picture while it is read.
-#[derive(Debug)]
-pub(super) struct Picture {
-    pub progressive: bool,
-    pub channels: Vec<Channel>,
-    /// Units of all components, across and down.
-    units: (usize, usize),
-    one_pass: bool,
-    /// The last row of units of the latest scan whose data had not run out.
-    pub last_good_row: usize,
-}
 
 /// What goes on from one unit to the next.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,123 +28,18 @@ pub(super) struct State {
 }
 
 impl Picture {
-    /// For the frame and its first scan.
-    pub(super) fn new(headers: &Headers) -> Step<Picture> {
-        let Some(frame) = &headers.frame else { return failed("a scan before its frame") };
-        let factors = || frame.components.iter().map(|c| (c.h, c.v));
-        if factors().any(|(h, v)| !(1..=4).contains(&h) || !(1..=4).contains(&v)) {
-            return failed("impossible sampling factors");
-        }
-        let h_max = factors().map(|f| f.0).max().unwrap_or(1);
-        let v_max = factors().map(|f| f.1).max().unwrap_or(1);
-        let units = (frame.width.div_ceil(8 * h_max), frame.height.div_ceil(8 * v_max));
-        let count = frame.components.len();
-        let one_pass = !frame.progressive && headers.scan.components.len() == count;
-        let channels = factors().map(|(h, v)| {
-            let stride = units.0 * h;
-            let blocks = stride * units.1 * v;
-            Channel {
-                h,
-                v,
-                columns: (frame.width * h).div_ceil(8 * h_max),
-                rows: (frame.height * v).div_ceil(8 * v_max),
-                stride,
-                quantizers: None,
-                coefficients: vec![[0; 64]; if one_pass { 0 } else { blocks }],
-                samples: vec![128; 64 * blocks],
-                known: [-1; 64],
-                known_before: [0; 64],
-            }
-        });
-        let channels = channels.collect();
-        Ok(Picture { progressive: frame.progressive, channels, units, one_pass, last_good_row: 0 })
-    }
-
-    pub(super) fn one_pass(&self) -> bool {
-        self.one_pass
-    }
-
-    /// Reads the scan that `headers` is at.
+    /// Reads the scan that `headers` is at; an image that is complete with it is painted meanwhile.
     pub(super) fn scan(
         &mut self,
         headers: &Headers,
         source: &mut Source<'_>,
+        painter: &mut Painter,
     ) -> Result<(), ImageError> {
         let setup = self.set_up(headers).map_err(|stop| match stop {
             Stop::Failed(error) => error,
             Stop::Suspended => unreachable!("nothing is read"),
         })?;
-        let scan = &headers.scan;
-        let single = scan.components.len() == 1;
-        let first = &self.channels[scan.components[0]];
-        let (v, (across, down)) = match single {
-            true => (first.v, (first.columns, first.rows)),
-            false => (1, self.units),
-        };
-        let mut state = State::default();
-        let interval = u32::from(headers.restart_interval);
-        let (mut to_go, mut next_restart) = (interval, 0);
-        for y in 0..down {
-            for x in 0..across {
-                if interval > 0 && to_go == 0 {
-                    source.damaged |= state.bits.drop_all();
-                    source.in_scan = true;
-                    while let Err(stop) = source.restart_marker(next_restart) {
-                        more(source, stop)?;
-                    }
-                    next_restart = (next_restart + 1) & 7;
-                    (state.dc, state.eob_run, to_go) = ([0; 4], 0, interval);
-                    // Before another marker the segment is empty.
-                    if source.marker.is_none() {
-                        state.bits.insufficient = false;
-                    }
-                }
-                if !state.bits.insufficient {
-                    self.last_good_row = y / v;
-                    let at = source.at;
-                    let before = state;
-                    while let Err(stop) =
-                        self.unit(scan, &setup, (x, y), interval > 0, source, &mut state)
-                    {
-                        (source.at, state) = (at, before);
-                        more(source, stop)?;
-                    }
-                }
-                to_go = to_go.wrapping_sub(1);
-            }
-        }
-        source.damaged |= state.bits.drop_all();
-        source.in_scan = true;
-        Ok(())
-    }
-
-    /// Samples of an image whose coefficients are all there.
-    pub(super) fn transform(&mut self, scans: usize) {
-        let rows = Rows { total: self.units.1, last_good: self.last_good_row, scans };
-        let smooth = smooth::applies(self);
-        for channel in &mut self.channels {
-            if channel.quantizers.is_none() {
-                continue;
-            }
-            let steps = channel.steps();
-            let stride = channel.stride * 8;
-            let mut samples = std::mem::take(&mut channel.samples);
-            for row in 0..channel.rows {
-                for column in 0..channel.columns {
-                    let estimate;
-                    let block = if smooth {
-                        estimate = smooth::block(channel, rows, column, row);
-                        &estimate
-                    } else {
-                        &channel.coefficients[row * channel.stride + column]
-                    };
-                    let at = row * 8 * stride + column * 8;
-                    idct::idct(block, &steps, &mut samples[at..], stride);
-                }
-            }
-            channel.samples = samples;
-            channel.coefficients = Vec::new();
-        }
+        vectorized(Units { picture: self, headers, setup: &setup, source, painter })
     }
 
     fn set_up(&mut self, headers: &Headers) -> Step<Setup> {
@@ -222,45 +87,118 @@ impl Picture {
         let quantizers = scan.components.iter().map(|at| self.channels[*at].steps()).collect();
         Ok(Setup { blocks, tables, band, quantizers })
     }
+}
 
-    /// One unit. What it changed before it had to stop is changed again in the same way.
+/// The units of a scan, in their order.
+struct Units<'a, 'b> {
+    picture: &'a mut Picture,
+    headers: &'a Headers,
+    setup: &'a Setup,
+    source: &'a mut Source<'b>,
+    painter: &'a mut Painter,
+}
+
+impl Integers for Units<'_, '_> {
+    type Output = Result<(), ImageError>;
+
+    #[inline(always)]
+    fn run(mut self) -> Result<(), ImageError> {
+        let scan = &self.headers.scan;
+        let first = &self.picture.channels[scan.components[0]];
+        let (v, (across, down)) = match scan.components.len() {
+            1 => (first.v, (first.columns, first.rows)),
+            _ => (1, self.picture.units),
+        };
+        let mut state = State::default();
+        let mut unit = [[0; 64]; MAX_BLOCKS];
+        let interval = u32::from(self.headers.restart_interval);
+        let (mut to_go, mut next_restart) = (interval, 0);
+        for y in 0..down {
+            if self.picture.one_pass && y % v == 0 {
+                self.picture.channels.iter_mut().for_each(|channel| channel.clear(y / v));
+            }
+            for x in 0..across {
+                if interval > 0 && to_go == 0 {
+                    self.restart(&mut state, next_restart)?;
+                    next_restart = (next_restart + 1) & 7;
+                    to_go = interval;
+                }
+                if !state.bits.insufficient {
+                    self.picture.last_good_row = y / v;
+                    let at = self.source.at;
+                    let before = state;
+                    while let Err(stop) = self.unit((x, y), &mut state, &mut unit) {
+                        (self.source.at, state) = (at, before);
+                        more(self.source, stop)?;
+                    }
+                }
+                to_go = to_go.wrapping_sub(1);
+            }
+            if self.picture.one_pass && ((y + 1) % v == 0 || y + 1 == down) {
+                self.painter.paint(&self.picture.channels, y / v);
+            }
+        }
+        self.source.damaged |= state.bits.drop_all();
+        self.source.in_scan = true;
+        Ok(())
+    }
+}
+
+impl Units<'_, '_> {
+    #[cold]
+    fn restart(&mut self, state: &mut State, expected: u8) -> Result<(), ImageError> {
+        self.source.damaged |= state.bits.drop_all();
+        self.source.in_scan = true;
+        while let Err(stop) = self.source.restart_marker(expected) {
+            more(self.source, stop)?;
+        }
+        (state.dc, state.eob_run) = ([0; 4], 0);
+        // Before another marker the segment is empty.
+        if self.source.marker.is_none() {
+            state.bits.insufficient = false;
+        }
+        Ok(())
+    }
+
+    /// One unit, whose coefficients pass through `unit`. What it changed before it had to stop is changed
+    /// again in the same way.
+    #[inline(always)]
     fn unit(
         &mut self,
-        scan: &ScanHeader,
-        setup: &Setup,
         (x, y): (usize, usize),
-        restarts: bool,
-        source: &mut Source<'_>,
         state: &mut State,
+        unit: &mut [[i16; 64]; MAX_BLOCKS],
     ) -> Step<()> {
+        let Units { picture, headers, setup, source, .. } = self;
+        let (scan, restarts) = (&headers.scan, headers.restart_interval > 0);
         if let Some(band) = &setup.band {
             for block in &setup.blocks {
-                let channel = &mut self.channels[scan.components[block.slot]];
+                let channel = &mut picture.channels[scan.components[block.slot]];
                 let at = channel.index(block, x, y);
                 let tables = &setup.tables[block.slot];
-                band.decode(source, state, block.slot, tables, &mut channel.coefficients[at])?;
+                let block_and_mask = (&mut channel.coefficients[at], &mut channel.nonzero[at]);
+                band.decode(source, state, block.slot, tables, block_and_mask)?;
             }
             return Ok(());
         }
-        let mut unit = [[0; 64]; MAX_BLOCKS];
         // libjpeg's test of whether a marker or the end can be near.
         let far = source.available() >= 512 * setup.blocks.len();
         let mut done = false;
         if far && !restarts && source.marker.is_none() {
             let (at, before) = (source.at, *state);
-            done = blocks::<true>(setup, source, state, &mut unit).is_ok();
+            done = blocks::<true>(setup, source, state, unit).is_ok();
             if !done {
                 (source.at, *state) = (at, before);
-                unit = [[0; 64]; MAX_BLOCKS];
             }
         }
         if !done {
-            blocks::<false>(setup, source, state, &mut unit)?;
+            blocks::<false>(setup, source, state, unit)?;
         }
-        for (block, coefficients) in setup.blocks.iter().zip(&unit) {
-            let channel = &mut self.channels[scan.components[block.slot]];
-            if self.one_pass {
-                channel.transform(block, (x, y), coefficients, &setup.quantizers[block.slot]);
+        for (block, coefficients) in setup.blocks.iter().zip(unit) {
+            let channel = &mut picture.channels[scan.components[block.slot]];
+            if picture.one_pass {
+                let place = (x * block.h + block.x, y * block.v + block.y);
+                channel.transform(place, coefficients, &setup.quantizers[block.slot]);
                 continue;
             }
             // A second scan of a component adds to the first one.
@@ -310,26 +248,10 @@ impl Channel {
     fn index(&self, block: &Block, x: usize, y: usize) -> usize {
         (y * block.v + block.y) * self.stride + x * block.h + block.x
     }
-
-    /// As the transform multiplies with them; zeros for a component of which nothing was said.
-    pub(super) fn steps(&self) -> [i16; 64] {
-        self.quantizers.unwrap_or([0; 64]).map(|v| v as i16)
-    }
-
-    fn transform(
-        &mut self,
-        block: &Block,
-        (x, y): (usize, usize),
-        c: &[i16; 64],
-        steps: &[i16; 64],
-    ) {
-        let (column, row) = (x * block.h + block.x, y * block.v + block.y);
-        let stride = self.stride * 8;
-        idct::idct(c, steps, &mut self.samples[row * 8 * stride + column * 8..], stride);
-    }
 }
 
 /// `decode_mcu_fast` and `decode_mcu_slow`.
+#[inline(always)]
 fn blocks<const FAST: bool>(
     setup: &Setup,
     source: &mut Source<'_>,
@@ -341,21 +263,20 @@ fn blocks<const FAST: bool>(
         let (Some(dc), Some(ac)) = &setup.tables[block.slot] else {
             return failed("a Huffman table is missing");
         };
-        let size = bits.symbol::<FAST>(source, dc)?;
-        let difference = if size > 0 { bits.signed::<FAST>(source, size)? } else { 0 };
-        let mean = state.dc[block.slot].wrapping_add(difference);
-        state.dc[block.slot] = mean;
-        out[0] = mean as i16;
+        *out = [0; 64];
+        let mean = &mut state.dc[block.slot];
+        *mean = mean.wrapping_add(bits.coefficient::<FAST>(source, dc)?.value);
+        out[0] = *mean as i16;
         let mut k = 1;
         while k < 64 {
-            let symbol = bits.symbol::<FAST>(source, ac)?;
-            let (run, size) = (symbol as usize >> 4, symbol & 15);
-            if size > 0 {
-                k += run;
-                out[usize::from(NATURAL[k])] = bits.signed::<FAST>(source, size)? as i16;
-            } else if run == 15 {
-                k += 15;
-            } else {
+            let next = bits.coefficient::<FAST>(source, ac)?;
+            k += next.run;
+            if next.size > 0 {
+                out[usize::from(NATURAL[k]) & 63] = next.value as i16;
+                if k >= 63 {
+                    bits.after_last::<FAST>(source, next.size)?;
+                }
+            } else if next.run != 15 {
                 break;
             }
             k += 1;

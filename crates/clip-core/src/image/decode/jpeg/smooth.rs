@@ -1,7 +1,7 @@
 //! Smoothing of progressive images whose last scans never came (`jdcoefct.c`): the first nine
 //! coefficients are estimated from the means of 5 x 5 blocks.
 
-use super::scan::{Channel, Picture};
+use super::picture::{Channel, Picture};
 
 /// In the file's order, the coefficients that are estimated; 0 is the mean.
 const PLACES: [usize; 10] = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24];
