@@ -36,7 +36,7 @@ pub(crate) fn fill(
         let key =
             ImageKey { source: SOURCE.into(), product: product.id.clone(), position: 0, address };
         writes.push(Write::Product(product));
-        writes.push(Write::Vector { hash, values: random.vector(dim) });
+        writes.push(Write::Vector { hash, values: random.vector(dim), damaged: false });
         writes.push(Write::Image { key, hash, bytes: 1, validators: Validators::default() });
         if i % BATCH == BATCH - 1 {
             store.apply(&writes)?;
