@@ -33,7 +33,8 @@ pub(crate) fn tested_file(name: &str) -> Result<PathBuf> {
     built("debug", name)
 }
 
-fn built(profile: &str, name: &str) -> Result<PathBuf> {
+/// Where a program is that has been built.
+pub(crate) fn built(profile: &str, name: &str) -> Result<PathBuf> {
     let program = target_dir().join(profile).join(name);
     let program = program.with_extension(std::env::consts::EXE_EXTENSION);
     ensure!(program.is_file(), "the build left no {}", program.display());

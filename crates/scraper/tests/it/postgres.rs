@@ -183,6 +183,55 @@ fn the_process_that_reads_is_killed_and_another_takes_over() {
     share([&["run", "feed.jsonl"]; 3], 0);
 }
 
+/// A library that sets a program's clock wrong.
+#[cfg(target_os = "linux")]
+fn wrong_clock(shop: &Shop) -> std::path::PathBuf {
+    let (source, library) = (shop.path().join("clock.c"), shop.path().join("clock.so"));
+    std::fs::write(&source, include_str!("clock.c")).unwrap();
+    let mut cc = Command::new("cc");
+    let built = cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).status();
+    assert!(built.unwrap().success(), "this test needs a C compiler");
+    library
+}
+
+/// Leases are by the database's clock alone.
+#[test]
+#[cfg(target_os = "linux")]
+fn workers_whose_clocks_are_an_hour_off_neither_lose_an_image_nor_do_one_twice() {
+    const N: u32 = 72;
+    let shop = Shop::new();
+    let postgres = database();
+    // Longer than a third of a lease: every worker renews what it has.
+    let server =
+        Server::start(|request| Reply::ok(png(number(request))).delay(Duration::from_millis(900)));
+    shop.write("feed.jsonl", feed(&server, N));
+    let library = wrong_clock(&shop);
+    let skewed = |command: &mut Command, skew: &str| {
+        command.env("LD_PRELOAD", &library).env("CLOCK_SKEW", skew);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let date = skewed(Command::new("date").arg("+%s"), "-3600").wait_with_output().unwrap();
+    let said: u64 = String::from_utf8(date.stdout).unwrap().trim().parse().unwrap();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!((3590..3700).contains(&(now - said)), "{said} is not an hour before {now}");
+
+    let workers = [("run", "0"), ("work", "-3600"), ("work", "3600")].map(|(name, skew)| {
+        let feed = (name == "run").then_some("feed.jsonl");
+        let mut command = shop.command(&[name]);
+        command.args(feed).args(["--store", &postgres, "--lease", "6", "--batch", "2"]);
+        skewed(command.args(["--per-host", "4"]), skew)
+    });
+    for worker in workers {
+        let ran = finished(worker.wait_with_output().unwrap()).expect(0);
+        let idle = ran.text().contains("embedded        0");
+        assert!(ran.text().contains("embedded") && !idle, "{}", ran.text());
+    }
+    assert_eq!(count(&postgres, "vectors_1"), i64::from(N));
+    let mut asked: Vec<u32> = server.requests().iter().map(number).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, (0..N).collect::<Vec<_>>(), "each image is fetched once");
+}
+
 #[test]
 fn an_interrupted_worker_gives_back_what_it_had() {
     let shop = Shop::new();

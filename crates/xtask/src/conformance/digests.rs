@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::Model;
 use crate::process::root;
 
-const RECORDED: &str = "tests/goldens/conformance.json";
+/// Where they are.
+pub(super) const RECORDED: &str = "tests/goldens/conformance.json";
 
 /// Drawn files: each decoder, each conversion of colours that differs.
 const FILES: [&str; 12] = [
@@ -52,13 +53,17 @@ struct Recorded {
     inputs: BTreeMap<String, Vec<(String, String)>>,
 }
 
-/// Compares the digests with those of an earlier run, or writes them for a maintainer to commit.
-pub(super) fn check(model: &Model) -> Result<String> {
+/// Compares the digests with those of an earlier run in `file`. Where there is none, they are written
+/// for a maintainer to commit, if the vectors are `right`.
+pub(super) fn check(model: &Model, file: &Path, right: bool) -> Result<String> {
+    if !right && !file.exists() {
+        return Ok("SKIPPED: nothing is recorded of vectors that are not as published".to_owned());
+    }
     let files: Vec<_> = FILES.iter().map(|name| root().join("tests/corpus").join(name)).collect();
     let lines = model.embed("--trace", &files, &TEXTS)?;
     let names = FILES.iter().chain(&TEXTS);
     let found = recorded(names.copied().zip(&lines))?;
-    judge(&root().join(RECORDED), &found)
+    judge(file, &found)
 }
 
 fn judge(file: &Path, found: &Recorded) -> Result<String> {

@@ -50,6 +50,8 @@ pub(crate) struct Arguments {
 struct Model {
     program: PathBuf,
     name: Option<PathBuf>,
+    /// For images and what the scraper prints.
+    folder: PathBuf,
 }
 
 impl Model {
@@ -64,7 +66,7 @@ impl Model {
 
     /// What `scraper embed` says of each input, in order; failures too.
     fn embed(&self, flags: &str, images: &[PathBuf], texts: &[&str]) -> Result<Vec<Value>> {
-        let out = root().join(FOLDER).join("embedded.jsonl");
+        let out = self.folder.join("embedded.jsonl");
         let command = self.command("embed --format jsonl").args(flags).arg("--output").arg(&out);
         let command = images.iter().fold(command, Cmd::arg);
         let command = texts.iter().fold(command, |command, text| command.arg("--text").arg(text));
@@ -81,8 +83,14 @@ impl Model {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     cargo().args("build --release -p scraper").run()?;
-    let model = Model { program: program::released("scraper")?, name: arguments.weights.clone() };
-    fs::create_dir_all(root().join(FOLDER))?;
+    let (program, folder) = (program::released("scraper")?, root().join(FOLDER));
+    fs::create_dir_all(&folder)?;
+    let model = Model { program, name: arguments.weights.clone(), folder };
+    all(&model, arguments, &root().join(PUBLISHED), &root().join(digests::RECORDED))
+}
+
+/// Every check, with the outputs in `published`, and the digests that are or will be in `recorded`.
+fn all(model: &Model, arguments: &Arguments, published: &Path, recorded: &Path) -> Result<()> {
     let info = Cmd::new(&model.program).args("--quiet model info").env("HF_HUB_OFFLINE", "1");
     let info = model.name.iter().fold(info, Cmd::arg);
     let Some(info) = info.probe() else {
@@ -96,12 +104,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     };
     println!("{info}\n");
-    let checks: [(&str, Result<String>); 4] = [
-        ("published outputs", outputs(&model, arguments.images.as_deref())),
-        ("transformers", transformers(&model, arguments.python.as_deref())),
-        ("endpoint", endpoint(&model, arguments.endpoint.as_deref())),
-        ("stage digests", digests::check(&model)),
+    let mut checks: Vec<(&str, Result<String>)> = vec![
+        ("published outputs", outputs(model, published, arguments.images.as_deref())),
+        ("transformers", transformers(model, arguments.python.as_deref())),
+        ("endpoint", endpoint(model, arguments.endpoint.as_deref())),
     ];
+    // Digests of vectors that are wrong are nothing to hold later runs against.
+    let right = checks.iter().all(|(_, outcome)| outcome.is_ok());
+    checks.push(("stage digests", digests::check(model, recorded, right)));
     let mut missed = Vec::new();
     println!();
     for (name, outcome) in checks {
@@ -120,8 +130,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// What others have published.
-fn outputs(model: &Model, images: Option<&Path>) -> Result<String> {
-    let table: Table = serde_json::from_slice(&fs::read(root().join(PUBLISHED))?)?;
+fn outputs(model: &Model, published: &Path, images: Option<&Path>) -> Result<String> {
+    let table: Table = serde_json::from_slice(&fs::read(published)?)?;
     println!("published outputs of {}:", table.model);
     let mut vectors = Vectors::new();
     let (mut files, mut texts, mut order) = (Vec::new(), Vec::new(), Vec::new());
@@ -130,7 +140,7 @@ fn outputs(model: &Model, images: Option<&Path>) -> Result<String> {
             Input::Text(text) => texts.push((input.clone(), text.as_str())),
             Input::Image(name) => {
                 let Some(image) = table.images.get(name) else { bail!("{name} has no address") };
-                match images::get(name, image, images, &root().join(FOLDER)) {
+                match images::get(name, image, images, &model.folder) {
                     Ok(path) => {
                         files.push(path);
                         order.push(input.clone());
@@ -181,7 +191,7 @@ fn transformers(model: &Model, python: Option<&str>) -> Result<String> {
     let names = names.iter().step_by(step).filter_map(Value::as_str);
     let files: Vec<PathBuf> = names.map(|name| root().join("tests/corpus").join(name)).collect();
     let lines = model.embed("--profile transformers5", &files, &digests::TEXTS)?;
-    let ours = root().join(FOLDER).join("ours.jsonl");
+    let ours = model.folder.join("ours.jsonl");
     fs::write(&ours, lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
     let name = match (&model.name, std::env::var("EMBEDDINGS_MODEL")) {
         (Some(folder), _) => folder.display().to_string(),
@@ -198,4 +208,94 @@ fn endpoint(model: &Model, url: Option<&str>) -> Result<String> {
     let token = std::env::var("HF_TOKEN").is_ok_and(|token| !token.is_empty());
     if token { verify.args("--token-env HF_TOKEN") } else { verify }.run()?;
     Ok("within 1e-3".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clip_core::{
+        synthetic::{self, Dtype},
+        trace::sha256,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    const IMAGE: &str = "rgba8-gradient.png";
+    const TEXT: &str = "a red dress";
+
+    /// The program with the synthetic model, as `--weights` names it.
+    fn model(folder: &Path) -> Model {
+        let weights = folder.join("weights");
+        fs::create_dir_all(&weights).unwrap();
+        let config = synthetic::small_shape();
+        let file = synthetic::safetensors(&config, 1, Dtype::F32).unwrap();
+        fs::write(weights.join("config.json"), config.to_json()).unwrap();
+        let sizes = format!(r#"{{"size": {0}, "crop_size": {0}}}"#, config.vision.image_size);
+        fs::write(weights.join("preprocessor_config.json"), sizes).unwrap();
+        fs::write(weights.join("model.safetensors"), file).unwrap();
+        // Built with the tests of the workspace; here a build would wait for the one that runs this test.
+        let program = program::built("debug", "scraper").unwrap();
+        Model { program, name: Some(weights), folder: folder.to_owned() }
+    }
+
+    /// What somebody would have published of it; `lie` is added to the first number.
+    fn published(model: &Model, lie: f64) -> PathBuf {
+        let file = root().join("tests/corpus/png").join(IMAGE);
+        let lines = model.embed("--raw", std::slice::from_ref(&file), &[TEXT]).unwrap();
+        let first = |line: &Value| {
+            let printed = |value: &Value| (value.as_f64().unwrap() * 1e3).round() / 1e3;
+            line["embedding"].as_array().unwrap()[..3].iter().map(printed).collect::<Vec<_>>()
+        };
+        let (image, mut text) = (first(&lines[0]), first(&lines[1]));
+        text[0] += lie;
+        let url = "http://127.0.0.1:1/"; // nobody listens there
+        let digest = sha256(&fs::read(file).unwrap());
+        let table = json!({
+            "model": "synthetic",
+            "images": {IMAGE: {"url": url, "sha256": digest}, "gone.png": {"url": url, "sha256": digest}},
+            "cases": [
+                {"source": "s", "of": {"image": IMAGE}, "tolerance": 0.0006, "first": image},
+                {"source": "s", "of": {"text": TEXT}, "tolerance": 0.0006, "first": text},
+                {"source": "s", "of": {"image": "gone.png"}, "tolerance": 0.0006, "first": [0.0]},
+            ],
+        });
+        let path = model.folder.join("published.json");
+        fs::write(&path, table.to_string()).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_whole_run_meets_what_was_published_and_no_lie() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = model(folder.path());
+        let recorded = folder.path().join("recorded.json");
+        let mut arguments = Arguments {
+            weights: model.name.clone(),
+            python: None,
+            endpoint: None,
+            images: Some(root().join("tests/corpus/png")),
+            require: true,
+        };
+        let run = |model: &Model, arguments: &Arguments, lie: f64| {
+            all(model, arguments, &published(model, lie), &recorded).map_err(|e| e.to_string())
+        };
+        let wrong = run(&model, &arguments, 0.002).unwrap_err();
+        assert_eq!(wrong, "not as published or recorded: published outputs");
+        assert!(!recorded.exists(), "digests of wrong vectors are not recorded");
+
+        run(&model, &arguments, 0.0).unwrap();
+        let digests = fs::read_to_string(&recorded).unwrap();
+        run(&model, &arguments, 0.0).unwrap();
+        let other = digests.replace("\"numerics\": ", "\"numerics\": 9");
+        fs::write(&recorded, other).unwrap();
+        let wrong = run(&model, &arguments, 0.0).unwrap_err();
+        assert_eq!(wrong, "not as published or recorded: stage digests");
+
+        let nowhere = Model { name: Some(folder.path().join("nowhere")), ..model };
+        let published = folder.path().join("published.json");
+        let missing = all(&nowhere, &arguments, &published, &recorded).unwrap_err().to_string();
+        assert!(missing.contains("nowhere are not on this machine"), "{missing}");
+        arguments.require = false;
+        all(&nowhere, &arguments, &published, &recorded).unwrap();
+    }
 }
