@@ -119,7 +119,8 @@ fn read(bytes: &[u8], limits: &Limits, checked: bool) -> Result<Raster, Failure>
                 return Err(Failure::Pixels(ImageError::io(FORMAT, &e)));
             }
         }
-        // All pixels are there; their checksum, where it is complete, must be right.
+        // All pixels are there; their checksum, where it is complete, must be right. (The crate tells what
+        // is wrong only in words.)
         Err(e) if !checked && !e.to_string().contains("WrongChecksum") => {}
         other => other.map_err(pixels)?,
     }

@@ -18,8 +18,8 @@ const PLAIN: u32 = 1;
 
 impl Directory {
     /// The file with another directory: only what its bits need, all samples levels of grey, bits in the
-    /// usual order, and Deflate undone. The crate refuses tags that do not matter here, and pixels whose
-    /// checksum is wrong, which libtiff does not look at.
+    /// usual order, and Deflate undone. The crate refuses tags that do not matter here, and streams that go on
+    /// behind the pixels to a wrong checksum, which libtiff does not reach.
     pub(super) fn rewritten(&self, bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
         let mut file = bytes.to_vec();
         let (mut offsets, mut lengths) = (self.offsets.clone(), self.lengths.clone());
