@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_scrape, bench_search, bench_serve, process::cargo, python, web};
+use crate::{bench_queue, bench_scrape, bench_search, bench_serve, process::cargo, python, web};
 
 /// One set of measurements.
 struct Bench {
@@ -56,6 +56,11 @@ const BENCHES: &[Bench] = &[
         name: "serve",
         about: "`scraper serve` asked for twice of what it can do, and killed meanwhile",
         run: |arguments| bench_serve::run(&arguments.load),
+    },
+    Bench {
+        name: "queue",
+        about: "a run that processes share through Postgres: claims per second, their share of the time",
+        run: |arguments| bench_queue::run(&arguments.queue),
     },
     Bench {
         name: "web",
@@ -114,6 +119,8 @@ pub(crate) struct Arguments {
     scrape: bench_scrape::Sizes,
     #[command(flatten)]
     load: bench_serve::Load,
+    #[command(flatten)]
+    queue: bench_queue::Sizes,
     #[command(flatten)]
     search: bench_search::Sizes,
     /// Lists the sets.

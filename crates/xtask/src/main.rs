@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bench;
+mod bench_queue;
 mod bench_scrape;
 mod bench_search;
 mod bench_serve;
