@@ -1,10 +1,13 @@
 //! Columns of Arrow in, a record batch out, without a copy on the way (the PyCapsule interface).
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray, RecordBatch,
-    StringArray, StringViewArray,
+    Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, LargeBinaryArray,
+    LargeStringArray, RecordBatch, StringArray, StringViewArray,
     builder::{FixedSizeListBuilder, Float32Builder, StringBuilder},
     make_array,
 };
@@ -22,8 +25,8 @@ use crate::{
     input::prepare_bytes,
 };
 
-/// A column of files' contents to `embedding`, `sha256`, `error_kind` and `error`: a bad image is a
-/// row with an error and no vector.
+/// A column of files' contents to `embedding`, `sha256`, `damaged`, `error_kind` and `error`: a bad image
+/// is a row with an error and no vector.
 pub(crate) fn images<'py>(
     engine: &Engine,
     py: Python<'py>,
@@ -33,13 +36,21 @@ pub(crate) fn images<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let array = import(column)?;
     let files = binary(&*array).ok_or_else(|| wrong("binary", &*array))?;
-    let prepare = |file: &Option<&[u8]>, _: &_| match file {
-        Some(bytes) => prepare_bytes(&engine.model.clip, bytes),
-        None => Err(no_value()),
+    let marked: Vec<(Option<&[u8]>, AtomicBool)> =
+        files.into_iter().map(|file| (file, AtomicBool::new(false))).collect();
+    let prepare = |(file, damaged): &(Option<&[u8]>, AtomicBool), _: &_| {
+        let bytes = file.ok_or_else(no_value)?;
+        let (pixels, info) = prepare_bytes(&engine.model.clip, bytes)?;
+        damaged.store(info.damaged, Ordering::Relaxed);
+        Ok(pixels)
     };
-    let vectors = engine.images(py, &files, batch, false, prepare)?;
-    let digests = py.detach(|| files.iter().map(|file| file.map(sha256)).collect());
-    export(engine, py, vectors, Some(digests), normalize)
+    let vectors = engine.images(py, &marked, batch, false, prepare)?;
+    let told = py.detach(|| {
+        let told =
+            |(file, damaged): (Option<&[u8]>, AtomicBool)| (file.map(sha256), damaged.into_inner());
+        marked.into_iter().map(told).unzip()
+    });
+    export(engine, py, vectors, Some(told), normalize)
 }
 
 /// A column of texts to `embedding`, `error_kind` and `error`.
@@ -90,7 +101,7 @@ fn export<'py>(
     engine: &Engine,
     py: Python<'py>,
     vectors: Vec<Result<Embedding, Failure>>,
-    digests: Option<Vec<Option<String>>>,
+    files: Option<(Vec<Option<String>>, Vec<bool>)>,
     normalize: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let dim = engine.model.clip.config().projection_dim;
@@ -99,6 +110,7 @@ fn export<'py>(
     let values = Float32Builder::with_capacity(vectors.len() * dim);
     let mut embeddings = FixedSizeListBuilder::new(values, length).with_field(item.clone());
     let (mut kinds, mut errors) = (StringBuilder::new(), StringBuilder::new());
+    let good: Vec<bool> = vectors.iter().map(Result::is_ok).collect();
     for vector in vectors {
         let failure = match vector {
             Ok(embedding) => {
@@ -118,9 +130,11 @@ fn export<'py>(
     let text = |name| Field::new(name, DataType::Utf8, true);
     let mut fields = vec![Field::new("embedding", DataType::FixedSizeList(item, length), true)];
     let mut columns: Vec<ArrayRef> = vec![Arc::new(embeddings.finish())];
-    if let Some(digests) = digests {
-        fields.push(text("sha256"));
+    if let Some((digests, damaged)) = files {
+        fields.extend([text("sha256"), Field::new("damaged", DataType::Boolean, true)]);
         columns.push(Arc::new(StringArray::from(digests)));
+        let damaged = good.iter().zip(damaged).map(|(good, damaged)| good.then_some(damaged));
+        columns.push(Arc::new(damaged.collect::<BooleanArray>()));
     }
     fields.extend([text("error_kind"), text("error")]);
     columns.extend([Arc::new(kinds.finish()) as ArrayRef, Arc::new(errors.finish())]);

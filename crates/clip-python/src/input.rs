@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clip_core::{
     Clip,
-    image::{PixelValues, RgbImage},
+    image::{ImageInfo, PixelValues, RgbImage},
     trace::Trace,
 };
 use numpy::{PyReadonlyArray3, PyUntypedArray, PyUntypedArrayMethods};
@@ -71,8 +71,8 @@ impl Image {
     /// The image as the tower takes it.
     pub(crate) fn prepare(&self, clip: &Clip, files: &Handle) -> Result<PixelValues, Failure> {
         match self {
-            Image::Bytes(bytes) => prepare_bytes(clip, bytes),
-            Image::Path(path) => prepare_bytes(clip, &read(clip, path, files)?),
+            Image::Bytes(bytes) => Ok(prepare_bytes(clip, bytes)?.0),
+            Image::Path(path) => Ok(prepare_bytes(clip, &read(clip, path, files)?)?.0),
             Image::Pixels(rgb) => clip.processor().process_rgb(rgb).map_err(of_image),
         }
     }
@@ -94,9 +94,12 @@ impl Image {
     }
 }
 
-/// A file's content as the tower takes it.
-pub(crate) fn prepare_bytes(clip: &Clip, bytes: &[u8]) -> Result<PixelValues, Failure> {
-    clip.processor().process(bytes).map_err(of_image)
+/// A file's content as the tower takes it, and what the file says of itself.
+pub(crate) fn prepare_bytes(
+    clip: &Clip,
+    bytes: &[u8],
+) -> Result<(PixelValues, ImageInfo), Failure> {
+    clip.processor().process_with_info(bytes).map_err(of_image)
 }
 
 fn of_image(error: clip_core::image::ImageError) -> Failure {

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from clip_everywhere import Clip
-from conftest import bits
+from conftest import ROOT, bits
 
 
 @pytest.mark.parametrize("type", [pa.binary(), pa.large_binary(), pa.binary_view()])
@@ -28,6 +28,12 @@ def test_images(clip: Clip, files: dict[str, bytes], type: pa.DataType) -> None:
     assert batch.column("error_kind").to_pylist()[-2:] == ["image.empty", "input"]
     digests = [None if each is None else hashlib.sha256(each).hexdigest() for each in content]
     assert batch.column("sha256").to_pylist() == digests
+
+
+def test_damaged_files_say_so(clip: Clip, files: dict[str, bytes]) -> None:
+    damaged = (ROOT / "tests/corpus/damaged/420-bits-1.jpg").read_bytes()
+    batch = clip.embed_arrow(pa.array([damaged, files["plain.jpg"], b""], pa.binary()))
+    assert batch.column("damaged").to_pylist() == [True, False, None]
 
 
 def test_nothing_is_copied_on_the_way_out(clip: Clip) -> None:

@@ -3,7 +3,9 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench_decode, bench_scrape, bench_search, bench_serve, process::cargo, python, web};
+use crate::{
+    bench_decode, bench_queue, bench_scrape, bench_search, bench_serve, process::cargo, python, web,
+};
 
 /// One set of measurements.
 struct Bench {
@@ -63,6 +65,11 @@ const BENCHES: &[Bench] = &[
         run: |arguments| bench_serve::run(&arguments.load),
     },
     Bench {
+        name: "queue",
+        about: "a run that processes share through Postgres: claims per second, their share of the time",
+        run: |arguments| bench_queue::run(&arguments.queue),
+    },
+    Bench {
         name: "web",
         about: "in a browser, with --python: side by side with ONNX Runtime Web and transformers.js",
         run: |arguments| {
@@ -119,6 +126,8 @@ pub(crate) struct Arguments {
     scrape: bench_scrape::Sizes,
     #[command(flatten)]
     load: bench_serve::Load,
+    #[command(flatten)]
+    queue: bench_queue::Sizes,
     #[command(flatten)]
     search: bench_search::Sizes,
     /// Lists the sets.

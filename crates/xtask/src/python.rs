@@ -128,7 +128,7 @@ fn install(python: &Path, wheel: &Path, flags: &[&str]) -> Result<()> {
 
 /// A Python with the packages of `requirements`, in an environment that is made where it is not
 /// there, or is that of other requirements.
-fn environment(folder: &str, requirements: &str) -> Result<PathBuf> {
+pub(crate) fn environment(folder: &str, requirements: &str) -> Result<PathBuf> {
     let (folder, requirements) = (root().join(folder), root().join(requirements));
     let wanted = fs::read_to_string(&requirements)
         .with_context(|| format!("could not read {}", requirements.display()))?;
@@ -137,8 +137,10 @@ fn environment(folder: &str, requirements: &str) -> Result<PathBuf> {
         return Ok(python);
     }
     Cmd::new("python3").args("-m venv --clear").arg(&folder).run()?;
-    let pip = Cmd::new(&python).args("-m pip install --quiet --disable-pip-version-check -r");
-    pip.arg(&requirements).run_shown()?;
+    // What is here is installed once: neither a cache nor bytecode of what is never imported.
+    let pip = Cmd::new(&python).args("-m pip install --quiet --disable-pip-version-check");
+    let pip = pip.args("--no-cache-dir --no-compile -r").arg(&requirements);
+    pip.run_shown()?;
     // The marker is written last.
     fs::write(&marker, wanted).with_context(|| format!("could not write {}", marker.display()))?;
     if !python.is_file() {

@@ -283,7 +283,8 @@ class Clip:
 
         :param column: whatever has ``__arrow_c_array__`` (an array of pyarrow, polars, nanoarrow …):
             for images the contents of files (binary), for texts strings.
-        :returns: ``embedding`` (``FixedSizeList<float32>[dim]``), ``sha256`` of the bytes (images only),
+        :returns: ``embedding`` (``FixedSizeList<float32>[dim]``), ``sha256`` of the bytes and
+            whether they are a ``damaged`` file, whose pixels are what Pillow makes of it (images only),
             ``error_kind`` and ``error``. A bad image is a row with an error and no vector.
 
         Needs ``pyarrow``.

@@ -226,6 +226,8 @@ def schema(clip: Clip, normalize: bool) -> pa.Schema:
             pa.field("image", pa.string(), False),
             pa.field("position", pa.int32(), False),
             pa.field("sha256", pa.string()),
+            # Whether the pixels are what Pillow makes of a damaged file; null where there are none.
+            pa.field("damaged", pa.bool_()),
             *(pa.field(name, pa.string(), name in optional) for name in origin),
             pa.field("numerics", pa.int32(), False),
             pa.field("device", pa.string(), False),
@@ -261,6 +263,7 @@ def _table(
     columns.update({name: [value] * len(rows) for name, value in origin.items()})
     columns.update(
         sha256=found.column("sha256"),
+        damaged=found.column("damaged"),
         embedding=found.column("embedding"),
         error_kind=kinds,
         error=errors,

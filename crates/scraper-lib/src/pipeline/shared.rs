@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::mpsc::{self, error::TrySendError},
+    sync::mpsc::{self, error::SendTimeoutError},
     task::JoinHandle,
 };
 
@@ -185,13 +185,10 @@ impl Worker {
                 beaten = Instant::now();
             }
             if let Some(input) = claimed.pop_front() {
-                match out.try_send(input) {
+                match self.runtime.block_on(out.send_timeout(input, POLL)) {
                     Ok(()) => {}
-                    Err(TrySendError::Full(input)) => {
-                        claimed.push_front(input);
-                        sleep(POLL / 10);
-                    }
-                    Err(TrySendError::Closed(_)) => break,
+                    Err(SendTimeoutError::Timeout(input)) => claimed.push_front(input),
+                    Err(SendTimeoutError::Closed(_)) => break,
                 }
                 continue;
             }

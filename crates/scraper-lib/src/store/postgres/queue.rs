@@ -225,13 +225,15 @@ impl Filler for PostgresFiller {
     }
 }
 
-/// Images that worker after worker took to its end are not given out again.
+/// Images that worker after worker took to its end are not given out again. They all have had a
+/// lease: without that condition every claim looked at the whole queue.
 fn give_up(client: &mut postgres::Client) -> Result<(), StoreError> {
     let message =
         format!("{TRIES} workers took this image and ended or stalled before they had a result");
     client.execute(
         "WITH lost AS (
-             UPDATE queue SET done = true WHERE NOT done AND lease < now() AND tries >= $1
+             UPDATE queue SET done = true
+             WHERE NOT done AND lease > '-infinity' AND lease < now() AND tries >= $1
              RETURNING key, position, address
          )
          INSERT INTO quarantine (source, product, position, kind, message)

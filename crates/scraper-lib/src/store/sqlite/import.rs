@@ -7,7 +7,8 @@ use std::{
 };
 
 use arrow_array::{
-    Array, Float32Array, Float64Array, Int32Array, ListArray, RecordBatch, StringArray,
+    Array, BooleanArray, Float32Array, Float64Array, Int32Array, ListArray, RecordBatch,
+    StringArray,
 };
 use clip_core::Provenance;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
@@ -120,8 +121,15 @@ struct Row<'a> {
     found: Found<'a>,
 }
 
-/// The vector of an image with the digest of its bytes, or kind and message of its failure.
-type Found<'a> = Result<(ImageHash, Vec<u8>), (&'a str, &'a str)>;
+/// The vector of an image, or kind and message of its failure.
+type Found<'a> = Result<Vector, (&'a str, &'a str)>;
+
+struct Vector {
+    /// Of the image's bytes.
+    hash: ImageHash,
+    values: Vec<u8>,
+    damaged: bool,
+}
 
 /// Columns of `products` that hold a text.
 const TEXTS: [&str; 8] =
@@ -168,8 +176,11 @@ impl<'a> Rows<'a> {
         if values.null_count() > 0 || values.values().iter().any(|value| !value.is_finite()) {
             return Err("its vector holds a value that is no number".to_owned());
         }
-        let bytes = values.values().iter().flat_map(|value| value.to_le_bytes()).collect();
-        Ok(Ok((hash, bytes)))
+        let values = values.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        // Tables of before have no such column.
+        let damaged = column::<BooleanArray>(self.batch, "damaged");
+        let damaged = damaged.is_some_and(|column| column.is_valid(index) && column.value(index));
+        Ok(Ok(Vector { hash, values, damaged }))
     }
 }
 
@@ -225,7 +236,7 @@ fn insert(
             attributes_json(&product)?,
             run
         ])?;
-    let hash = row.found.as_ref().ok().map(|(hash, _)| hash);
+    let hash = row.found.as_ref().ok().map(|vector| vector.hash);
     let added = transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO images (source, product, position, address, sha256)
@@ -237,11 +248,18 @@ fn insert(
         return Ok(Some(format!("{place} is in another of the stores too, or here twice")));
     }
     match &row.found {
-        Ok((hash, vector)) => transaction
-            .prepare_cached(
-                "INSERT OR IGNORE INTO vectors (sha256, provenance, vector) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![hash, origin, vector])?,
+        Ok(Vector { hash, values, damaged }) => {
+            if *damaged {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO damaged (sha256) VALUES (?1)")?
+                    .execute([hash])?;
+            }
+            transaction
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO vectors (sha256, provenance, vector) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![hash, origin, values])?
+        }
         Err((kind, message)) => transaction
             .prepare_cached(
                 "INSERT INTO quarantine (source, product, position, kind, message)
