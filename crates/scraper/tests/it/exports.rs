@@ -77,6 +77,27 @@ fn an_empty_result_is_a_table_without_rows() {
     }
 }
 
+#[test]
+fn a_merged_table_says_which_images_are_damaged() {
+    let shop = Shop::new();
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/corpus/damaged/420-bits-1.jpg");
+    shop.write("images/whole.png", png(0));
+    shop.write("images/damaged.jpg", fs::read(corpus).unwrap());
+    shop.write("feed.csv", "id,image\na,images/whole.png\nb,images/damaged.jpg\n");
+    shop.run("feed.csv", 0);
+    let args =
+        ["export", "--store", "s.db", "--raw", "--format", "parquet", "--output", "v.parquet"];
+    ran(scraper(shop.path()).args(args)).expect(0);
+    ran(scraper(shop.path()).args(["merge", "v.parquet", "--store", "all.db"])).expect(0);
+    let damaged = |store: &str| -> Vec<bool> {
+        let lines = shop.export(store);
+        let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.map(|row| row["damaged"] == true).collect()
+    };
+    assert_eq!(damaged("s.db"), [false, true]);
+    assert_eq!(damaged("all.db"), [false, true]);
+}
+
 /// What a storefront does with the folder: scan, fetch rows, rescore.
 fn search_folder(folder: &Path, query: &NormalizedEmbedding, top: usize) -> Vec<(String, u32)> {
     let read = |name: &Value| fs::read(folder.join(name.as_str().unwrap())).unwrap();
