@@ -40,12 +40,7 @@ impl Provenance {
     /// Whether vectors of the two may be compared. A tokenizer that one of them does not know
     /// counts as the other's, and the adapter does not count.
     pub fn agrees(&self, other: &Provenance) -> bool {
-        let tokenizers = match (&self.tokenizer, &other.tokenizer) {
-            (Some(one), Some(two)) => one == two,
-            _ => true,
-        };
-        let (tokenizer, adapter) = (self.tokenizer.clone(), self.adapter.clone());
-        tokenizers && Provenance { tokenizer, adapter, ..other.clone() } == *self
+        self.device == other.device && self.is_of(other)
     }
 
     /// Whether a query of this provenance may search `stored` vectors: they [agree](Provenance::agrees),
@@ -53,8 +48,21 @@ impl Provenance {
     /// are not exact then.
     pub fn searches(&self, stored: &Provenance) -> bool {
         let close = self.device == EXACT || (self.device == UNFUSED && stored.device == EXACT);
-        let device = if close { stored.device.clone() } else { self.device.clone() };
-        Provenance { device, ..self.clone() }.agrees(stored)
+        (close || self.device == stored.device) && self.is_of(stored)
+    }
+
+    /// The same model, preprocessing and numerics, on any device.
+    fn is_of(&self, other: &Provenance) -> bool {
+        let Provenance { model, revision, weights, tokenizer, preprocessing, numerics, .. } = self;
+        let tokenizers = match (tokenizer, &other.tokenizer) {
+            (Some(one), Some(two)) => one == two,
+            _ => true,
+        };
+        tokenizers
+            && *numerics == other.numerics
+            && [model, weights, preprocessing]
+                == [&other.model, &other.weights, &other.preprocessing]
+            && *revision == other.revision
     }
 }
 

@@ -231,7 +231,7 @@ impl Accelerator {
             let (got, expected) = (got.normalized(), expected.normalized());
             let pairs = got.values().iter().zip(expected.values());
             // NaN counts as far away.
-            let far = pairs.map(|(a, b)| (a - b).abs()).find(|d| !(*d <= INEXACT));
+            let far = pairs.map(|(a, b)| (a - b).abs()).find(|d| d.is_nan() || *d > INEXACT);
             return far.map_or(Ok(()), |by| {
                 Err(Error::Device(format!(
                     "{}: the vector of {image} lies {by:e} from the CPU's, more than {INEXACT:e}",
