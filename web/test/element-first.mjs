@@ -54,16 +54,19 @@ const tests = {
         assert.deepEqual(asked.map(({ type, cookie, body }) => [type, cookie, JSON.parse(body)]), [["application/json", undefined, { inputs: TEXT }]]);
         faults.stall = undefined;
         await page.waitForFunction(() => document.querySelector("clip-search").shadowRoot.querySelector(".progress") === null);
-        await page.waitForTimeout(500);
-        const after = await count();
-        await type("blue shirt");
-        await event("results", "model", after);
+        // Its bytes are there before it can be asked.
+        for (let i = 0, local = false; !local; i++) {
+          const after = await count();
+          await type(["blue shirt", "red shirt"][i % 2]);
+          local = (await event("results", "model", after)).hits.every(({ exact }) => exact);
+        }
+        const sent = asked.length;
         const again = await count();
         await type(TEXT);
         const local = await event("results", "model", again);
         assert.deepEqual(bits(local.hits), native(TEXT));
         assert.ok(local.hits.every(({ exact }) => exact));
-        assert.equal(asked.length, 1, "a query was sent although the model was there");
+        assert.equal(asked.length, sent, "a query was sent although the model was there");
       }, { attributes: { endpoint: "/embed", mode: "vector" } });
     }
     manner = "flat";

@@ -146,6 +146,8 @@ export async function serve(mounts, { port: wanted = 0, isolated = false, csp = 
       for (const key of Object.keys(faults)) delete faults[key];
       log.length = 0;
     },
+    /** Ends what a visitor who has gone still asks for: it would count as the next one's. */
+    hangUp: () => server.closeAllConnections(),
     close: () => {
       server.closeAllConnections();
       server.close();

@@ -84,6 +84,7 @@ export async function visit(work, { attributes = {}, context: options = {}, befo
     assert.deepEqual(crashes, [], "uncaught errors");
   } finally {
     await context.close();
+    server.hangUp();
   }
 }
 
