@@ -143,7 +143,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// What all stages leave in `target` and `web`, in GB.
-const SPACE: u64 = 16;
+const SPACE: u64 = 20;
 
 /// Says so if the disk has less room than that: a build may then end in the middle.
 fn short_of_space() -> Option<String> {
