@@ -1,6 +1,6 @@
 //! JSON from outside, read as its writers meant it. For everything that a shop or a feed sends:
 //!
-//! ```ignore
+//! ```text
 //! pub(super) fn read(bytes: &[u8]) -> Result<serde_json::Value, serde_json::Error>
 //! ```
 //!
