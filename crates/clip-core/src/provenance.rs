@@ -53,7 +53,17 @@ impl Provenance {
 
     /// The same model, preprocessing and numerics, on any device.
     fn is_of(&self, other: &Provenance) -> bool {
-        let Provenance { model, revision, weights, tokenizer, preprocessing, numerics, .. } = self;
+        // All by name, so that a new field is not forgotten here.
+        let Provenance {
+            model,
+            revision,
+            weights,
+            tokenizer,
+            preprocessing,
+            numerics,
+            device: _,
+            adapter: _,
+        } = self;
         let tokenizers = match (tokenizer, &other.tokenizer) {
             (Some(one), Some(two)) => one == two,
             _ => true,
