@@ -111,11 +111,12 @@ fn unpacked() -> Result<PathBuf> {
 /// The one that this machine gets its packages from, else Debian's.
 fn mirror() -> String {
     let lists = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
-    let texts = lists.iter().filter_map(|path| fs::read_to_string(path).ok());
-    let words =
-        texts.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-    words
-        .into_iter()
+    let texts: Vec<String> =
+        lists.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
+    texts
+        .iter()
+        .flat_map(|text| text.split_whitespace())
         .find(|word| word.starts_with("http") && word.trim_end_matches('/').ends_with("/debian"))
-        .unwrap_or_else(|| "http://deb.debian.org/debian".to_owned())
+        .unwrap_or("http://deb.debian.org/debian")
+        .to_owned()
 }
