@@ -70,20 +70,13 @@ fn slips_are_found() {
 #[test]
 fn every_message_is_a_sentence() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/clip-core/src/image");
-    let (mut folders, mut wrong, mut count) = (vec![root], Vec::new(), 0);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            for message in messages(&text) {
-                count += 1;
-                if let Some(slip) = slip(&message) {
-                    wrong.push(format!("{}: {slip} in: {message}", path.display()));
-                }
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for path in clip_tests::files::below(&root) {
+        let text = fs::read_to_string(&path).unwrap();
+        for message in messages(&text) {
+            count += 1;
+            if let Some(slip) = slip(&message) {
+                wrong.push(format!("{}: {slip} in: {message}", path.display()));
             }
         }
     }

@@ -1,16 +1,12 @@
 //! Pixel values equal to Hugging Face's, bit for bit, on the whole corpus.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use clip_core::{
     config::PreprocessConfig,
     image::{ImageError, Limits, PixelValues, Processor, Profile},
 };
+use clip_tests::files;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -76,19 +72,13 @@ fn corpus_matches_every_preset() {
 fn every_corpus_file_has_a_golden() {
     let goldens = goldens();
     let root = tests_dir().join("corpus");
-    let mut folders = vec![root.clone()];
     let mut count = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e != "json") {
-                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-                let known = goldens.files.contains_key(&name) || goldens.errors.contains_key(&name);
-                assert!(known, "{name} has no golden: run tests/reference/images.py goldens");
-                count += 1;
-            }
+    for path in files::below(&root) {
+        if path.extension().is_some_and(|e| e != "json") {
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+            let known = goldens.files.contains_key(&name) || goldens.errors.contains_key(&name);
+            assert!(known, "{name} has no golden: run tests/reference/images.py goldens");
+            count += 1;
         }
     }
     assert_eq!(count, goldens.files.len() + goldens.errors.len());
@@ -239,21 +229,13 @@ fn photographs_match_where_present() {
         return;
     }
     let mut found = 0;
-    let mut folders: Vec<PathBuf> = vec![data];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let bytes = fs::read(&path).unwrap();
-            let Some(digests) = expected.get(&sha256(&bytes)) else { continue };
-            found += 1;
-            for ((preset, _), expected) in Profile::PRESETS.iter().zip(digests) {
-                let values = processor(preset).process(&bytes).unwrap();
-                assert_eq!(&digest(&values), expected, "{preset} {}", path.display());
-            }
+    for path in files::below(&data) {
+        let bytes = fs::read(&path).unwrap();
+        let Some(digests) = expected.get(&sha256(&bytes)) else { continue };
+        found += 1;
+        for ((preset, _), expected) in Profile::PRESETS.iter().zip(digests) {
+            let values = processor(preset).process(&bytes).unwrap();
+            assert_eq!(&digest(&values), expected, "{preset} {}", path.display());
         }
     }
     eprintln!("{found} photographs");
