@@ -8,6 +8,9 @@ use crate::{
     store::{Filter, ImageKey},
 };
 
+mod files;
+mod vanishing;
+
 fn provenance(weights: &str) -> Provenance {
     Provenance {
         model: "m".into(),
@@ -196,26 +199,6 @@ fn an_image_at_a_new_address_is_forgotten_and_a_failure_clears_nothing() {
     assert!(store.failures().unwrap().is_empty(), "cleared by success, and with the image");
 }
 
-#[test]
-fn foreign_newer_and_damaged_files_are_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("other.db");
-    Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
-    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Foreign(_))));
-
-    let path = dir.path().join("newer.db");
-    drop(SqliteStore::open(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Newer { found: 99, .. })));
-
-    let path = dir.path().join("text.db");
-    std::fs::write(&path, "not a database, but long enough to look at ".repeat(50)).unwrap();
-    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Damaged(_))));
-
-    let path = dir.path().join("none.db");
-    assert!(matches!(SqliteStore::open_existing(&path), Err(StoreError::Missing(_))));
-}
-
 fn ids(store: &SqliteStore, view: &View) -> Vec<String> {
     let mut ids = Vec::new();
     store
@@ -239,35 +222,6 @@ fn stored(source: &str, id: &str, hash: u8) -> [Write; 3] {
     let validators = Validators::default();
     let image = Write::Image { key, hash: [hash; 32], bytes: 1, validators };
     [of(source, id), image, vector(hash, &[f32::from(hash)])]
-}
-
-#[test]
-fn what_vanished_is_hidden_kept_for_some_runs_and_removed_with_its_vectors() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
-    let begin = |store: &mut SqliteStore| store.begin(&provenance("w"), 1, false).unwrap();
-    let sources = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    begin(&mut store);
-    for write in [stored("a", "1", 1), stored("a", "2", 2), stored("b", "1", 3)] {
-        store.apply(&write).unwrap();
-    }
-    assert_eq!(store.sweep(&sources(&["a", "b"]), &any(2)).unwrap(), Swept::default());
-    assert_eq!(ids(&store, &View::default()), ["a/1", "a/2", "b/1"], "ids are per source");
-
-    let all = View { vanished: true, ..View::default() };
-    for run in 1..=3 {
-        begin(&mut store);
-        store.apply(&[of("a", "1")]).unwrap();
-        // b was not read to its end: nothing of it is marked.
-        let swept = store.sweep(&sources(&["a"]), &any(2)).unwrap();
-        assert_eq!(ids(&store, &View::default()), ["a/1", "b/1"]);
-        assert_eq!(swept.marked, u64::from(run == 1));
-        assert_eq!(swept.removed, u64::from(run == 3));
-        assert_eq!(ids(&store, &all).len(), if run == 3 { 2 } else { 3 });
-    }
-    let vectors = || store.connection.query_row("SELECT count(*) FROM vectors", [], |r| r.get(0));
-    assert_eq!(vectors(), Ok(2), "the vector went with its last product");
-    assert!(store.lookup().unwrap().has_vector(&[3; 32]).unwrap());
 }
 
 #[test]
@@ -299,68 +253,6 @@ fn a_result_without_its_product_is_an_error_and_an_image_without_a_result_is_cou
 }
 
 #[test]
-fn of_a_source_that_lost_too_much_nothing_vanishes() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
-    let sources = [String::new()];
-    let products =
-        |range: std::ops::Range<u8>| range.map(|n| of("", &n.to_string())).collect::<Vec<_>>();
-    let careful = Vanishing { keep: 0, most: MaxFailures::Percent(30.0) };
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&products(0..10)).unwrap();
-    assert_eq!(store.sweep(&sources, &careful).unwrap(), Swept::default());
-
-    // 4 of 10 are missing; that 20 others are new does not make it less.
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&products(4..30)).unwrap();
-    let kept = KeptSource { source: String::new(), missing: 4, of: 10 };
-    let swept = store.sweep(&sources, &careful).unwrap();
-    assert_eq!(swept, Swept { kept: vec![kept], ..Swept::default() });
-    let visible = |store: &SqliteStore| -> i64 {
-        let sql = "SELECT count(*) FROM products WHERE missed = 0";
-        store.connection.query_row(sql, [], |row| row.get(0)).unwrap()
-    };
-    assert_eq!(visible(&store), 30);
-    // 4 of 30 are fine; who accepts it has it for more.
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&products(4..30)).unwrap();
-    assert_eq!(store.sweep(&sources, &careful).unwrap().removed, 4);
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&products(4..5)).unwrap();
-    assert_eq!(store.sweep(&sources, &any(0)).unwrap().removed, 25);
-    assert_eq!(visible(&store), 1);
-}
-
-#[test]
-fn a_product_whose_page_cannot_be_read_counts_as_seen() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
-    let paged = |id: &str, page: Option<&str>| {
-        let (id, page) = (id.to_owned(), page.map(str::to_owned));
-        Write::Product(Product { id, page, ..Product::default() })
-    };
-    let unread = |page: &str, id: &str| Write::Unread {
-        source: String::new(),
-        page: page.into(),
-        id: id.into(),
-    };
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store
-        .apply(&[
-            paged("a", Some("https://x/p/a")),
-            paged("p/b", None), // of an older store
-            paged("c", Some("https://x/p/c")),
-        ])
-        .unwrap();
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&[unread("https://x/p/a", "p/a"), unread("https://x/p/b", "p/b")]).unwrap();
-    assert_eq!(store.sweep(&[String::new()], &any(0)).unwrap().removed, 1, "c alone");
-    let left: i64 =
-        store.connection.query_row("SELECT count(*) FROM products", [], |row| row.get(0)).unwrap();
-    assert_eq!(left, 2);
-}
-
-#[test]
 fn failures_besides_images_last_until_the_product_or_the_next_reading_comes() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
@@ -382,23 +274,6 @@ fn failures_besides_images_last_until_the_product_or_the_next_reading_comes() {
     assert_eq!(places(&store), ["f.csv, record 3"]);
     store.apply(&[Write::Source { name: String::new(), base: Base::Web }]).unwrap();
     assert_eq!(places(&store), [""; 0]);
-}
-
-#[test]
-fn a_product_that_comes_back_is_as_before() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(&dir.path().join("s.db")).unwrap();
-    let sources = [String::new()];
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&stored("", "1", 1)).unwrap();
-    store.apply(&stored("", "2", 2)).unwrap();
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&[of("", "1")]).unwrap();
-    assert_eq!(store.sweep(&sources, &any(3)).unwrap().marked, 1);
-    store.begin(&provenance("w"), 1, false).unwrap();
-    store.apply(&[of("", "1"), of("", "2")]).unwrap();
-    assert_eq!(store.sweep(&sources, &any(3)).unwrap(), Swept::default());
-    assert_eq!(ids(&store, &View::default()), ["/1", "/2"]);
 }
 
 #[test]
@@ -433,103 +308,4 @@ fn facts_come_back_and_filters_choose() {
         })
         .unwrap();
     assert_eq!(found, [Product { images: Vec::new(), ..dress }]);
-}
-
-#[test]
-fn who_may_name_files_is_kept_and_guessed_for_older_files() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s.db");
-    schema::old_version(&path, 2);
-    let connection = Connection::open(&path).unwrap();
-    connection.execute_batch("INSERT INTO sources VALUES ('a', '/x'), ('b', '')").unwrap();
-    drop(connection);
-    let mut store = SqliteStore::open(&path).unwrap();
-    let base = |store: &SqliteStore, name: &str| {
-        let sources = store.sources().unwrap();
-        sources.into_iter().find(|(found, _)| found == name).map(|(_, base)| base)
-    };
-    assert_eq!(base(&store, "a"), Some(Base::Local("/x".into())));
-    assert_eq!(base(&store, "b"), Some(Base::Web));
-    store.begin(&provenance("w"), 1, false).unwrap();
-    for new in [Base::Tree("/y".into()), Base::Web, Base::Local("/z".into())] {
-        store.apply(&[Write::Source { name: "a".into(), base: new.clone() }]).unwrap();
-        assert_eq!(base(&store, "a"), Some(new));
-    }
-}
-
-#[test]
-fn a_file_of_the_first_version_is_migrated() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s.db");
-    schema::old_version(&path, 1);
-    let connection = Connection::open(&path).unwrap();
-    let json = serde_json::to_string(&provenance("w")).unwrap();
-    connection.execute("INSERT INTO provenances VALUES (7, ?1)", [&json]).unwrap();
-    connection
-        .execute_batch(
-            "INSERT INTO current VALUES (1, 7);
-             INSERT INTO products VALUES ('p', 'T', 'https://shop/p'), ('q', NULL, NULL);
-             INSERT INTO images VALUES ('p', 0, 'a.png', zeroblob(32), 9, 'e', NULL),
-                                       ('q', 0, 'b.png', NULL, NULL, NULL, NULL);
-             INSERT INTO vectors VALUES (zeroblob(32), 7, x'0000803f');
-             INSERT INTO quarantine VALUES ('q', 0, 'fetch.status', '404');",
-        )
-        .unwrap();
-    drop(connection);
-    let mut store = SqliteStore::open(&path).unwrap();
-    assert_eq!(rows(&store), [("p".into(), "a.png".into(), vec![1.0])]);
-    assert_eq!(store.failures().unwrap()[0].key, key("q", 0, "b.png"));
-    store.begin(&provenance("w"), 1, false).unwrap();
-    let validators = store.lookup().unwrap().validators(&key("p", 0, "a.png")).unwrap();
-    assert_eq!(validators.and_then(|v| v.etag).as_deref(), Some("e"));
-    // References still hold: the images go with their product.
-    store.connection.execute("DELETE FROM products WHERE id = 'q'", []).unwrap();
-    assert!(store.failures().unwrap().is_empty());
-}
-
-#[test]
-fn shards_are_merged_and_only_their_own_products_count() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name);
-    let shard = |text: &str| text.parse::<Shard>().unwrap();
-    let names: Vec<String> = (0..20).map(|i| format!("p{i:02}")).collect();
-    // Last night's store, of which each shard starts with a copy.
-    {
-        let mut store = SqliteStore::open(&path("old.db")).unwrap();
-        store.begin(&provenance("w"), 1, false).unwrap();
-        for (i, name) in (1..).zip(&names) {
-            store.apply(&stored("", name, i)).unwrap();
-        }
-    }
-    let gone = &names[3];
-    for i in 1..=2 {
-        std::fs::copy(path("old.db"), path(&format!("{i}.db"))).unwrap();
-        let share = shard(&format!("{i}/2"));
-        let mut store =
-            SqliteStore::open(&path(&format!("{i}.db"))).unwrap().with_shard(Some(share));
-        store.begin(&provenance("w"), 1, false).unwrap();
-        for (n, name) in (101..).zip(&names) {
-            if name != gone && share.holds("", name) {
-                store.apply(&stored("", name, n)).unwrap();
-            }
-        }
-        let swept = store.sweep(&[String::new()], &any(0)).unwrap();
-        assert_eq!(swept.removed, u64::from(share.holds("", gone)), "of the other shard nothing");
-    }
-    let parts = [path("1.db"), path("2.db")];
-    let merged = merge(&parts, &path("new.db")).unwrap();
-    assert_eq!(merged, Merged { products: 19, vectors: 19 });
-    let store = SqliteStore::open(&path("new.db")).unwrap();
-    let rows = rows(&store);
-    assert_eq!(rows.len(), 19);
-    assert!(rows.iter().all(|(id, _, values)| id != gone && values[0] > 100.0), "{rows:?}");
-    assert_eq!(store.provenance().unwrap(), Some(provenance("w")));
-
-    assert!(matches!(merge(&parts, &path("new.db")), Err(StoreError::Exists(_))));
-    let twice = merge(&[path("old.db"), path("old.db")], &path("x.db")).unwrap_err();
-    assert!(twice.to_string().contains("the product p00 is in another"), "{twice}");
-    let mut other = SqliteStore::open(&path("other.db")).unwrap();
-    other.begin(&provenance("v"), 1, false).unwrap();
-    let error = merge(&[path("old.db"), path("other.db")], &path("y.db")).unwrap_err();
-    assert!(error.to_string().contains("weights w in the store, v now"), "{error}");
 }
