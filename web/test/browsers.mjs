@@ -29,6 +29,9 @@ export async function launchChromium(args = []) {
   });
 }
 
+/** Flags of Chromium for WebGPU in software, on a device that does not fuse. */
+export const SWIFTSHADER = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader"];
+
 /** Ends a browser, by force where it does not answer: one that hangs may not end either. */
 const end = (name, close, force) => within(30, `${name} is to end`, close()).catch(force);
 

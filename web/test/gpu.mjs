@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 
-import { launchChromium } from "./browsers.mjs";
+import { SWIFTSHADER, launchChromium } from "./browsers.mjs";
 import { root, web } from "./compare.mjs";
 import { report, within } from "./report.mjs";
 import { serve } from "./server.mjs";
@@ -16,8 +16,7 @@ const server = await serve({
   "/dist/": path.join(web, "dist"), "/test/": import.meta.dirname,
   "/models/": path.join(folder, "packed"), "/corpus/": path.join(root, "tests/corpus"),
 });
-const WEBGPU = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader"];
-const browser = await launchChromium(WEBGPU);
+const browser = await launchChromium(SWIFTSHADER);
 const without = await launchChromium(["--disable-gpu", "--disable-features=WebGPU"]);
 
 /** The vector of a picture, and what was told; `use` are options of `Clip.load`. */

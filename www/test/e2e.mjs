@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 
+import { SWIFTSHADER } from "../../web/test/browsers.mjs";
 import { report } from "../../web/test/report.mjs";
 import { idle, inspectSample, inspectText, openSite } from "./visit.mjs";
 
@@ -78,8 +79,6 @@ async function useAll(page) {
   await page.locator("#report .verdict").waitFor();
 }
 
-/** A device in software that does not fuse. */
-const SWIFTSHADER = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader"];
 const toGpu = (page) => page.getByLabel("This device’s GPU, if it comes within 1e-5 of them").check();
 
 const tests = {

@@ -45,34 +45,27 @@ export class Gpu {
   }
 
   /** Raw vector and the one of unit length of pixel values; `undefined` once the device has been given up. */
-  async embed(pixels: Float32Array): Promise<Float32Array<ArrayBuffer> | undefined> {
-    let vectors: Float32Array<ArrayBuffer> | undefined;
-    await this.attempt(async (accelerator) => {
-      vectors = await accelerator.embed(pixels);
-    });
-    return vectors;
+  embed(pixels: Float32Array): Promise<Float32Array<ArrayBuffer> | undefined> {
+    return this.attempt((accelerator) => accelerator.embed(pixels));
   }
 
   /** What each stage of the tower gives of pixel values; `undefined` once the device has been given up. */
-  async trace(pixels: Float32Array): Promise<StageValues[] | undefined> {
-    let stages: StageValues[] | undefined;
-    await this.attempt(async (accelerator) => {
-      stages = await accelerator.trace(pixels);
-    });
-    return stages;
+  trace(pixels: Float32Array): Promise<StageValues[] | undefined> {
+    return this.attempt((accelerator) => accelerator.trace(pixels));
   }
 
   /** A device that fails is not asked again: the module computes in its place. */
-  private async attempt(work: (accelerator: Accelerator) => Promise<void>): Promise<void> {
-    if (this.failed) return;
+  private async attempt<T>(work: (accelerator: Accelerator) => Promise<T>): Promise<T | undefined> {
+    if (this.failed) return undefined;
     try {
       // Opening it needs none.
-      await work(this.accelerator!);
+      return await work(this.accelerator!);
     } catch (error) {
       this.failed = true;
       this.accelerator?.close();
       this.accelerator = undefined;
       this.warn(new ClipError("engine", `images are computed without the GPU: ${reason(error)}`, { cause: error }));
+      return undefined;
     }
   }
 }
