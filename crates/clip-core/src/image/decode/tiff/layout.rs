@@ -76,6 +76,10 @@ impl Layout {
             [one] => bits = vec![*one; samples.min(8)],
             _ => bits.truncate(samples),
         }
+        if bits.len() != samples {
+            let what = format!("{samples} samples per pixel, and bits of {}", bits.len());
+            return Err(ImageError::corrupt(FORMAT, what));
+        }
         let extra = &directory.extra;
         if directory.planar && !extra.is_empty() && extra.iter().all(|&kind| kind == 0) {
             return Err(unsupported("planes beyond those of its colours"));
