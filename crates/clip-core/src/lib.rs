@@ -46,7 +46,7 @@
 //!
 //! For wasm32 build with the flag that the front page of `clip-kernels` names.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod clip;

@@ -1,5 +1,5 @@
 //! Types and error numbers (as on Linux) in place of the crate of the same name, which has none for
-//! wasm32-unknown-unknown. Nothing here is called: only the C interface of `re_rav1d` would.
+//! wasm32-unknown-unknown. No function of C is called.
 
 #![no_std]
 #![allow(non_camel_case_types, missing_docs)]

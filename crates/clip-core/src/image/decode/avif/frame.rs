@@ -1,8 +1,10 @@
-//! AV1 data to planes, by `rav1d`. The bits of AV1 are normative, so any decoder gives the same.
+//! AV1 data to planes. The bits of AV1 are normative, so any decoder gives the same.
 
-use re_rav1d::dav1d::{Decoder, Error, Picture, PixelLayout, PlanarImageComponent, Settings};
-
-use super::{corrupt, still::Tile};
+use super::{
+    av1::{self, Picture},
+    corrupt,
+    still::Tile,
+};
 use crate::image::{ImageError, Limits};
 
 /// How chroma is stored.
@@ -120,56 +122,23 @@ pub(super) struct Frame {
 impl Frame {
     /// The first frame of the data.
     pub(super) fn decode(tile: &Tile<'_>, limits: &Limits) -> Result<Frame, ImageError> {
-        let mut settings = Settings::new();
-        settings.set_n_threads(1);
-        settings.set_max_frame_delay(1);
-        settings.set_all_layers(false);
-        settings.set_operating_point(tile.operating_point.into());
-        settings.set_frame_size_limit(u32::try_from(limits.max_pixels).unwrap_or(u32::MAX));
-        let mut decoder = Decoder::with_settings(&settings).map_err(error)?;
-        let sent = decoder.send_data(tile.data.to_vec().into_boxed_slice(), None, None, None);
-        let mut pending = again(sent)?;
-        let picture = loop {
-            match decoder.get_picture() {
-                Ok(picture) => break picture,
-                Err(Error::Again) if pending => pending = again(decoder.send_pending_data())?,
-                Err(e) => return Err(error(e)),
-            }
-        };
-        let layout = match picture.pixel_layout() {
-            PixelLayout::I400 => Layout::Grey,
-            PixelLayout::I420 => Layout::Yuv420,
-            PixelLayout::I422 => Layout::Yuv422,
-            PixelLayout::I444 => Layout::Yuv444,
-        };
-        let depth = picture.bits_per_component().map_or(8, |bits| bits.0) as u8;
-        let (width, height) = (picture.width() as usize, picture.height() as usize);
+        let most = u32::try_from(limits.max_pixels).unwrap_or(u32::MAX);
+        let picture = av1::first_frame(&tile.data, tile.operating_point, most)
+            .map_err(|e| corrupt(format!("its AV1 data cannot be decoded ({e})")))?;
+        let (width, height) = picture.size();
+        let (depth, layout) = (picture.depth(), picture.layout());
         Ok(Frame { picture, width, height, depth, layout })
     }
 
     /// Puts luma, and chroma if there is a place for it, where the frame belongs.
     pub(super) fn put(&self, planes: &mut [Plane], left: usize, top: usize) {
-        use PlanarImageComponent::{U, V, Y};
-        for (component, plane) in [Y, U, V].into_iter().zip(planes) {
-            let (size, at) = match component {
-                Y => ((self.width, self.height), (left, top)),
+        for (channel, plane) in planes.iter_mut().enumerate() {
+            let (size, at) = match channel {
+                0 => ((self.width, self.height), (left, top)),
                 _ => (self.layout.chroma(self.width, self.height), self.layout.chroma(left, top)),
             };
-            let data = self.picture.plane(component);
-            plane.put(&data, self.picture.stride(component) as usize, size, at);
+            let (data, stride) = self.picture.plane(channel);
+            plane.put(data, stride, size, at);
         }
     }
-}
-
-/// Whether the decoder wants to be asked again.
-fn again(sent: Result<(), Error>) -> Result<bool, ImageError> {
-    match sent {
-        Ok(()) => Ok(false),
-        Err(Error::Again) => Ok(true),
-        Err(e) => Err(error(e)),
-    }
-}
-
-fn error(error: Error) -> ImageError {
-    corrupt(format!("its AV1 data cannot be decoded ({error})"))
 }

@@ -5,6 +5,7 @@
 //! the crates for it have neither grids nor properties such as `irot`. Neither `clap` nor a colour profile
 //! changes a pixel in Pillow; `irot` and `imir` become an EXIF orientation, which the profile may ignore.
 
+mod av1;
 mod boxes;
 mod color;
 mod fixed;
