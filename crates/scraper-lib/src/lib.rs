@@ -71,6 +71,7 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+mod caches;
 pub mod config;
 pub mod embed;
 mod error;

@@ -18,7 +18,7 @@ use candle_core::{DType, Tensor, pickle::PthTensors};
 use safetensors::{Dtype, SafeTensors, View};
 
 use super::{ModelError, cache::create_parent, pickle};
-use crate::{mmap, panics::caught};
+use crate::{caches, mmap, panics::caught};
 use clip_core::trace::sha256;
 
 const SOURCE: &str = "converted_from";
@@ -55,34 +55,12 @@ pub(super) fn converted(checkpoint: &Path) -> Result<PathBuf, ModelError> {
     Err(failed.unwrap_or_else(|| broken(checkpoint, "there is no place for the result")))
 }
 
-/// Where else the converted file may be: in `XDG_CACHE_HOME` or the home folder's `.cache`, else
-/// in a folder of this user alone among the temporary files.
+/// Where else the converted file may be.
 fn elsewhere(checkpoint: &Path) -> Vec<PathBuf> {
     let full = checkpoint.canonicalize().unwrap_or_else(|_| checkpoint.to_owned());
     let name = sha256(full.as_os_str().as_encoded_bytes());
     let name = format!("{}.safetensors", &name[..32]);
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let home = || Some(PathBuf::from(set("HOME").or_else(|| set("USERPROFILE"))?).join(".cache"));
-    let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    let folders = [cache.map(|cache| cache.join("clip-scraper")), private_temporary()];
-    folders.into_iter().flatten().map(|folder| folder.join(&name)).collect()
-}
-
-/// A folder that other users of the machine can neither read nor fill.
-#[cfg(unix)]
-fn private_temporary() -> Option<PathBuf> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    // Its owner is whoever this process is.
-    let me = tempfile::tempfile().ok()?.metadata().ok()?.uid();
-    let folder = std::env::temp_dir().join(format!("clip-scraper-{me}"));
-    let _ = fs::DirBuilder::new().mode(0o700).create(&folder);
-    let found = fs::symlink_metadata(&folder).ok()?;
-    (found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0).then_some(folder)
-}
-
-#[cfg(not(unix))]
-fn private_temporary() -> Option<PathBuf> {
-    Some(std::env::temp_dir().join("clip-scraper"))
+    caches::folders().into_iter().map(|folder| folder.join(&name)).collect()
 }
 
 /// Looks whether the archive and its pickle are what candle can be given; how many files it has.

@@ -22,6 +22,7 @@ use crate::{
     embed::blocking,
     model::LoadedModel,
     report::{FailureNote, Progress, Summary},
+    scan,
     source::Source,
     store::{Filler, StoreError, Swept, Vanishing, WorkQueue},
 };
@@ -82,9 +83,17 @@ pub async fn share(
     let pending = setup.options.pending.min(8 * setup.options.batch.max(1));
     let options = RunOptions { pending, ..setup.options };
     let own = Setup { options, ..setup.clone() };
-    let (mut summary, _) = process(inputs, store, &own).await?;
-    let Done { mut queue, swept, unsettled, given_up, filled } = join(claiming).await??;
-    blocking(move || queue.release()).await??;
+    let (mut summary, store) = process(inputs, store, &own).await?;
+    let Done { mut queue, ended, swept, unsettled, given_up, filled } = join(claiming).await??;
+    let progress = setup.progress.clone();
+    let release = move || {
+        queue.release()?;
+        if ended {
+            scan::refresh(&*store, &progress);
+        }
+        Ok::<_, Error>(())
+    };
+    blocking(release).await??;
     swept.tell(&mut summary);
     sources::settled(unsettled, &summary)?;
     for note in given_up {
@@ -116,6 +125,8 @@ struct Worker {
 
 struct Done {
     queue: Box<dyn WorkQueue>,
+    /// This process ended the run.
+    ended: bool,
     swept: Swept,
     unsettled: u64,
     given_up: Vec<FailureNote>,
@@ -178,7 +189,7 @@ impl Worker {
         let mut claimed = VecDeque::new();
         let mut reading: Option<JoinHandle<Result<Filled, Error>>> = None;
         let (mut swept, mut unsettled, mut filled) = (Swept::default(), 0, None);
-        let mut given_up = Vec::new();
+        let (mut given_up, mut ended) = (Vec::new(), false);
         while !*self.cancel.borrow() && !out.is_closed() {
             if beaten.elapsed() >= beat {
                 queue.heartbeat()?;
@@ -221,6 +232,7 @@ impl Worker {
                             swept = queue.finish(&self.vanishing)?;
                             unsettled = queue.unsettled()?;
                             given_up = queue.given_up()?;
+                            ended = true;
                             break;
                         }
                     }
@@ -229,7 +241,7 @@ impl Worker {
             }
             sleep(POLL);
         }
-        Ok(Done { queue, swept, unsettled, given_up, filled })
+        Ok(Done { queue, ended, swept, unsettled, given_up, filled })
     }
 
     /// The process that read the sources ended before it was through.

@@ -48,9 +48,15 @@ pub enum Made {
     },
 }
 
-/// Makes the scan of `store` anew after a run, where that is [`WORTHWHILE`]. Searches only miss their
-/// speed where it cannot be made: this is told and is no error.
+/// Makes the scan of `store` anew after a run, where that is [`WORTHWHILE`] and, in a store of many
+/// machines, this one has a scan already. Searches only miss their speed where it cannot be made: this is
+/// told and is no error.
 pub fn refresh(store: &dyn Store, progress: &Progress) {
+    let wanted = store.scan_is_beside()
+        || store.scan_folder().is_some_and(|folder| Manifest::read(&folder).is_some());
+    if !wanted {
+        return;
+    }
     let started = Instant::now();
     match make(store, WORTHWHILE) {
         Ok(Made::New { rows, .. }) => {
@@ -85,7 +91,11 @@ pub fn make(store: &dyn Store, least: usize) -> Result<Made, Error> {
     };
 
     let target = Folder::open(folder, KINDS)?.like_others();
-    like_the_store(folder).map_err(target.error())?;
+    match store.scan_is_beside() {
+        true => like_the_store(folder),
+        false => set_mode(folder, 0o700),
+    }
+    .map_err(target.error())?;
     let mut rows = Rows::new(folder).map_err(target.error())?;
     let mut failure = None;
     let state = store.state(&|state, hash| known(state, hash).is_some(), &mut |state, row| {
@@ -123,9 +133,19 @@ fn like_the_store(folder: &Path) -> std::io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         let mode = store.permissions().mode() & 0o777;
         // Whoever may read a file may enter a folder.
-        let mode = std::fs::Permissions::from_mode(0o700 | mode | ((mode & 0o444) >> 2));
-        std::fs::set_permissions(folder, mode)?;
+        set_mode(folder, 0o700 | mode | ((mode & 0o444) >> 2))?;
     }
+    Ok(())
+}
+
+/// Has no effect where files have no modes.
+fn set_mode(folder: &Path, mode: u32) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode))?;
+    }
+    let _ = (folder, mode);
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! | `facts-….columns` | what filters ask, and addresses of images, by column ([`shop_words::flat`]) |
 //! | `floor.json` | the floor of relevance ([`crate::relevance`]), once it is measured |
 //!
+//! That of a Postgres store lies in the cache folder of a machine that searches it, where it was asked for.
 //! All of it can be thrown away at any time. The store is the truth: a scan counts only as long as the
 //! store says the stamp that it said when the scan was made ([`crate::store::Store::stamp`]), and a file that is not
 //! what the manifest says is not used. Files are mapped, so that a search reads what it needs and a

@@ -11,9 +11,9 @@ use clip_core::{Embedding, NormalizedEmbedding, Provenance};
 use super::{Answer, Found, Mode, Question, Ranking, depth, find, rank};
 use crate::{
     Error,
-    scan::{Damaged, Near, Scan},
+    scan::{self, Damaged, Made, Near, Scan, WORTHWHILE},
     source::publish,
-    store::{Hit, Store, StoreError, StoreTarget, View, try_rows},
+    store::{Hit, Stamp, Store, StoreError, StoreTarget, View, try_rows},
 };
 
 /// What is searched while a run changes the store.
@@ -87,6 +87,23 @@ impl Searcher {
     /// The store cannot be read.
     pub fn is_quick(&self) -> Result<bool, StoreError> {
         self.with(|store| Ok(self.scan(store, &View::default())?.is_some()))
+    }
+
+    /// See [`Store::stamp`].
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn stamp(&self) -> Result<Option<Stamp>, Error> {
+        self.with(|store| Ok(store.stamp()?))
+    }
+
+    /// Makes the scan of the store as it is now, where that is [`WORTHWHILE`]. Questions are answered
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`scan::make`].
+    pub fn make_scan(&self) -> Result<Made, Error> {
+        self.with(|store| scan::make(store, WORTHWHILE))
     }
 
     /// What [`find`] finds. By vectors alone and without a floor, no words are marked.

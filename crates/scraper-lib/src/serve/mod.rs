@@ -10,6 +10,7 @@ mod engine;
 mod guard;
 mod inference;
 mod input;
+mod keeper;
 mod metrics;
 mod openai;
 mod openapi;
@@ -121,6 +122,11 @@ impl Server {
             Some(target) => Some(Arc::new(Shelf::open(target, model.clone()).await?)),
             None => None,
         };
+        if let Some(shelf) = &shelf
+            && options.store.as_ref().is_some_and(StoreTarget::is_shared)
+        {
+            tokio::spawn(keeper::keep(shelf.clone(), stop.clone()));
+        }
         let (queue, stopping) = (Queue::new(&options), stop);
         Ok(Server(Arc::new(Service { model, engine, shelf, queue, metrics, stopping, options })))
     }

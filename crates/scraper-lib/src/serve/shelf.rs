@@ -9,8 +9,9 @@ use crate::{
     Error,
     embed::blocking,
     model::LoadedModel,
+    scan::Made,
     search::{Answer, Found, Keeping, Mode, Question, Searcher},
-    store::{StoreError, StoreTarget, View},
+    store::{Stamp, StoreError, StoreTarget, View},
 };
 
 /// A store that can be searched with a model.
@@ -44,6 +45,16 @@ impl Shelf {
             Ok(shelf)
         };
         blocking(open).await?
+    }
+
+    /// See [`Store::stamp`](crate::store::Store::stamp). Blocking.
+    pub(super) fn stamp(&self) -> Result<Option<Stamp>, Error> {
+        self.searcher.stamp()
+    }
+
+    /// See [`Searcher::make_scan`]. Blocking.
+    pub(super) fn make_scan(&self) -> Result<Made, Error> {
+        self.searcher.make_scan()
     }
 
     /// Where the store holds vectors of this model; a run may have changed it over to another.

@@ -294,6 +294,12 @@ pub trait Store: Send {
         None
     }
 
+    /// Whether its scan lies beside it, for whoever searches it. Else it is this machine's alone, and only
+    /// made where it was asked for.
+    fn scan_is_beside(&self) -> bool {
+        true
+    }
+
     /// As [`Store::rows`] of all products that have not vanished, of one state of the store, which is
     /// told; where that is not known, nothing is visited. The values of bytes that are `known` in that
     /// state are left out.

@@ -16,16 +16,25 @@ use scraper_lib::{
 ///
 /// Beside an SQLite file it makes the folder `STORE.scan`, with which exact search takes
 /// milliseconds. A run makes it too; this is for a store that an older version has written.
+/// With --scan it makes the same for a Postgres store, in this machine's cache folder; runs on
+/// this machine and `scraper serve` keep it up to date.
 #[derive(Debug, Args)]
 pub(super) struct IndexArgs {
     #[command(flatten)]
     store: StoreArgs,
+    /// Makes the scan of exact search for this machine, no index.
+    #[arg(long)]
+    scan: bool,
 }
 
 impl IndexArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
         let target = self.store.store;
-        let StoreTarget::Postgres(url) = target else {
+        let url = match &target {
+            StoreTarget::Postgres(url) if !self.scan => Some(url.clone()),
+            _ => None,
+        };
+        let Some(url) = url else {
             let make = move || {
                 target.open_existing()?; // which is not made here
                 let (store, _lock) = target.open(None)?;

@@ -26,6 +26,7 @@ mod pack;
 mod pages;
 mod platforms;
 mod postgres;
+mod postgres_scan;
 mod python;
 mod read_only;
 mod records;

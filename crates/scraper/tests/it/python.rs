@@ -119,6 +119,10 @@ pub(crate) fn database() -> String {
     server.uri.replace("/postgres?", &format!("/{name}?"))
 }
 
+/// Undoes version 6 of the tables.
+pub(crate) const UNWATCH: &str = "DROP FUNCTION clip_scraper.changed CASCADE;
+    DROP FUNCTION clip_scraper.watch; DROP TABLE clip_scraper.changes;";
+
 /// What `psql` prints for `sql`, unaligned.
 pub(crate) fn psql(uri: &str, sql: &str) -> String {
     let output = Command::new(&server().psql)

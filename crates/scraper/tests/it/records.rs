@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    python::{database, psql},
+    python::{UNWATCH, database, psql},
     shop::Shop,
     support::{png, ran, scraper},
 };
@@ -121,6 +121,7 @@ fn an_older_database_is_migrated_and_nothing_is_embedded_again() {
     run(&shop, &postgres, 2);
     let export = shop.export(&postgres);
     // Back to the tables of version 1.
+    psql(&postgres, UNWATCH);
     psql(
         &postgres,
         r#"

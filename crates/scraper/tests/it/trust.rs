@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    python::{database, psql},
+    python::{UNWATCH, database, psql},
     server::{Reply, Server},
     shop::{SETTINGS, Shop},
     support::{png, ran, scraper},
@@ -155,11 +155,9 @@ fn postgres_keeps_who_may_name_files() {
     assert!(told.len() == 1 && told[0].0 == "web" && told[0].2.contains(REFUSED), "{told:?}");
 
     // As the version before left it.
-    psql(
-        &postgres,
-        "ALTER TABLE clip_scraper.sources DROP COLUMN zone; DROP TABLE clip_scraper.damaged; \
-         UPDATE clip_scraper.version SET number = 3",
-    );
+    let undo = "ALTER TABLE clip_scraper.sources DROP COLUMN zone; DROP TABLE clip_scraper.damaged;
+                UPDATE clip_scraper.version SET number = 3";
+    psql(&postgres, &format!("{UNWATCH} {undo}"));
     assert_eq!(failures(&shop, &postgres), told);
     assert_eq!(psql(&postgres, zones), "local=local,web=web");
 }

@@ -71,6 +71,21 @@ impl FromStr for PostgresUrl {
     }
 }
 
+impl PostgresUrl {
+    /// Servers, ports, database, and who asks: not the password.
+    pub(super) fn identity(&self) -> String {
+        let PostgresUrl(config) = self;
+        format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            config.get_hosts(),
+            config.get_hostaddrs(),
+            config.get_ports(),
+            config.get_dbname(),
+            config.get_user()
+        )
+    }
+}
+
 /// Without the password.
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,22 +10,32 @@ mod read;
 mod rename;
 mod schema;
 mod search;
+mod state;
 mod sweep;
 mod text;
 mod write;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use clip_core::{NormalizedEmbedding, Provenance};
+use clip_core::{NormalizedEmbedding, Provenance, trace::sha256};
 
 pub use connection::PostgresUrl;
 pub(super) use queue::PostgresQueue;
 
 use super::{
-    Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, Store, StoreError, Swept, Vanishing,
-    View, Write, refused::Refusals,
+    Failure, ImageHash, ImageKey, Lookup, Row, SourceFailure, Stamp, State, Store, StoreError,
+    Swept, Vanishing, View, Write, refused::Refusals,
 };
-use crate::{fetch::Validators, report::FailureNote, source::Base, store::search::Hit};
+use crate::{
+    caches,
+    fetch::Validators,
+    report::FailureNote,
+    source::{Base, Product},
+    store::search::Hit,
+};
 use connection::Connection;
 
 /// See `schema.rs` for the tables.
@@ -36,7 +46,12 @@ pub struct PostgresStore {
     /// Row of `provenances` that the run writes under.
     provenance: Option<i32>,
     refusals: Refusals,
+    /// Transactions so far.
+    written: usize,
 }
+
+/// Changes are folded after so many transactions of a process.
+const FOLD: usize = 500;
 
 impl PostgresStore {
     /// Connects, making or migrating the tables.
@@ -52,6 +67,7 @@ impl PostgresStore {
             connection: Mutex::new(connection),
             provenance,
             refusals: Refusals::default(),
+            written: 0,
         })
     }
 
@@ -75,6 +91,10 @@ impl PostgresStore {
         enqueue: bool,
     ) -> Result<(), StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.written += 1;
+        if self.written.is_multiple_of(FOLD) {
+            connection.with(state::fold)?;
+        }
         self.refusals.around(writes, &mut |writes| {
             let batch = batch::Batch::of(writes)?;
             connection.with(|client| write::apply(client, &batch, provenance, enqueue))
@@ -115,8 +135,33 @@ impl Store for PostgresStore {
     }
 
     fn rows(&self, view: &View, visit: &mut dyn FnMut(Row) -> bool) -> Result<(), StoreError> {
-        let Some(id) = self.provenance else { return Ok(()) };
-        read::rows(&mut self.lock(), id, view, visit)
+        read::rows(&mut self.lock(), view, visit)
+    }
+
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        Ok(self.lock().with(state::state)?.map(|state| state.stamp))
+    }
+
+    /// On this machine, which may be one of many.
+    fn scan_folder(&self) -> Option<PathBuf> {
+        let name = sha256(self.url.identity().as_bytes());
+        Some(caches::folders().first()?.join(format!("{}.scan", &name[..32])))
+    }
+
+    fn scan_is_beside(&self) -> bool {
+        false
+    }
+
+    fn state(
+        &self,
+        known: &dyn Fn(&State, &ImageHash) -> bool,
+        visit: &mut dyn FnMut(&State, Row) -> bool,
+    ) -> Result<Option<State>, StoreError> {
+        state::rows(&mut self.lock(), known, visit)
+    }
+
+    fn products(&self, names: &[(&str, &str)]) -> Result<Vec<Option<Product>>, StoreError> {
+        self.lock().with(|client| state::products(client, names))
     }
 
     fn search(
@@ -126,9 +171,8 @@ impl Store for PostgresStore {
         view: &View,
         approximate: bool,
     ) -> Result<Vec<Hit>, StoreError> {
-        let Some(id) = self.provenance else { return Ok(Vec::new()) };
         let question = search::Question { query, top, view, approximate };
-        self.lock().with(|client| search::search(client, id, &question))
+        self.lock().with(|client| search::search(client, &question))
     }
 
     fn sources(&self) -> Result<Vec<(String, Base)>, StoreError> {

@@ -8,6 +8,7 @@ use postgres::{Client, fallible_iterator::FallibleIterator, types::ToSql};
 use super::{
     Connection, Failure, ImageHash, ImageKey, Row, SourceFailure, StoreError, View,
     connection::no_thread,
+    schema,
     text::{decode, encode},
 };
 use crate::{
@@ -21,7 +22,12 @@ pub(super) const COLUMNS: &str =
      p.availability, p.attributes, p.missed, i.address, i.position, i.sha256, v.embedding,
      p.born, EXISTS (SELECT 1 FROM damaged d WHERE d.sha256 = i.sha256)";
 
-/// A product of [`COLUMNS`], or of its first eleven.
+/// The columns that [`product`] reads, of `products`.
+pub(super) const PRODUCT: &str =
+    "source, id, title, description, url, brand, category, price, currency,
+    availability, attributes";
+
+/// A product of [`COLUMNS`], or of [`PRODUCT`].
 pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
     let text = |n: usize| Ok::<_, StoreError>(decode(row.try_get(n)?));
     let maybe = |n: usize| Ok::<_, StoreError>(row.try_get::<_, Option<String>>(n)?.map(decode));
@@ -55,19 +61,24 @@ pub(super) fn key(row: &postgres::Row) -> Result<ImageKey, StoreError> {
     })
 }
 
+/// An image file's digest, from a column.
+pub(super) fn hash(row: &postgres::Row, at: usize) -> Result<ImageHash, StoreError> {
+    let bytes: &[u8] = row.try_get(at)?;
+    let damaged = |_| StoreError::Damaged(format!("a digest of {} bytes", bytes.len()));
+    ImageHash::try_from(bytes).map_err(damaged)
+}
+
+/// Without values where the vector is null.
 pub(super) fn row(row: &postgres::Row) -> Result<Row, StoreError> {
-    let product = product(row)?;
     let number = |n: i32| u32::try_from(n).unwrap_or(0);
-    let hash = ImageHash::try_from(row.try_get::<_, &[u8]>(14)?)
-        .map_err(|_| StoreError::Damaged(format!("a digest of {}", product.id)))?;
     Ok(Row {
-        product,
+        product: product(row)?,
         missed: number(row.try_get(11)?),
         born: row.try_get(16)?,
         image: decode(row.try_get(12)?),
         position: number(row.try_get(13)?),
-        hash,
-        values: row.try_get::<_, Vector>(15)?.into(),
+        hash: hash(row, 14)?,
+        values: row.try_get::<_, Option<Vector>>(15)?.map_or_else(Vec::new, Into::into),
         damaged: row.try_get(17)?,
     })
 }
@@ -75,10 +86,10 @@ pub(super) fn row(row: &postgres::Row) -> Result<Row, StoreError> {
 /// See [`super::Store::rows`]. Rows come as they are visited, not all at once.
 pub(super) fn rows(
     connection: &mut Connection,
-    id: i32,
     view: &View,
     visit: &mut dyn FnMut(Row) -> bool,
 ) -> Result<(), StoreError> {
+    let Some(id) = connection.with(schema::current_id)? else { return Ok(()) };
     let sql = format!(
         "SELECT {COLUMNS} FROM products p
          JOIN images i ON i.key = p.key
@@ -121,11 +132,9 @@ pub(super) fn matching(
     client: &mut Client,
     view: &View,
 ) -> Result<(Vec<String>, Vec<String>), StoreError> {
-    let sql = "SELECT source, id, title, description, url, brand, category, price, currency,
-                      availability, attributes
-               FROM products WHERE $1 OR missed = 0";
+    let sql = format!("SELECT {PRODUCT} FROM products WHERE $1 OR missed = 0");
     let parameters: [&(dyn ToSql + Sync); 1] = [&view.vanished];
-    let mut found = client.query_raw(sql, parameters)?;
+    let mut found = client.query_raw(&sql, parameters)?;
     let (mut sources, mut ids) = (Vec::new(), Vec::new());
     while let Some(found) = found.next()? {
         let product = product(&found)?;

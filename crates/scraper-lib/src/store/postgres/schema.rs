@@ -10,7 +10,8 @@ const MIGRATION_LOCK: i64 = 0x434c_4950;
 
 /// Step `n` turns version `n` into `n + 1`. Released steps are never edited. Text is compared by
 /// its bytes, so that the order is that of the SQLite store.
-const MIGRATIONS: [&str; 5] = [FIRST, KEYS, PAGES_AND_FAILURES, ZONES, DAMAGED];
+const MIGRATIONS: [&str; 6] =
+    [FIRST, KEYS, PAGES_AND_FAILURES, ZONES, DAMAGED, super::state::CHANGES];
 
 const FIRST: &str = r#"
     CREATE TABLE provenances (
@@ -223,6 +224,12 @@ pub(super) fn current(client: &mut Client) -> Result<Option<(i32, Provenance)>, 
     Ok(Some((id, provenance)))
 }
 
+/// Row of the store's provenance now: another process may have changed it over.
+pub(super) fn current_id(client: &mut Client) -> Result<Option<i32>, StoreError> {
+    let row = client.query_opt("SELECT provenance FROM current", &[])?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
 /// Makes `provenance` the store's, with a table for its vectors of `dim` values.
 pub(super) fn declare(
     client: &mut Client,
@@ -260,12 +267,18 @@ pub(super) fn declare(
     )?;
     let row = transaction.query_one("SELECT id FROM provenances WHERE json = $1", &[&json])?;
     let id: i32 = row.get(0);
-    transaction.batch_execute(&format!(
-        "CREATE TABLE IF NOT EXISTS vectors_{id} (
-             sha256    bytea PRIMARY KEY,
-             embedding public.vector({dim}) NOT NULL -- as projected, not normalised
-         )"
-    ))?;
+    let there: bool = transaction
+        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&format!("vectors_{id}")])?
+        .get(0);
+    if !there {
+        transaction.batch_execute(&format!(
+            "CREATE TABLE vectors_{id} (
+                 sha256    bytea PRIMARY KEY,
+                 embedding public.vector({dim}) NOT NULL -- as projected, not normalised
+             );
+             SELECT clip_scraper.watch('clip_scraper.vectors_{id}')"
+        ))?;
+    }
     transaction.execute(
         "INSERT INTO current (provenance) VALUES ($1)
          ON CONFLICT (one) DO UPDATE SET provenance = excluded.provenance",

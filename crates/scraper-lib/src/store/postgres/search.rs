@@ -4,7 +4,7 @@ use clip_core::NormalizedEmbedding;
 use pgvector::Vector;
 use postgres::{Client, types::ToSql};
 
-use super::{StoreError, View, read};
+use super::{StoreError, View, read, schema};
 use crate::store::search::{Hit, scan};
 
 pub(super) struct Question<'a> {
@@ -18,11 +18,8 @@ pub(super) struct Question<'a> {
 /// pgvector adds in another order than the numeric contract, so its distances only choose the
 /// candidates: whatever is not farther than the last hit by more than the two sums can differ.
 /// Then the candidates are scored with the contract's arithmetic, as in every store.
-pub(super) fn search(
-    client: &mut Client,
-    id: i32,
-    question: &Question<'_>,
-) -> Result<Vec<Hit>, StoreError> {
+pub(super) fn search(client: &mut Client, question: &Question<'_>) -> Result<Vec<Hit>, StoreError> {
+    let Some(id) = schema::current_id(client)? else { return Ok(Vec::new()) };
     let Question { query, top, view, approximate } = *question;
     let dim = query.values().len();
     let stored: i32 =

@@ -2,7 +2,7 @@
 
 use postgres::Client;
 
-use super::{StoreError, Swept, Vanishing, text::encode};
+use super::{StoreError, Swept, Vanishing, state::fold, text::encode};
 use crate::report::KeptSource;
 
 /// See [`super::Store::sweep`].
@@ -11,6 +11,7 @@ pub(super) fn sweep(
     complete: &[String],
     vanishing: &Vanishing,
 ) -> Result<Swept, StoreError> {
+    fold(client)?;
     let mut transaction = client.transaction()?;
     let mut swept = Swept::default();
     let mut fine = Vec::new();
