@@ -57,7 +57,7 @@ PEERS = {"numpy": numpy_peer, "faiss": faiss_peer, "sqlite-vec": sqlite_vec_peer
 
 def main():
     peer, folder, rounds = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    (exact,) = (folder / "store.db.scan").glob("exact-*.safetensors")
+    (exact,) = folder.glob("**/*.scan/exact-*.safetensors")
     vectors = np.memmap(exact, dtype="<f4", mode="r", offset=HEADER).reshape(-1, DIM)
     queries = np.fromfile(folder / "queries.f32", dtype="<f4").reshape(-1, DIM)
     search = PEERS[peer](vectors)

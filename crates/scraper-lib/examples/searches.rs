@@ -1,8 +1,8 @@
 //! Searches a store of random vectors, as large as asked for. For `cargo xtask bench search --native`.
 //!
-//! Usage: searches FOLDER PRODUCTS ROUNDS
+//! Usage: searches FOLDER PRODUCTS ROUNDS [STORE]
 //!
-//! With 0 rounds it makes the store in FOLDER and the scan beside it. Else it searches them, with queries
+//! With 0 rounds it makes the store, in FOLDER if nothing else is said, and its scan. Else it searches them, with queries
 //! that it leaves in `queries.f32`. Prints what was measured as JSON: milliseconds, best and median, and
 //! the memory that is the process's own.
 
@@ -15,7 +15,7 @@ use scraper_lib::{
     model::{LoadOptions, ModelFiles, load},
     scan,
     search::{Keeping, Mode, Question, Searcher, find},
-    store::{Filter, SqliteStore, StoreTarget, View},
+    store::{Filter, StoreTarget, View},
 };
 use serde_json::{Map, Value, json};
 
@@ -28,21 +28,24 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: searches FOLDER PRODUCTS ROUNDS";
-    let [folder, products, rounds] = &args[..] else { return Err(usage.into()) };
+    let usage = "usage: searches FOLDER PRODUCTS ROUNDS [STORE]";
+    let [folder, products, rounds, rest @ ..] = &args[..] else { return Err(usage.into()) };
     let (folder, products, rounds) = (Path::new(folder), products.parse()?, rounds.parse()?);
     fs::create_dir_all(folder)?;
     let model = load(&ModelFiles::builtin(), &LoadOptions::new(Towers::Text))?;
     let dim = model.clip.config().projection_dim;
     let mut told = Map::new();
 
-    let path = folder.join("store.db");
+    let target = match rest {
+        [store] => store.parse()?,
+        _ => StoreTarget::Sqlite(folder.join("store.db")),
+    };
     if rounds == 0 {
-        let mut store = SqliteStore::open(&path)?;
+        let (mut store, _lock) = target.open(None)?;
         let address = |i| format!("https://s.example/{i}");
-        random::fill(&mut store, &model.provenance, dim, products, address)?;
+        random::fill(&mut *store, &model.provenance, dim, products, address)?;
         let start = Instant::now();
-        scan::make(&store, 1)?;
+        scan::make(&*store, 1)?;
         let seconds = start.elapsed().as_secs_f64();
         println!("{}", json!({ "scan_s": seconds, "own_mb": memory("VmHWM:") }));
         return Ok(());
@@ -55,7 +58,6 @@ fn main() -> Result<()> {
         queries.iter().flat_map(|q| q.values()).flat_map(|x| x.to_le_bytes()).collect();
     fs::write(folder.join("queries.f32"), bytes)?;
 
-    let target = StoreTarget::Sqlite(path.clone());
     let everything = View::default();
     let filtered = View { filter: Filter::parse(&["price<50", "brand=Celo"])?, vanished: false };
     let by_vector = |query| Question { text: "", query, mode: Mode::Vector, top: TOP, floor: None };
@@ -94,10 +96,15 @@ fn main() -> Result<()> {
     measure("opened for one vector", &|n| once(by_vector(queries.get(n)), &everything))?;
     measure("opened for one hybrid", &|n| once(both(queries.get(n)), &everything))?;
     if products <= READ {
-        let store = SqliteStore::open_existing(&path)?;
+        let store = target.open_existing()?;
+        measure("vector, by the store", &|n| {
+            let start = Instant::now();
+            store.search(queries.get(n).ok_or(usage)?, TOP, &everything, false)?;
+            Ok(1e3 * start.elapsed().as_secs_f64())
+        })?;
         measure("hybrid, reading the store", &|n| {
             let start = Instant::now();
-            find(&store, &everything, both(queries.get(n)))?;
+            find(&*store, &everything, both(queries.get(n)))?;
             Ok(1e3 * start.elapsed().as_secs_f64())
         })?;
     }

@@ -10,19 +10,21 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{
+    postgres::Postgres,
     process::{cargo, root},
     program::released,
 };
 
 const PEERS: [&str; 3] = ["numpy", "faiss", "sqlite-vec"];
 /// The rows of the table, as the example names them.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "vector",
     "vector, filtered",
     "words",
     "hybrid",
     "opened for one vector",
     "opened for one hybrid",
+    "vector, by the store",
     "hybrid, reading the store",
 ];
 
@@ -35,6 +37,9 @@ pub(crate) struct Sizes {
     /// Products of the stores that are searched natively; a million take 6 GB of disk for a while.
     #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000")]
     stores: Vec<usize>,
+    /// Searches stores in Postgres, and this machine's scans of them.
+    #[arg(long)]
+    postgres: bool,
 }
 
 pub(crate) fn run(sizes: &Sizes, python: Option<&str>, rounds: usize) -> Result<()> {
@@ -48,7 +53,10 @@ pub(crate) fn run(sizes: &Sizes, python: Option<&str>, rounds: usize) -> Result<
         };
         clear()?;
         eprintln!("{products} products …");
-        let measured = column(&folder, products, python, rounds);
+        let measured = match sizes.postgres {
+            true => in_postgres(&folder, products, python, rounds),
+            false => column(&folder, products, None, python, rounds),
+        };
         clear()?;
         columns.push((products, measured?));
     }
@@ -59,11 +67,30 @@ pub(crate) fn run(sizes: &Sizes, python: Option<&str>, rounds: usize) -> Result<
 /// What was measured of a store: ours, then the peers.
 type Column = (Value, Vec<Value>);
 
-fn column(folder: &Path, products: usize, python: Option<&str>, rounds: usize) -> Result<Column> {
+fn in_postgres(
+    folder: &Path,
+    products: usize,
+    python: Option<&str>,
+    rounds: usize,
+) -> Result<Column> {
+    fs::create_dir_all(folder)?;
+    let postgres = Postgres::start(folder)?;
+    column(folder, products, Some(&postgres.database("shop")?), python, rounds)
+}
+
+/// Of the store at an address, or of one in `folder`.
+fn column(
+    folder: &Path,
+    products: usize,
+    store: Option<&str>,
+    python: Option<&str>,
+    rounds: usize,
+) -> Result<Column> {
     let rounds = rounds.max(1).to_string();
     let ours = |rounds: &str| {
         let mut command = Command::new(released("examples/searches")?);
-        told(command.arg(folder).args([&products.to_string(), rounds]))
+        command.arg(folder).args([&products.to_string(), rounds]).args(store);
+        told(command.env("XDG_CACHE_HOME", folder))
     };
     let made = ours("0")?;
     let mut ours = ours(&rounds)?;

@@ -21,6 +21,7 @@ mod lavapipe;
 mod licences;
 mod model;
 mod mutants;
+mod postgres;
 mod process;
 mod program;
 mod python;
