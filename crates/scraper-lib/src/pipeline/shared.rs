@@ -108,6 +108,33 @@ pub async fn share(
     Ok(summary)
 }
 
+/// How many images are asked for at once: few enough that the others do not wait for what this process
+/// has, and as many as last so long that asking takes little of its time.
+struct ClaimSize {
+    images: usize,
+    least: usize,
+}
+
+impl ClaimSize {
+    const LASTS: Duration = Duration::from_secs(4);
+
+    fn of_batch(batch: usize) -> Self {
+        ClaimSize { images: 2 * batch, least: 2 * batch }
+    }
+
+    /// The last claim, of `taken` images, has lasted `time`. One that took all that there was says nothing.
+    fn adapt(&mut self, taken: usize, time: Duration) {
+        if taken < self.images {
+            return;
+        }
+        if time < Self::LASTS / 2 {
+            self.images = (2 * self.images).min(16 * self.least);
+        } else if time > Self::LASTS {
+            self.images = (self.images / 2).max(self.least);
+        }
+    }
+}
+
 /// The part of a process that talks with the queue.
 struct Worker {
     /// Until they are read.
@@ -187,6 +214,9 @@ impl Worker {
         let beat = queue.lease() / 3;
         let mut beaten = Instant::now();
         let mut claimed = VecDeque::new();
+        let mut size = ClaimSize::of_batch(self.batch);
+        // Images of the last claim, and when it came.
+        let (mut taken, mut began) = (0, Instant::now());
         let mut reading: Option<JoinHandle<Result<Filled, Error>>> = None;
         let (mut swept, mut unsettled, mut filled) = (Swept::default(), 0, None);
         let (mut given_up, mut ended) = (Vec::new(), false);
@@ -207,7 +237,9 @@ impl Worker {
             if filled.is_none() && self.sources.is_some() && reading.is_none() && self.begun {
                 reading = self.read(&*queue)?;
             }
-            let claims = queue.claim(2 * self.batch)?;
+            size.adapt(taken, began.elapsed());
+            let claims = queue.claim(size.images)?;
+            (taken, began) = (claims.len(), Instant::now());
             if !claims.is_empty() {
                 claimed.extend(
                     claims.into_iter().map(|claim| Input::Image(claim.key, Arc::new(claim.base))),
@@ -314,4 +346,25 @@ fn fill(
         filled.summary.refuse(filler.refused());
     }
     Ok((filler, filled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_grow_while_they_are_short_and_shrink_again() {
+        let mut size = ClaimSize::of_batch(8);
+        let mut after = |taken, seconds| {
+            size.adapt(taken, Duration::from_secs_f64(seconds));
+            size.images
+        };
+        assert_eq!(after(0, 0.0), 16, "the queue is empty");
+        assert_eq!(after(16, 3.0), 16);
+        assert_eq!([after(16, 0.1), after(32, 0.2), after(64, 0.4)], [32, 64, 128]);
+        assert_eq!([after(128, 0.8), after(256, 1.6)], [256, 256]);
+        assert_eq!(after(90, 0.1), 256, "there were no more");
+        assert_eq!([after(256, 9.0), after(128, 4.5), after(64, 4.5)], [128, 64, 32]);
+        assert_eq!([after(32, 9.0), after(16, 9.0)], [16, 16]);
+    }
 }

@@ -99,11 +99,10 @@ impl WorkQueue for PostgresQueue {
         let (worker, lease) = (self.worker, self.lease.as_secs_f64());
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.connection.with(|client| {
-            give_up(client)?;
             let rows = client.query(
                 "WITH next AS (
                      SELECT key, position, source FROM queue
-                     WHERE NOT done AND lease < now()
+                     WHERE NOT done AND lease < now() AND tries < $4
                      ORDER BY lease, left(source, 200), left(product, 200), position
                      LIMIT $1 FOR UPDATE SKIP LOCKED
                  )
@@ -113,8 +112,12 @@ impl WorkQueue for PostgresQueue {
                  WHERE q.key = next.key AND q.position = next.position
                  RETURNING q.source, q.product, q.position, q.address, coalesce(s.base, ''),
                      coalesce(s.zone, 'web')",
-                &[&count, &worker, &lease],
+                &[&count, &worker, &lease, &TRIES],
             )?;
+            // Those that are never claimed again are left when the others are gone.
+            if i64::try_from(rows.len()).is_ok_and(|rows| rows < count) {
+                give_up(client)?;
+            }
             rows.iter()
                 .map(|row| {
                     Ok(Claim {
@@ -225,8 +228,8 @@ impl Filler for PostgresFiller {
     }
 }
 
-/// Images that worker after worker took to its end are not given out again. They all have had a
-/// lease: without that condition every claim looked at the whole queue.
+/// Images that worker after worker took to its end are failures. They all have had a lease: without that
+/// condition this looked at the whole queue.
 fn give_up(client: &mut postgres::Client) -> Result<(), StoreError> {
     let message =
         format!("{TRIES} workers took this image and ended or stalled before they had a result");
