@@ -12,6 +12,11 @@ pub(crate) fn folders() -> Vec<PathBuf> {
     folders.into_iter().flatten().collect()
 }
 
+/// The first of them that is there or can be made: a container may have a home that nobody can write to.
+pub(crate) fn folder() -> Option<PathBuf> {
+    folders().into_iter().find(|folder| std::fs::create_dir_all(folder).is_ok())
+}
+
 /// A folder that other users of the machine can neither read nor fill.
 #[cfg(unix)]
 fn private_temporary() -> Option<PathBuf> {

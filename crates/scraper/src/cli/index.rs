@@ -43,7 +43,9 @@ impl IndexArgs {
             return match blocking(make).await?? {
                 Made::Kept => say!("The scan is that of the store as it is."),
                 Made::New { rows, .. } => say!("The scan of {rows} vectors is ready."),
-                Made::None => say!("The store has no vectors to search."),
+                Made::None => say!(
+                    "No scan was made: the store has no vectors to search, or does not say when it changes."
+                ),
             }
             .map(|()| EXIT_OK);
         };

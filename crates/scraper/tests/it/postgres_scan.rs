@@ -155,6 +155,30 @@ fn a_store_of_an_older_version_is_watched_too() {
     assert_ne!(stamp(&postgres), before);
 }
 
+/// A role that was let read the tables of an older version.
+#[test]
+fn who_may_not_read_the_changes_finds_all_the_same() {
+    let shop = shop_of(3);
+    let postgres = database();
+    shop.run_into("feed.csv", &postgres, 0);
+    psql(
+        &postgres,
+        "CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA clip_scraper TO reader;
+         GRANT SELECT ON ALL TABLES IN SCHEMA clip_scraper TO reader;
+         REVOKE SELECT ON clip_scraper.changes FROM reader",
+    );
+    let reader = postgres.replace("postgres:@", "reader:@");
+    assert_ne!(reader, postgres);
+    let search = |store: &str| {
+        let mut command = shop.command(&["search", "title 1", "--store", store, "--no-floor"]);
+        ran(command.args(["--format", "json"])).expect(0).text()
+    };
+    assert_eq!(search(&reader), search(&postgres));
+    let index = ["index", "--scan", "--store", &reader];
+    let said = ran(scraper(shop.path()).args(index)).expect(0).text();
+    assert!(said.contains("does not say when it changes"), "{said}");
+}
+
 /// A server that has opened the store before the first run.
 #[test]
 fn a_connection_sees_what_others_have_begun() {

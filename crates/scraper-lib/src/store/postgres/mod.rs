@@ -145,7 +145,7 @@ impl Store for PostgresStore {
     /// On this machine, which may be one of many.
     fn scan_folder(&self) -> Option<PathBuf> {
         let name = sha256(self.url.identity().as_bytes());
-        Some(caches::folders().first()?.join(format!("{}.scan", &name[..32])))
+        Some(caches::folder()?.join(format!("{}.scan", name.get(..32)?)))
     }
 
     fn scan_is_beside(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use pgvector::Vector;
-use postgres::{Client, types::ToSql};
+use postgres::{Client, error::SqlState, types::ToSql};
 
 use super::{Connection, StoreError, read, schema, text::encode};
 use crate::{
@@ -82,12 +82,13 @@ pub(super) const CHANGES: &str = r#"
         SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint, true;
 "#;
 
-/// `None` if somebody has emptied the table.
+/// `None` if somebody has emptied the table, or this user may read the products and not it.
 pub(super) fn state(client: &mut Client) -> Result<Option<State>, StoreError> {
-    let row = client.query_one(
-        "SELECT sum(number)::text, sum(number) FILTER (WHERE vectors)::text FROM changes",
-        &[],
-    )?;
+    let sql = "SELECT sum(number)::text, sum(number) FILTER (WHERE vectors)::text FROM changes";
+    let row = match client.query_one(sql, &[]) {
+        Err(e) if e.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => return Ok(None),
+        row => row?,
+    };
     // Sums of numbers of 60 bits.
     let sum = |at| -> Result<Option<Stamp>, StoreError> {
         let text: Option<&str> = row.try_get(at)?;
