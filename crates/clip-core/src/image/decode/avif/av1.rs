@@ -134,7 +134,7 @@ impl Data {
         unsafe {
             let place = NonNull::from(&mut data).cast();
             let memory = dav1d_data_create(Some(place), bytes.len());
-            let memory = NonNull::new(memory).ok_or(Failure(libc::ENOMEM))?;
+            let memory = NonNull::new(memory).ok_or(Failure(libc::EINVAL))?;
             memory.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
             Ok(Data(data.assume_init()))
         }
