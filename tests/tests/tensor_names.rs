@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use clip_tests::files;
+
 /// Beginnings of names, as they would stand in a string.
 const NAMES: [&str; 6] = [
     "text_model.",
@@ -22,22 +24,12 @@ const ROOTS: [&str; 6] = [
 ];
 const TABLE: &str = "crates/clip-core/src/tensors.rs";
 
-fn rust_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.expect("a folder can be listed").path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 #[test]
 fn only_the_table_knows_the_names_of_tensors() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files = Vec::new();
-    ROOTS.iter().for_each(|folder| rust_files(&root.join(folder), &mut files));
+    let mut files: Vec<_> =
+        ROOTS.iter().flat_map(|folder| files::below(&root.join(folder))).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "rs"));
     assert!(files.len() > 100, "only {} files", files.len());
     let mut table = 0;
     for file in files {
