@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 /// Folders for it, the best first: `clip-scraper` in `XDG_CACHE_HOME` or the home folder's `.cache`, then
 /// a folder of this user alone among the temporary files. They need not be there, nor take files.
-pub(crate) fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> impl Iterator<Item = PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let home = || Some(PathBuf::from(set("HOME").or_else(|| set("USERPROFILE"))?).join(".cache"));
     let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    let folders = [cache.map(|cache| cache.join("clip-scraper")), private_temporary()];
-    folders.into_iter().flatten().collect()
+    let cache = cache.map(|cache| cache.join("clip-scraper"));
+    cache.into_iter().chain(std::iter::once_with(private_temporary).flatten())
 }
 
 /// The first of them that is there or can be made: a container may have a home that nobody can write to.
 pub(crate) fn folder() -> Option<PathBuf> {
-    folders().into_iter().find(|folder| std::fs::create_dir_all(folder).is_ok())
+    folders().find(|folder| std::fs::create_dir_all(folder).is_ok())
 }
 
 /// A folder that other users of the machine can neither read nor fill.

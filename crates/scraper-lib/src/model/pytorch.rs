@@ -60,7 +60,7 @@ fn elsewhere(checkpoint: &Path) -> Vec<PathBuf> {
     let full = checkpoint.canonicalize().unwrap_or_else(|_| checkpoint.to_owned());
     let name = sha256(full.as_os_str().as_encoded_bytes());
     let name = format!("{}.safetensors", &name[..32]);
-    caches::folders().into_iter().map(|folder| folder.join(&name)).collect()
+    caches::folders().map(|folder| folder.join(&name)).collect()
 }
 
 /// Looks whether the archive and its pickle are what candle can be given; how many files it has.
