@@ -102,7 +102,7 @@ fn a_change_has_another_stamp_and_a_second_night_has_not() {
         "UPDATE images SET etag = 'x' WHERE product = 'p1'",
         "UPDATE products SET title = 'title 1' WHERE id = 'none'",
         "BEGIN; DELETE FROM products; ROLLBACK",
-        "INSERT INTO changes SELECT number, false FROM generate_series(-700, 700) number",
+        "INSERT INTO changes SELECT false, number FROM generate_series(-700, 700) number",
     ] {
         psql(&postgres, &format!("SET search_path = clip_scraper; {sql}"));
         assert_eq!(stamp(&postgres), known[1], "{sql}");

@@ -16,7 +16,11 @@ use crate::{
 /// count, and many numbers can be replaced by their sum ([`fold`]). `vectors` are those after which a
 /// file's vector may have other values.
 pub(super) const CHANGES: &str = r#"
-    CREATE TABLE clip_scraper.changes (number numeric NOT NULL, vectors boolean NOT NULL);
+    CREATE TABLE clip_scraper.changes (
+        vectors boolean NOT NULL,
+        number  numeric NOT NULL DEFAULT
+            ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint
+    );
     -- Runs as whoever made the tables: others who may write products need no more rights.
     CREATE FUNCTION clip_scraper.changed() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -26,8 +30,7 @@ pub(super) const CHANGES: &str = r#"
         known text := coalesce(current_setting('clip_scraper.changed', true), '');
     BEGIN
         IF known = '' OR (vectors AND known = 'rows') THEN
-            INSERT INTO clip_scraper.changes
-            SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint, vectors;
+            INSERT INTO clip_scraper.changes VALUES (vectors);
             PERFORM set_config(
                 'clip_scraper.changed', CASE WHEN vectors THEN 'vectors' ELSE 'rows' END, true);
         END IF;
@@ -42,9 +45,7 @@ pub(super) const CHANGES: &str = r#"
         EXECUTE format('CREATE TRIGGER changed_all AFTER TRUNCATE ON %s
             FOR EACH STATEMENT EXECUTE FUNCTION clip_scraper.changed(''vectors'')', vectors);
     END $$;
-    CREATE TRIGGER changed_new AFTER INSERT ON products
-        FOR EACH ROW EXECUTE FUNCTION clip_scraper.changed('rows');
-    CREATE TRIGGER changed_gone AFTER DELETE ON products
+    CREATE TRIGGER changed_new AFTER INSERT OR DELETE ON products
         FOR EACH ROW EXECUTE FUNCTION clip_scraper.changed('rows');
     CREATE TRIGGER changed AFTER UPDATE ON products
         FOR EACH ROW WHEN (
@@ -78,8 +79,7 @@ pub(super) const CHANGES: &str = r#"
         EXECUTE FUNCTION clip_scraper.changed('rows');
     SELECT clip_scraper.watch(format('clip_scraper.vectors_%s', id)::regclass)
         FROM clip_scraper.provenances;
-    INSERT INTO clip_scraper.changes
-        SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint, true;
+    INSERT INTO clip_scraper.changes VALUES (true);
 "#;
 
 /// `None` if somebody has emptied the table, or this user may read the products and not it.
@@ -105,9 +105,9 @@ pub(super) fn fold(client: &mut Client) -> Result<(), StoreError> {
     client.execute(
         "WITH gone AS (
              DELETE FROM changes WHERE (SELECT count(*) FROM changes) > $1
-             RETURNING number, vectors
+             RETURNING vectors, number
          )
-         INSERT INTO changes SELECT sum(number), vectors FROM gone GROUP BY vectors",
+         INSERT INTO changes SELECT vectors, sum(number) FROM gone GROUP BY vectors",
         &[&MANY],
     )?;
     Ok(())
