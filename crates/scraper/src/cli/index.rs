@@ -29,29 +29,27 @@ pub(super) struct IndexArgs {
 
 impl IndexArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let target = self.store.store;
-        let url = match &target {
-            StoreTarget::Postgres(url) if !self.scan => Some(url.clone()),
-            _ => None,
-        };
-        let Some(url) = url else {
-            let make = move || {
-                target.open_existing()?; // which is not made here
-                let (store, _lock) = target.open(None)?;
-                scan::make(&*store, 1)
-            };
-            return match blocking(make).await?? {
-                Made::Kept => say!("The scan is that of the store as it is."),
-                Made::New { rows, .. } => say!("The scan of {rows} vectors is ready."),
-                Made::None => say!(
-                    "No scan was made: the store has no vectors to search, or does not say when it changes."
-                ),
+        match self.store.store {
+            StoreTarget::Postgres(url) if !self.scan => {
+                context.progress.note(&format!("Indexing {url}; this may take minutes."));
+                blocking(move || PostgresStore::open(&url)?.index()).await??;
+                say!("The index is ready.")?;
             }
-            .map(|()| EXIT_OK);
-        };
-        context.progress.note(&format!("Indexing {url}; this may take minutes."));
-        blocking(move || PostgresStore::open(&url)?.index()).await??;
-        say!("The index is ready.")?;
+            target => {
+                let make = move || {
+                    target.open_existing()?; // which is not made here
+                    let (store, _lock) = target.open(None)?;
+                    scan::make(&*store, 1)
+                };
+                match blocking(make).await?? {
+                    Made::Kept => say!("The scan is that of the store as it is.")?,
+                    Made::New { rows, .. } => say!("The scan of {rows} vectors is ready.")?,
+                    Made::None => say!(
+                        "No scan was made: the store has no vectors to search, or does not say when it changes."
+                    )?,
+                }
+            }
+        }
         Ok(EXIT_OK)
     }
 }
