@@ -14,10 +14,7 @@ use re_rav1d::{
     include::dav1d::{
         data::Dav1dData,
         dav1d::{Dav1dContext, Dav1dSettings},
-        headers::{
-            DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420, DAV1D_PIXEL_LAYOUT_I422,
-            Dav1dPixelLayout,
-        },
+        headers::{DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420, DAV1D_PIXEL_LAYOUT_I422},
         picture::Dav1dPicture,
     },
     src::lib::{
@@ -170,7 +167,13 @@ impl Picture {
     }
 
     pub(super) fn layout(&self) -> Layout {
-        layout(self.0.p.layout)
+        #[allow(non_upper_case_globals)] // as they are called there
+        match self.0.p.layout {
+            DAV1D_PIXEL_LAYOUT_I400 => Layout::Grey,
+            DAV1D_PIXEL_LAYOUT_I420 => Layout::Yuv420,
+            DAV1D_PIXEL_LAYOUT_I422 => Layout::Yuv422,
+            _ => Layout::Yuv444,
+        }
     }
 
     /// Samples of luma (0) or chroma (1, 2), of one byte or, beyond 8 bits, of two, and the bytes from one
@@ -187,16 +190,6 @@ impl Picture {
             },
             _ => (&[], 0),
         }
-    }
-}
-
-fn layout(layout: Dav1dPixelLayout) -> Layout {
-    #[allow(non_upper_case_globals)] // as they are called there
-    match layout {
-        DAV1D_PIXEL_LAYOUT_I400 => Layout::Grey,
-        DAV1D_PIXEL_LAYOUT_I420 => Layout::Yuv420,
-        DAV1D_PIXEL_LAYOUT_I422 => Layout::Yuv422,
-        _ => Layout::Yuv444,
     }
 }
 
