@@ -116,7 +116,10 @@ struct ClaimSize {
 }
 
 impl ClaimSize {
-    const LASTS: Duration = Duration::from_secs(4);
+    /// Claims last between half of it and all of it.
+    const LASTS: Duration = Duration::from_secs(8);
+    /// A claim is at most so many times the first one.
+    const MOST: usize = 32;
 
     fn of_batch(batch: usize) -> Self {
         ClaimSize { images: 2 * batch, least: 2 * batch }
@@ -128,7 +131,7 @@ impl ClaimSize {
             return;
         }
         if time < Self::LASTS / 2 {
-            self.images = (2 * self.images).min(16 * self.least);
+            self.images = (2 * self.images).min(Self::MOST * self.least);
         } else if time > Self::LASTS {
             self.images = (self.images / 2).max(self.least);
         }
@@ -360,11 +363,11 @@ mod tests {
             size.images
         };
         assert_eq!(after(0, 0.0), 16, "the queue is empty");
-        assert_eq!(after(16, 3.0), 16);
+        assert_eq!(after(16, 6.0), 16);
         assert_eq!([after(16, 0.1), after(32, 0.2), after(64, 0.4)], [32, 64, 128]);
-        assert_eq!([after(128, 0.8), after(256, 1.6)], [256, 256]);
-        assert_eq!(after(90, 0.1), 256, "there were no more");
-        assert_eq!([after(256, 9.0), after(128, 4.5), after(64, 4.5)], [128, 64, 32]);
-        assert_eq!([after(32, 9.0), after(16, 9.0)], [16, 16]);
+        assert_eq!([after(128, 0.8), after(256, 1.6), after(512, 3.2)], [256, 512, 512]);
+        assert_eq!(after(90, 0.1), 512, "there were no more");
+        assert_eq!([after(512, 16.0), after(256, 9.0), after(128, 8.5)], [256, 128, 64]);
+        assert_eq!([after(64, 9.0), after(32, 9.0), after(16, 9.0)], [32, 16, 16]);
     }
 }
