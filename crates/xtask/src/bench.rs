@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::{
-    bench_decode, bench_queue, bench_scrape, bench_search, bench_serve, process::cargo, python, web,
+    bench_decode, bench_export, bench_queue, bench_scrape, bench_search, bench_serve,
+    process::cargo, python, web,
 };
 
 /// One set of measurements.
@@ -70,6 +71,11 @@ const BENCHES: &[Bench] = &[
         run: |arguments| bench_queue::run(&arguments.queue),
     },
     Bench {
+        name: "export",
+        about: "large stores in every format: vectors per second, and memory",
+        run: |arguments| bench_export::run(&arguments.export),
+    },
+    Bench {
         name: "web",
         about: "in a browser, with --python: side by side with ONNX Runtime Web and transformers.js",
         run: |arguments| {
@@ -130,6 +136,8 @@ pub(crate) struct Arguments {
     queue: bench_queue::Sizes,
     #[command(flatten)]
     search: bench_search::Sizes,
+    #[command(flatten)]
+    export: bench_export::Sizes,
     /// Lists the sets.
     #[arg(long)]
     list: bool,

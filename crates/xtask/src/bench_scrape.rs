@@ -218,13 +218,20 @@ fn shop(n: usize) -> Shop {
 /// Resident memory of a process now and at its highest, in MB; `None` where the system does not
 /// tell (only Linux does so here).
 pub(crate) fn memory(pid: u32) -> Option<(u64, u64)> {
+    Some((status(pid, "VmRSS")?, status(pid, "VmHWM")?))
+}
+
+/// Resident memory of a process but for mapped files, in MB.
+pub(crate) fn own_memory(pid: u32) -> Option<u64> {
+    status(pid, "RssAnon")
+}
+
+/// A size that Linux tells of a process, in MB.
+fn status(pid: u32, name: &str) -> Option<u64> {
     let status =
         fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).ok()?;
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim_start_matches(':').split_whitespace().next()?.parse::<u64>().ok()
-    };
-    Some((field("VmRSS")? / 1024, field("VmHWM")? / 1024))
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim_start_matches(':').split_whitespace().next()?.parse::<u64>().ok()? / 1024)
 }
 
 #[cfg(test)]
@@ -234,6 +241,7 @@ mod tests {
     fn memory_of_this_process_is_known() {
         let (now, most) = super::memory(std::process::id()).unwrap();
         assert!(now > 0 && most >= now);
+        assert!(super::own_memory(std::process::id()).is_some_and(|own| own <= most));
         assert!(super::memory(u32::MAX).is_none());
     }
 }

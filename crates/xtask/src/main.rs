@@ -5,6 +5,7 @@
 mod architecture;
 mod bench;
 mod bench_decode;
+mod bench_export;
 mod bench_queue;
 mod bench_scrape;
 mod bench_search;
