@@ -41,9 +41,9 @@ struct Export {
 }
 
 pub(crate) fn run(sizes: &Sizes) -> Result<()> {
-    cargo()
-        .args("build --release --quiet -p scraper -p scraper-lib --bin scraper --example searches")
-        .run()?;
+    // As other benches build them, so that nothing is built twice.
+    cargo().args("build --release --quiet -p scraper").run()?;
+    cargo().args("build --release --quiet -p scraper-lib --example searches").run()?;
     let folder = root().join("target/bench-export");
     let mut exports = Vec::new();
     for &products in &sizes.exported {
