@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     bench_scrape::own_memory,
-    process::{cargo, root},
+    process::{cargo, clear, root},
     program::released,
 };
 
@@ -119,13 +119,4 @@ fn size(folder: &Path) -> Result<u64> {
         };
     }
     Ok(bytes)
-}
-
-fn clear(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).with_context(|| format!("could not remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
 }

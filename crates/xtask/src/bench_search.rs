@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     postgres::Postgres,
-    process::{cargo, root},
+    process::{cargo, clear, root},
     program::released,
 };
 
@@ -47,17 +47,13 @@ pub(crate) fn run(sizes: &Sizes, python: Option<&str>, rounds: usize) -> Result<
     let mut columns = Vec::new();
     for &products in &sizes.stores {
         let folder = root().join("target/bench-search");
-        let clear = || match fs::remove_dir_all(&folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        };
-        clear()?;
+        clear(&folder)?;
         eprintln!("{products} products …");
         let measured = match sizes.postgres {
             true => in_postgres(&folder, products, python, rounds),
             false => column(&folder, products, None, python, rounds),
         };
-        clear()?;
+        clear(&folder)?;
         columns.push((products, measured?));
     }
     print(&columns, python.is_some());

@@ -19,6 +19,16 @@ pub(crate) fn root() -> PathBuf {
     crates.parent().unwrap_or(Path::new(".")).to_owned()
 }
 
+/// Removes a folder with all that is in it; that there is none is no error.
+pub(crate) fn clear(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("could not remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The cargo that runs this program.
 pub(crate) fn cargo() -> Cmd {
     let mut cmd = Cmd::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
