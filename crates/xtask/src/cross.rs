@@ -47,6 +47,18 @@ impl Std {
         }
     }
 
+    /// A program of a debug build for `target`.
+    pub(crate) fn built(&self, target: &str, name: &str) -> PathBuf {
+        self.target_dir().join(target).join("debug").join(name)
+    }
+
+    fn target_dir(&self) -> PathBuf {
+        match self {
+            Std::Ready => target_dir(),
+            Std::Source { .. } => target_dir().join("source-std"),
+        }
+    }
+
     /// `cargo SUBCOMMAND` for `target`; arguments follow.
     pub(crate) fn cargo(&self, subcommand: &str, target: &str) -> Cmd {
         let cmd = cargo().arg(subcommand).args("--target").arg(target);
@@ -61,7 +73,7 @@ impl Std {
                     // Building std needs -Z flags, which this lets a stable compiler take.
                     .env("RUSTC_BOOTSTRAP", "1")
                     // Two compilers in one folder would rebuild each other's work.
-                    .env("CARGO_TARGET_DIR", target_dir().join("source-std"));
+                    .env("CARGO_TARGET_DIR", self.target_dir());
                 // Debian's compiler comes without rust-lld.
                 let lld = Cmd::new("wasm-ld-19").arg("--version").probe().is_some();
                 if target == WASM && lld {

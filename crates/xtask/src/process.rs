@@ -133,6 +133,29 @@ impl Cmd {
         Ok(tests)
     }
 
+    /// Like [`Cmd::run_tests`], but what it prints is shown in one piece when it has ended: for what
+    /// runs beside others.
+    pub(crate) fn run_tests_aside(mut self) -> Result<Tests> {
+        let cannot = self.cannot();
+        let start = Instant::now();
+        let (output, both) = std::io::pipe().context("no pipe")?;
+        self.command.stdout(both.try_clone().context("no pipe")?).stderr(both);
+        let mut child = self.command.spawn().with_context(|| cannot.clone())?;
+        // The command holds the pipe's other end: without it here, reading ends with the child.
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut all = format!("$ {}\n", self.shown);
+        let mut tests = Tests::default();
+        let tail = lines(Some(output), |line| {
+            all += line;
+            all.push('\n');
+            tests.add(line);
+        });
+        let status = child.wait().context(cannot)?;
+        eprintln!("{all}  ({}; {tests})", seconds(start.elapsed()));
+        check(status, &self.shown).map_err(|why| anyhow!(tail).context(why.to_string()))?;
+        Ok(tests)
+    }
+
     /// Runs it, its output going to ours; the error has its last lines.
     pub(crate) fn run_shown(self) -> Result<()> {
         self.run_tests().map(drop)
@@ -268,6 +291,18 @@ mod tests {
         assert!(Cmd::new("no-such-program-anywhere").run().is_err());
         let summary = "echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'";
         assert!(Cmd::new("sh").arg("-c").arg(summary).run_tests().is_err());
+    }
+
+    #[test]
+    fn what_runs_aside_is_counted_and_its_failure_has_its_last_lines() {
+        let script = |code| {
+            let script = "echo 'test result: ok. 3 passed; 0 failed'; echo why >&2; exit ";
+            Cmd::new("sh").arg("-c").arg(format!("{script}{code}")).run_tests_aside()
+        };
+        assert_eq!(script(0).unwrap().passed, 3);
+        let error = script(3).unwrap_err();
+        assert!(error.to_string().ends_with("exit code 3"), "{error}");
+        assert!(format!("{error:#}").contains("\n  why"), "{error:#}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check of the project, as named stages.
 
-use std::time::{Duration, Instant};
+mod summary;
+mod turns;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -8,7 +9,7 @@ use clap::Args;
 use crate::{
     cross::{self, AARCH64},
     lavapipe,
-    process::{cargo, seconds},
+    process::{Cmd, cargo},
     python,
     tools::Need,
     web, www,
@@ -78,18 +79,23 @@ const STAGES: &[Stage] = &[
         run: || Ok(www::check()?.to_string()),
     },
     Stage {
-        name: "python",
-        about: "the Python wheel: bits, errors, types; Ray and Spark with workers that die",
-        needs: &python::NEEDS,
-        run: || Ok(python::check()?.to_string()),
-    },
-    Stage {
         name: "aarch64",
         about: "clip-core, clip-kernels and the parity digests on aarch64, under qemu",
         needs: &[Need::Std(AARCH64), Need::Aarch64Gcc, Need::Qemu],
         run: aarch64,
     },
+    Stage {
+        name: "python",
+        about: "the Python wheel: bits, errors, types; Ray and Spark with workers that die",
+        needs: &python::NEEDS,
+        run: || Ok(python::check()?.to_string()),
+    },
 ];
+
+/// These run in turn, in processes of their own, beside [`BROWSERS`], which leave a core to others
+/// for most of their time. The last one builds where the browsers' stages begin with building.
+const BESIDE: [&str; 2] = ["aarch64", "python"];
+const BROWSERS: [&str; 2] = ["web", "www"];
 
 /// Runs every check: formatting, lints, tests, wasm32, aarch64 under qemu.
 #[derive(Debug, Args)]
@@ -112,12 +118,6 @@ fn names() -> clap::builder::PossibleValuesParser {
     STAGES.iter().map(|stage| stage.name).collect::<Vec<_>>().into()
 }
 
-enum Outcome {
-    Passed(String),
-    Failed(anyhow::Error),
-    NotRun(String),
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.list {
         for stage in STAGES {
@@ -129,140 +129,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let named = |list: &[String]| list.iter().any(|name| name == stage.name);
         (arguments.only.is_empty() || named(&arguments.only)) && !named(&arguments.skip)
     });
-    if let Some(few) = short_of_space() {
+    if let Some(few) = summary::short_of_space() {
         eprintln!("warning: {few}");
     }
-    let results: Vec<(&Stage, Outcome, Duration)> = chosen
-        .map(|stage| {
-            eprintln!("\n== {}: {}", stage.name, stage.about);
-            let start = Instant::now();
-            (stage, outcome(stage), start.elapsed())
-        })
-        .collect();
-    summary(&results, &arguments.skip)
-}
-
-/// What all stages leave in `target` and `web`, in GB.
-const SPACE: u64 = 20;
-
-/// Says so if the disk has less room than that: a build may then end in the middle.
-fn short_of_space() -> Option<String> {
-    let disk = rustix::fs::statvfs(".").ok()?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000_000;
-    (free < SPACE).then(|| {
-        format!("{free} GB are free on this disk; all stages from a fresh clone take about {SPACE}")
-    })
-}
-
-fn outcome(stage: &Stage) -> Outcome {
-    for need in stage.needs {
-        if let Err(why) = need.ensure() {
-            let reason = format!("{} is missing: {why:#}", need.name());
-            eprintln!("{reason}");
-            return Outcome::NotRun(reason);
-        }
+    let (beside, chosen): (Vec<&Stage>, Vec<&Stage>) =
+        chosen.partition(|stage| BESIDE.contains(&stage.name));
+    let browsers = chosen.iter().position(|stage| BROWSERS.contains(&stage.name));
+    let (before, browsers) = chosen.split_at(browsers.unwrap_or(chosen.len()));
+    let mut results = turns::in_turn(before);
+    if browsers.is_empty() {
+        results.extend(turns::in_turn(&beside));
+    } else {
+        results.extend(turns::beside(browsers, &beside));
     }
-    match (stage.run)() {
-        Ok(note) => Outcome::Passed(note),
-        Err(why) => {
-            eprintln!("error: {why}");
-            Outcome::Failed(why)
-        }
-    }
-}
-
-/// How the failed commands ended, the table, and a last line that says it all. A stage that could
-/// not run has shown nothing: it fails the run unless it was skipped by name.
-fn summary(results: &[(&Stage, Outcome, Duration)], skipped: &[String]) -> Result<()> {
-    for (stage, outcome, _) in results {
-        if let Outcome::Failed(why) = outcome {
-            println!("\n== {} FAILED: {why:#}", stage.name);
-        }
-    }
-    println!("\n{:<9} {:<8} {:>12}  note", "stage", "result", "time");
-    let (mut failed, mut not_run) = (Vec::new(), Vec::new());
-    for (stage, outcome, time) in results {
-        let (word, note) = match outcome {
-            Outcome::Passed(note) => ("passed", note.clone()),
-            Outcome::Failed(why) => {
-                failed.push(stage.name);
-                ("FAILED", why.to_string())
-            }
-            Outcome::NotRun(why) => {
-                not_run.push(stage.name);
-                ("NOT RUN", why.clone())
-            }
-        };
-        println!("{:<9} {word:<8} {:>12}  {note}", stage.name, seconds(*time));
-    }
-    println!();
-    if results.is_empty() {
-        bail!("no stage is left to run");
-    }
-    let all = results.len();
-    let mut wrong = Vec::new();
-    if !failed.is_empty() {
-        wrong.push(format!("{} of {all} stages ({})", failed.len(), failed.join(", ")));
-    }
-    if !not_run.is_empty() {
-        let names = not_run.join(", ");
-        wrong.push(format!("NOT RUN: {names} (--skip leaves a stage out by name)"));
-    }
-    if !wrong.is_empty() {
-        wrong.extend(short_of_space());
-        bail!("FAILED: {}", wrong.join("; "));
-    }
-    match skipped {
-        [] => println!("PASSED: all {all} stages"),
-        skipped => println!("PASSED: {all} stages; skipped: {}", skipped.join(", ")),
-    }
-    Ok(())
+    summary::print(&results, &arguments.skip)
 }
 
 /// The own tests of clip-core and clip-kernels, and the parity digests, as aarch64 programs.
 fn aarch64() -> Result<String> {
+    const QEMU: &str = "qemu-aarch64 -L /usr/aarch64-linux-gnu";
     let Some(std) = cross::find(AARCH64) else { bail!("no Rust for {AARCH64}") };
-    let run = |subcommand: &str, args: &str| {
-        std.cargo(subcommand, AARCH64)
-            .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
-            .env(
-                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
-                "qemu-aarch64 -L /usr/aarch64-linux-gnu",
-            )
-            .args(args)
-            .run_tests()
-    };
-    let mut total = run("test", "-p clip-core -p clip-kernels --lib")?;
-    // Under emulation the full-size model would take minutes for each picture.
+    // A test of clip-tests besides, with which its programs are built: in a build of their own all would
+    // be built again, with other features.
+    let mut total = std
+        .cargo("test", AARCH64)
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", QEMU)
+        .args("-p clip-core -p clip-kernels -p clip-tests --lib --test tensor_names")
+        .run_tests()?;
+    let (qemu, folder) = QEMU.split_once(' ').unwrap_or((QEMU, ""));
     for path in ["neon", "scalar"] {
-        let args =
-            "-p clip-tests --bin parity -- --model second_shape --model tiny --threads 2 --path";
-        let parity = run("run", &format!("{args} {path}"))?;
-        total.passed += parity.passed;
+        // Under emulation the full-size model would take minutes for each picture.
+        let parity = Cmd::new(qemu).args(folder).arg(std.built(AARCH64, "parity"));
+        let parity = parity.args("--model second_shape --model tiny --threads 2 --path").arg(path);
+        total.passed += parity.run_tests()?.passed;
     }
     Ok(total.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ends(outcomes: Vec<Outcome>, skipped: &[String]) -> Result<()> {
-        let results: Vec<_> =
-            STAGES.iter().zip(outcomes).map(|(s, o)| (s, o, Duration::ZERO)).collect();
-        summary(&results, skipped)
-    }
-
-    #[test]
-    fn a_stage_that_could_not_run_fails_the_run_unless_it_is_skipped_by_name() {
-        let passed = || Outcome::Passed(String::new());
-        let missing = Outcome::NotRun("Firefox is missing".into());
-        let error = ends(vec![passed(), missing], &[]).unwrap_err().to_string();
-        assert!(error.contains("NOT RUN: clippy"), "{error}");
-        let both = vec![Outcome::Failed(anyhow::anyhow!("x")), Outcome::NotRun("y".into())];
-        let error = ends(both, &[]).unwrap_err().to_string();
-        assert!(error.contains("1 of 2 stages (fmt); NOT RUN: clippy"), "{error}");
-        ends(vec![passed()], &["web".into()]).expect("what was skipped is no failure");
-        assert!(ends(vec![], &["fmt".into()]).is_err(), "nothing ran");
-    }
 }

@@ -223,7 +223,7 @@ fn bind(module: &Module, built: &Path) -> Result<()> {
 
 /// Runs wasm-bindgen's generator; see `crates/bindgen`.
 fn generate(module: &Path, folder: &Path, name: &str) -> Result<()> {
-    cargo().args("run --quiet -p bindgen --").arg(module).arg(folder).arg(name).run()
+    tested("bindgen")?.arg(module).arg(folder).arg(name).run()
 }
 
 /// The front end in Rust of web/examples, in target/web.
@@ -352,7 +352,9 @@ pub(crate) fn models() -> Result<()> {
 
 /// The cross-target checks that need no page: pixels under every preset, all tokens, every kernel.
 fn core_checks() -> Result<Tests> {
-    let built = compile("build -p clip-tests-wasm --features relaxed-simd", false)?;
+    // As the modules are built: of another crate type the standard library and all else are built anew.
+    let arguments = "rustc -p clip-tests-wasm --features relaxed-simd --lib --crate-type cdylib";
+    let built = compile(arguments, false)?;
     node()
         .arg(root().join("tests/wasm/run.mjs"))
         .arg(built.join("clip_tests_wasm.wasm"))
