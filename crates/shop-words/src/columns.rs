@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Product;
 
-/// Of the format.
-const VERSION: u32 = 1;
 /// Characters of a title, a brand or a category that are searched.
 const LONGEST: usize = 200;
 /// Characters of an attribute; what is longer is prose.
@@ -64,7 +62,7 @@ pub struct Columns {
 impl Default for Columns {
     fn default() -> Self {
         Columns {
-            version: VERSION,
+            version: Columns::VERSION,
             id: Vec::new(),
             title: Vec::new(),
             source: Column::default(),
@@ -184,15 +182,24 @@ fn is_code(name: &str) -> bool {
     CODES.contains(&key.as_str())
 }
 
-impl Columns {
-    /// Adds the next product. What is longer than a shop's title is cut; attributes that are prose or
-    /// addresses are left out.
-    pub fn push(&mut self, product: &Product<'_>) {
-        self.id.push(product.id.to_owned());
-        self.title.push(product.title.map(|title| cut(title, LONGEST).to_owned()));
-        self.source.push(Some(product.source).filter(|source| !source.is_empty()));
-        self.brand.push(product.brand.map(|brand| cut(brand, LONGEST)));
-        self.category.push(product.category.map(|category| cut(category, LONGEST)));
+/// What the columns hold of a product: what is longer than a shop's title is cut; attributes that are
+/// prose or addresses are left out. For those who write the columns themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of Product")]
+pub struct Texts<'a> {
+    pub id: &'a str,
+    pub title: Option<&'a str>,
+    pub source: Option<&'a str>,
+    pub brand: Option<&'a str>,
+    pub category: Option<&'a str>,
+    /// Values that are no codes.
+    pub attributes: Vec<&'a str>,
+    /// Values that name the product as its id does.
+    pub codes: Vec<&'a str>,
+}
+
+impl<'a> From<&Product<'a>> for Texts<'a> {
+    fn from(product: &Product<'a>) -> Self {
         let short = |value: &str| !value.contains("://") && value.chars().nth(ATTRIBUTE).is_none();
         let (codes, others): (Vec<_>, Vec<_>) = product
             .attributes
@@ -200,8 +207,32 @@ impl Columns {
             .copied()
             .filter(|(_, value)| !value.is_empty() && short(value))
             .partition(|(name, _)| is_code(name));
-        self.codes.push(codes.into_iter().map(|(_, value)| value));
-        self.attributes.push(others.into_iter().take(ATTRIBUTES).map(|(_, value)| value));
+        Texts {
+            id: product.id,
+            title: product.title.map(|title| cut(title, LONGEST)),
+            source: Some(product.source).filter(|source| !source.is_empty()),
+            brand: product.brand.map(|brand| cut(brand, LONGEST)),
+            category: product.category.map(|category| cut(category, LONGEST)),
+            attributes: others.into_iter().take(ATTRIBUTES).map(|(_, value)| value).collect(),
+            codes: codes.into_iter().map(|(_, value)| value).collect(),
+        }
+    }
+}
+
+impl Columns {
+    /// Of the format.
+    pub const VERSION: u32 = 1;
+
+    /// Adds the next product, of which they hold [`Texts`].
+    pub fn push(&mut self, product: &Product<'_>) {
+        let Texts { id, title, source, brand, category, attributes, codes } = product.into();
+        self.id.push(id.to_owned());
+        self.title.push(title.map(str::to_owned));
+        self.source.push(source);
+        self.brand.push(brand);
+        self.category.push(category);
+        self.attributes.push(attributes.into_iter());
+        self.codes.push(codes.into_iter());
     }
 
     /// Products.
@@ -217,7 +248,7 @@ impl Columns {
     /// Refuses columns of different lengths.
     pub(crate) fn check(&self) -> Result<(), Damaged> {
         let n = self.title.len();
-        if self.version != VERSION {
+        if self.version != Self::VERSION {
             return Err(Damaged("has a version that this program does not read"));
         }
         let ids = self.id.is_empty() || self.id.len() == n;

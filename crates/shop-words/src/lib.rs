@@ -68,7 +68,7 @@ mod near;
 mod score;
 mod suggest;
 
-pub use columns::{Columns, Damaged};
+pub use columns::{Columns, Damaged, Texts};
 pub use fuse::{DEPTH, Matches};
 pub use index::Index;
 pub use score::NEEDED;

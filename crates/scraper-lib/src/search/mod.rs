@@ -220,13 +220,18 @@ fn complete(
 
 /// Adds what is searched of a product.
 pub(crate) fn push(columns: &mut Columns, product: &Product) {
+    columns.push(&searched(product));
+}
+
+/// What is searched of a product.
+pub(crate) fn searched(product: &Product) -> shop_words::Product<'_> {
     let attributes = product.attributes.iter();
-    columns.push(&shop_words::Product {
+    shop_words::Product {
         source: &product.source,
         id: &product.id,
         title: product.title.as_deref(),
         brand: product.brand.as_deref(),
         category: product.category.as_deref(),
         attributes: attributes.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-    });
+    }
 }

@@ -1,15 +1,15 @@
 //! What the storefront shows of products, and what it filters them by.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
-use shop_words::Columns;
 
+use super::{
+    columns::{Facets, Words},
+    spilled::object,
+};
 use crate::{
     Error,
     named::{Folder, NewFile, Written},
     report::shown::cut,
-    search::push,
     source::{Availability, Product},
     store::Row,
 };
@@ -23,7 +23,7 @@ const SHOWN: usize = 1000;
 
 /// One product. Unknown fields are left out.
 #[derive(Debug, Serialize)]
-struct Card {
+pub(super) struct Card {
     id: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     source: String,
@@ -32,53 +32,19 @@ struct Card {
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    brand: Option<String>,
+    pub(super) brand: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    category: Option<String>,
+    pub(super) category: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<f64>,
+    pub(super) price: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    currency: Option<String>,
+    pub(super) currency: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    availability: Option<Availability>,
+    pub(super) availability: Option<Availability>,
     /// Row of the first image; the others follow.
     row: usize,
     /// Addresses of the images that have vectors.
     images: Vec<String>,
-}
-
-/// A column of repeated texts: `values[of[product]]`, null where it is not known.
-#[derive(Debug, Default, Serialize)]
-struct Column {
-    values: Vec<String>,
-    of: Vec<Option<usize>>,
-    #[serde(skip)]
-    seen: HashMap<String, usize>,
-}
-
-impl Column {
-    fn push(&mut self, value: Option<&str>) {
-        let index = value.map(|value| {
-            *self.seen.entry(value.to_owned()).or_insert_with(|| {
-                self.values.push(value.to_owned());
-                self.values.len() - 1
-            })
-        });
-        self.of.push(index);
-    }
-}
-
-/// One entry per product, in the order of the groups.
-#[derive(Debug, Default, Serialize)]
-struct Facets {
-    category: Column,
-    brand: Column,
-    currency: Column,
-    price: Vec<Option<f64>>,
-    availability: Vec<Option<Availability>>,
-    /// Numbers of the runs that first saw them, where these differ.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    listed: Vec<Option<i64>>,
 }
 
 /// Takes rows in the store's order and writes pages.
@@ -91,7 +57,7 @@ pub(super) struct Cards<'a> {
     facets: Facets,
     /// In the order of the groups, not yet closed.
     titles: NewFile<'a>,
-    words: Columns,
+    words: Words,
 }
 
 /// What [`Cards::finish`] wrote.
@@ -113,9 +79,9 @@ impl<'a> Cards<'a> {
             products: 0,
             page: Vec::new(),
             pages: Vec::new(),
-            facets: Facets::default(),
+            facets: Facets::new(folder)?,
             titles,
-            words: Columns::default(),
+            words: Words::new(folder)?,
         })
     }
 
@@ -130,13 +96,9 @@ impl<'a> Cards<'a> {
                 self.write_page()?;
             }
             let card = card(&row.product, self.rows);
-            self.facets.category.push(card.category.as_deref());
-            self.facets.brand.push(card.brand.as_deref());
-            self.facets.currency.push(card.currency.as_deref());
-            self.facets.price.push(card.price);
-            self.facets.availability.push(card.availability);
-            self.facets.listed.push(Some(row.born).filter(|&run| run > 0));
-            push(&mut self.words, &row.product);
+            let written = self.facets.push(&card, row.born);
+            let written = written.and_then(|()| self.words.push(&row.product));
+            written.map_err(self.folder.error())?;
             let title = card.title.as_deref();
             let title: Option<String> = title.map(|title| title.chars().take(TITLE).collect());
             if self.products > 0 {
@@ -162,19 +124,15 @@ impl<'a> Cards<'a> {
 
     pub(super) fn finish(mut self) -> Result<Finished, Error> {
         self.write_page()?;
-        let listed = &mut self.facets.listed;
-        if listed.iter().all(|run| Some(run) == listed.first()) {
-            listed.clear();
-        }
-        let words = json(self.folder, "words", &self.words)?;
-        let facets = json(self.folder, "facets", &self.facets)?;
+        let words = object(self.folder, "words", |to| self.words.write(to))?;
+        let facets = object(self.folder, "facets", |to| self.facets.write(to))?;
         self.titles.put(b"]")?;
         let titles = self.titles.finish("titles", "json")?;
         Ok(Finished { products: self.products, facets, titles, words, pages: self.pages })
     }
 }
 
-fn card(product: &Product, row: usize) -> Card {
+pub(super) fn card(product: &Product, row: usize) -> Card {
     let Product { id, source, title, url, brand, category, price, currency, availability, .. } =
         product.clone();
     let short = |text: Option<String>| text.map(|text| cut(text.into(), SHOWN).into_owned());

@@ -21,6 +21,8 @@
 //! manifest; older ones are removed.
 
 mod cards;
+mod columns;
+mod spilled;
 mod vectors;
 
 use std::{collections::BTreeSet, fs, path::Path};
