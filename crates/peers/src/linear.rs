@@ -1,6 +1,10 @@
 //! The linear layers of ViT-B/32 against the fused multiply-add peak of one core.
 
-use std::time::Instant;
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clip_kernels::{
     KernelError, KernelPath,
@@ -25,6 +29,34 @@ pub(crate) const IMAGE_FLOPS: usize = 2
         - 49 * (2 * WIDTH + 2 * MLP) * WIDTH);
 const WIDTH: usize = 768;
 const MLP: usize = 3072;
+
+/// How long [`peak`] measures: long enough for the clock that lasting work gets.
+const PEAK_TIME: Duration = Duration::from_millis(60);
+
+/// GFLOP/s of so many threads that do nothing but fused multiply-adds in registers, all at once: two of
+/// them may have to share a core.
+pub(crate) fn peak(threads: usize) -> Result<f64, KernelError> {
+    let path = KernelPath::detect()?;
+    let flops = peak_flops(path)? as f64;
+    let together = Barrier::new(threads);
+    let one = || {
+        together.wait();
+        let (start, mut done) = (Instant::now(), 0.0);
+        while start.elapsed() < PEAK_TIME {
+            std::hint::black_box(fma_peak(path)?);
+            done += flops;
+        }
+        Ok(done / start.elapsed().as_secs_f64() / 1e9)
+    };
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let rates = running.into_iter().map(|thread| match thread.join() {
+            Ok(rate) => rate,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        rates.sum()
+    })
+}
 
 /// Measures in turns and prints medians.
 pub(crate) fn print() -> Result<(), KernelError> {

@@ -25,6 +25,7 @@ use clip_core::{Encoder, Towers, synthetic::Dtype};
 use clip_tests::goldens::Golden;
 use peers::protocol::{Peer, serve};
 use scraper_lib::model::{Candle, LoadOptions, ModelFiles};
+use table::Workload;
 
 /// What is timed: kind and batch (images) or tokens (text).
 const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32), ("text", 6)];
@@ -91,6 +92,7 @@ fn compare(args: &[String]) -> Result<(), String> {
     write_model(&dir)?;
     linear::print().map_err(|e| e.to_string())?;
     for threads in &threads {
+        let cores = threads.parse().map_err(|e| format!("threads {threads:?}: {e}"))?;
         let mut peers = Vec::new();
         let mut names = vec!["ours", "candle"];
         names.extend(python.iter().flat_map(|_| PYTHON_PEERS));
@@ -102,7 +104,15 @@ fn compare(args: &[String]) -> Result<(), String> {
         for (kind, count) in WORKLOADS {
             let request = format!("{kind} {count}");
             let mut times = vec![Vec::new(); peers.len()];
+            let mut least = Vec::new();
             for round in 0..=rounds {
+                if kind == "image" {
+                    std::thread::sleep(PAUSE);
+                    let peak = linear::peak(cores).map_err(|e| e.to_string())?;
+                    if round > 0 {
+                        least.push(linear::IMAGE_FLOPS as f64 / peak / 1e6);
+                    }
+                }
                 for (peer, times) in peers.iter_mut().zip(&mut times) {
                     std::thread::sleep(PAUSE);
                     let ms = peer.ask(&request).map_err(|e| format!("{}: {e}", peer.name))?;
@@ -112,7 +122,7 @@ fn compare(args: &[String]) -> Result<(), String> {
                     }
                 }
             }
-            results.push((request, times));
+            results.push(Workload { request, times, least });
         }
         let names: Vec<_> = peers.iter().map(|p| p.name.clone()).collect();
         let loads: Vec<_> = peers.iter().map(|p| p.load_ms).collect();
