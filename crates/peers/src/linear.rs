@@ -72,17 +72,15 @@ pub(crate) fn print() -> Result<(), KernelError> {
         let mut layer = LinearBench::new(path, m, n, k)?;
         let (mut rates, mut shares) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
-            let start = Instant::now();
-            std::hint::black_box(fma_peak(path)?);
-            let peak = peak_flops(path)? as f64 / start.elapsed().as_secs_f64();
+            let peak = peak(1)?;
             let start = Instant::now();
             std::hint::black_box(pool.install(|| layer.run()));
             let rate = layer.flops() as f64 / start.elapsed().as_secs_f64();
             // The first round warms up.
             if round > 0 {
-                peaks.push(peak / 1e9);
+                peaks.push(peak);
                 rates.push(rate / 1e9);
-                shares.push(rate / peak * 100.0);
+                shares.push(rate / 1e9 / peak * 100.0);
             }
         }
         let (rate, share) = (crate::table::median(rates), crate::table::median(shares));

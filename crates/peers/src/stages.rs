@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use clip_core::{Clip, Options, image::PixelValues, synthetic, synthetic::Dtype};
 use clip_kernels::{
     KernelPath,
-    bench::{fma_peak, peak_flops},
     stages::{Stage, take},
 };
 
-use crate::{linear::IMAGE_FLOPS, table::median};
+use crate::{
+    linear::{IMAGE_FLOPS, peak},
+    table::median,
+};
 
 const ROUNDS: usize = 9;
 /// What runs: its name, and how many images (none: a text of six tokens).
@@ -62,7 +64,7 @@ struct Column {
     wall: f64,
     /// As [`Stage::ALL`], then what no clock saw.
     stages: Vec<f64>,
-    /// GFLOP/s of the core's peak.
+    /// GFLOP/s of a core's peak.
     peak: f64,
 }
 
@@ -102,7 +104,7 @@ impl Run<'_> {
 
     /// Medians over the rounds; the peak is measured in each, so that both see the same clock.
     fn column(&self, images: usize) -> Result<Column, String> {
-        let Run { clip, path, threads, pool } = self;
+        let Run { clip, threads, pool, .. } = self;
         let data = (0..3 * 224 * 224).map(|i| ((i * 7919) % 1000) as f32 / 250.0 - 2.0).collect();
         let batch = vec![PixelValues { size: 224, data }; images];
         let ids = [49406, 736, 4287, 7816, 268, 49407].map(|id: u32| id);
@@ -110,10 +112,7 @@ impl Run<'_> {
         let (mut walls, mut peaks) = (Vec::new(), Vec::new());
         let mut stages = vec![Vec::new(); Stage::ALL.len() + 1];
         for round in 0..=ROUNDS {
-            let start = Instant::now();
-            std::hint::black_box(fma_peak(*path).map_err(|e| e.to_string())?);
-            let peak = peak_flops(*path).map_err(|e| e.to_string())? as f64;
-            let peak = peak / start.elapsed().as_secs_f64() / 1e9;
+            let peak = peak(*threads).map_err(|e| e.to_string())? / *threads as f64;
             take();
             let start = Instant::now();
             for _ in 0..repeats {

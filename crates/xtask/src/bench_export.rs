@@ -19,12 +19,12 @@ use crate::{
 /// So many MB more may be the allocator's.
 const ALLOCATOR: f64 = 8.0;
 /// Format, name of the output, and the most of its own memory in MB that each 100,000 products may add:
-/// the storefront's files have columns, and Parquet a list of its row groups, which are complete at the end.
+/// the storefront's pages and Parquet's row groups are listed at the end.
 const FORMATS: [(&str, &str, f64); 4] = [
     ("jsonl", "vectors.jsonl", 1.0),
     ("npy", "vectors.npy", 1.0),
     ("parquet", "vectors.parquet", 1.0),
-    ("web", "catalogue", 40.0),
+    ("web", "catalogue", 2.0),
 ];
 
 /// What is exported.

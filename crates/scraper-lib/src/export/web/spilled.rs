@@ -1,5 +1,5 @@
-//! JSON that grows by product, in files without a name until it is complete: an export takes the same
-//! memory whatever the number of products.
+//! JSON that grows by product, in files without a name until it is complete: the memory of an export grows
+//! with the different brands and categories, not with the products.
 
 use std::{
     collections::HashMap,
