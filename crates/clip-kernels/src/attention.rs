@@ -9,7 +9,7 @@ use crate::{
     rows::tile_of,
     scratch::{Scratch, scratch},
     stages::{Stage, clock},
-    tile::{Chains, Init, Tile, Weights, tile},
+    tile::{Ahead, Chains, Init, Tile, Weights, tile},
     transpose::transpose,
 };
 
@@ -156,7 +156,8 @@ unsafe fn head<I: Tile, const MR: usize, const C: usize>(
             unsafe {
                 let a = packed.as_ptr().add(start * d);
                 let b = Weights::F32(wide.as_ptr().add(p * d * nr));
-                let chains = Chains { depth: d, a, init: bias, dst: acc.as_mut_ptr(), normal };
+                let (dst, ahead) = (acc.as_mut_ptr(), Ahead::nothing(a));
+                let chains = Chains { depth: d, a, init: bias, dst, normal, ahead };
                 tile::<I, MR, C>(isa, r, b, chains);
             }
             for row in 0..r {
@@ -197,7 +198,8 @@ unsafe fn head<I: Tile, const MR: usize, const C: usize>(
             unsafe {
                 let a = packed.as_ptr().add(start * keys);
                 let b = Weights::F32(wide.as_ptr().add(p * keys * nr));
-                let chains = Chains { depth: keys, a, init: bias, dst: acc.as_mut_ptr(), normal };
+                let (dst, ahead) = (acc.as_mut_ptr(), Ahead::nothing(a));
+                let chains = Chains { depth: keys, a, init: bias, dst, normal, ahead };
                 tile::<I, MR, C>(isa, r, b, chains);
                 for row in 0..r {
                     let values = acc.as_mut_ptr().add(row * nr);

@@ -70,7 +70,7 @@ pub(crate) unsafe fn fixed<I: Pairs, const R: usize, const C: usize, const FROM:
     mut wide: *mut f32,
     chains: Chains,
 ) {
-    let Chains { depth, mut a, mut init, dst, normal } = chains;
+    let Chains { depth, mut a, mut init, dst, normal, .. } = chains;
     let nr = C * I::LANES;
     let step = nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() };
     // SAFETY: all accesses stay inside the extents the caller guarantees.

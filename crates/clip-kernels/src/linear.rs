@@ -31,6 +31,16 @@ pub(crate) enum Panels {
     F16(Aligned<u16>),
 }
 
+impl Panels {
+    /// Where `count` elements from `first` on would lie, also beyond the end, and their bytes.
+    pub(crate) fn bytes(&self, first: usize, count: usize) -> (*const u8, usize) {
+        match self {
+            Panels::F32(p) => (p.as_ptr().wrapping_add(first).cast(), count * size_of::<f32>()),
+            Panels::F16(p) => (p.as_ptr().wrapping_add(first).cast(), count * size_of::<u16>()),
+        }
+    }
+}
+
 impl Linear {
     /// Packs row-major `[n, k]` weights, as f16 if that pays for so many `rows` and none loses a bit
     /// by it; `row(i, out)` writes row i as f32. The bias is 0.

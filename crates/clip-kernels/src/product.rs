@@ -16,14 +16,15 @@ use crate::{
     rows::Rows,
     scratch::{Scratch, scratch},
     stages::{Stage, clock},
-    tile::{Chains, Init, Tile, Weights, tile},
+    tile::{Ahead, Chains, Init, Tile, Weights, tile},
 };
 
 /// Depth of a k block: at most 192 KiB of a panel, which stay in the second-level cache while all row
 /// tiles pass by.
 const BLOCK: usize = 1536;
-/// Bytes of one that is widened from f16: they are written first, and stay in the first-level cache.
-const WIDE_BYTES: usize = 16 << 10;
+/// Bytes of one that is widened from f16. Longer chains pay more than to read them from the first-level
+/// cache; in browsers that was not measured.
+const WIDE_BYTES: usize = if cfg!(target_arch = "wasm32") { 16 << 10 } else { 48 << 10 };
 /// Rows of one task, so that its accumulators stay in cache.
 const ROW_BLOCK: usize = 448;
 
@@ -171,6 +172,8 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
         let depth = k_block.min(k - k0);
         let offset = (task.panel * k + k0) * nr;
         let init = if k0 == 0 { Init::Bias(bias) } else { Init::Parked };
+        // Comes from memory while this one is computed: the next block, or that of the next panel.
+        let (next, bytes) = linear.panels.bytes(offset + depth * nr, depth * nr);
         for index in task.tiles.clone() {
             let (start, r) = rows.tile(index);
             // SAFETY: tile `start..start+r` of the packed rows and `acc` rows start-first_row..
@@ -184,7 +187,9 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
                     Panels::F16(p) if task.tiles.len() == 1 => Weights::F16(p.as_ptr().add(offset)),
                     Panels::F16(p) => Weights::Widen { from: p.as_ptr().add(offset), to: wide },
                 };
-                tile::<I, MR, C>(isa, r, b, Chains { depth, a, init, dst, normal });
+                let tiles = &task.tiles;
+                let ahead = Ahead::part(next, bytes, depth, index - tiles.start, tiles.len());
+                tile::<I, MR, C>(isa, r, b, Chains { depth, a, init, dst, normal, ahead });
             }
         }
         k0 += depth;

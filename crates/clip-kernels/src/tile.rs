@@ -36,6 +36,35 @@ pub(crate) struct Chains {
     /// [`range::normal`](crate::range::normal) of them.
     #[allow(dead_code)] // read where the fused operation is emulated
     pub(crate) normal: bool,
+    pub(crate) ahead: Ahead,
+}
+
+/// What a tile asks the memory for, a step at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    /// Where; need not be a valid address.
+    from: *const u8,
+    /// Bytes per step.
+    step: usize,
+}
+
+impl Ahead {
+    /// Nothing that is not there: a look at `near`, where the tile reads anyway.
+    pub(crate) fn nothing(near: *const f32) -> Self {
+        Ahead { from: near.cast(), step: 0 }
+    }
+
+    /// One of `parts` equal parts of the `bytes` at `from`, within `depth` steps.
+    pub(crate) fn part(
+        from: *const u8,
+        bytes: usize,
+        depth: usize,
+        part: usize,
+        parts: usize,
+    ) -> Self {
+        let share = bytes.div_ceil(parts);
+        Ahead { from: from.wrapping_add(part * share), step: share.div_ceil(depth) }
+    }
 }
 
 /// Where a tile's accumulators come from.
@@ -122,7 +151,7 @@ pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u
     mut wide: *mut f32,
     chains: Chains,
 ) {
-    let Chains { depth, mut a, init, dst, .. } = chains;
+    let Chains { depth, mut a, init, dst, mut ahead, .. } = chains;
     let nr = C * I::LANES;
     let step = nr * if FROM == F32 { size_of::<f32>() } else { size_of::<u16>() };
     // SAFETY: all accesses stay inside the extents the caller guarantees.
@@ -157,9 +186,9 @@ pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u
             (a, b) = (a.add(R), b.add(step));
             if FROM == WIDEN {
                 wide = wide.add(nr);
-                // The next block comes from memory while this one is computed.
-                isa.prefetch(b.wrapping_add(depth * step));
             }
+            isa.prefetch(ahead.from);
+            ahead.from = ahead.from.wrapping_add(ahead.step);
         }
         unrolled!(r < R, {
             unrolled!(c < C, { isa.store_ptr(dst.add(r * nr + c * I::LANES), acc[r][c]) });
