@@ -31,8 +31,9 @@ pub struct Aligned<T> {
 impl<T: Plain> Aligned<T> {
     /// `len` zeros.
     pub fn zeroed(len: usize) -> Self {
-        let lines = vec![Line([0; 64]); (len * size_of::<T>()).div_ceil(64)];
-        Aligned { lines, len, kind: std::marker::PhantomData }
+        let mut zeroed = Aligned { lines: Vec::new(), len: 0, kind: std::marker::PhantomData };
+        zeroed.grow(len);
+        zeroed
     }
 
     /// What `write` leaves behind.
@@ -41,7 +42,8 @@ impl<T: Plain> Aligned<T> {
     /// `write` writes all of the `len` elements.
     pub(crate) unsafe fn written(len: usize, write: impl FnOnce(Shared<T>)) -> Self {
         let count = (len * size_of::<T>()).div_ceil(64);
-        let mut lines = Vec::<Line>::with_capacity(count);
+        let mut lines = Vec::new();
+        reserve(&mut lines, count);
         if let Some(last) = lines.spare_capacity_mut()[..count].last_mut() {
             last.write(Line([0; 64]));
         }
@@ -55,11 +57,34 @@ impl<T: Plain> Aligned<T> {
     /// At least `len` elements; contents are kept or zero.
     pub fn grow(&mut self, len: usize) {
         if self.len < len {
-            self.lines.resize((len * size_of::<T>()).div_ceil(64), Line([0; 64]));
+            let count = (len * size_of::<T>()).div_ceil(64);
+            reserve(&mut self.lines, count);
+            self.lines.resize(count, Line([0; 64]));
             self.len = len;
         }
     }
 }
+
+/// Room for `count` lines in all, where the system is willing in huge pages: all weights pass by for each
+/// image, and with pages of 4 KiB a walk through the tables comes with every 64 lines.
+fn reserve(lines: &mut Vec<Line>, count: usize) {
+    lines.reserve_exact(count.saturating_sub(lines.len()));
+    #[cfg(target_os = "linux")]
+    if lines.capacity() * size_of::<Line>() >= HUGE {
+        // SAFETY: without preconditions.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let start = lines.as_mut_ptr().cast::<u8>();
+        let into_page = start.addr() % page;
+        let bytes = into_page + lines.capacity() * size_of::<Line>();
+        // SAFETY: advice about how memory is backed changes nothing of what it holds, so neither for
+        // what else lies on the first page. Where it is refused, the pages stay small.
+        unsafe { libc::madvise(start.wrapping_sub(into_page).cast(), bytes, libc::MADV_HUGEPAGE) };
+    }
+}
+
+/// Least bytes of a buffer for which huge pages are asked for: one of x86-64.
+#[cfg(target_os = "linux")]
+const HUGE: usize = 2 << 20;
 
 impl<T: Plain> std::ops::Deref for Aligned<T> {
     type Target = [T];
