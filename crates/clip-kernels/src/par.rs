@@ -13,7 +13,7 @@ const WORTH_SHARING: usize = 1 << 18;
 pub fn for_each(count: usize, cost: usize, task: impl Fn(usize) + Sync + Send) {
     use rayon::prelude::*;
     if shared(count, cost) {
-        (0..count).into_par_iter().for_each(task);
+        (0..count).into_par_iter().with_max_len(piece(cost)).for_each(task);
     } else {
         (0..count).for_each(task);
     }
@@ -31,7 +31,8 @@ pub fn for_each_chunk<T: Send>(
     use rayon::prelude::*;
     let count = values.len().div_ceil(size);
     if shared(count, cost) {
-        values.par_chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
+        let chunks = values.par_chunks_mut(size).enumerate().with_max_len(piece(cost));
+        chunks.for_each(|(i, chunk)| task(i, chunk));
     } else {
         values.chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
     }
@@ -42,6 +43,14 @@ pub fn for_each_chunk<T: Send>(
 fn shared(count: usize, cost: usize) -> bool {
     let small = count.saturating_mul(cost) < WORTH_SHARING;
     count > 1 && !small && rayon::current_num_threads() > 1
+}
+
+/// How many tasks a thread takes on without a chance for others to take some of them: so much work as
+/// takes some 10 microseconds. Left to itself, rayon makes pieces of a quarter of all for two threads,
+/// and one of them waits for the other's last piece.
+#[cfg(feature = "rayon")]
+fn piece(cost: usize) -> usize {
+    (4 * WORTH_SHARING / cost.max(1)).max(1)
 }
 
 /// Runs `work` on a thread of the current pool, whose others stay awake until it ends: a tower hands
