@@ -125,8 +125,8 @@ export async function serve(mounts, { port: wanted = 0, isolated = false, csp = 
         return;
       }
       position += piece.length;
-      entry.bytes += piece.length;
       if (response.destroyed) return;
+      entry.bytes += piece.length;
       if (!response.write(piece)) {
         await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
       }
