@@ -124,13 +124,7 @@ impl Cmd {
         tail.0.extend(errors.join().unwrap_or_default().0);
         let status = child.wait().context(cannot)?;
         eprintln!("  ({}; {tests})", seconds(start.elapsed()));
-        if let Err(why) = check(status, &self.shown) {
-            return Err(anyhow!(tail).context(format!("{why}; {tests}")));
-        }
-        if tests.failed > 0 {
-            return Err(anyhow!(tail).context(format!("`{}`: {tests}", self.shown)));
-        }
-        Ok(tests)
+        judged(status, &self.shown, tests, tail)
     }
 
     /// Like [`Cmd::run_tests`], but what it prints is shown in one piece when it has ended: for what
@@ -152,8 +146,7 @@ impl Cmd {
         });
         let status = child.wait().context(cannot)?;
         eprintln!("{all}  ({}; {tests})", seconds(start.elapsed()));
-        check(status, &self.shown).map_err(|why| anyhow!(tail).context(why.to_string()))?;
-        Ok(tests)
+        judged(status, &self.shown, tests, tail)
     }
 
     /// Runs it, its output going to ours; the error has its last lines.
@@ -192,6 +185,15 @@ fn check(status: ExitStatus, shown: &str) -> Result<()> {
         Some(0) => Ok(()),
         Some(code) => bail!("`{shown}` ended with exit code {code}"),
         None => bail!("`{shown}` was ended by a signal"),
+    }
+}
+
+/// What came of a command with tests: a failed one is an error also where the exit code is 0.
+fn judged(status: ExitStatus, shown: &str, tests: Tests, tail: Tail) -> Result<Tests> {
+    match check(status, shown) {
+        Err(why) => Err(anyhow!(tail).context(format!("{why}; {tests}"))),
+        Ok(()) if tests.failed > 0 => Err(anyhow!(tail).context(format!("`{shown}`: {tests}"))),
+        Ok(()) => Ok(tests),
     }
 }
 
@@ -301,8 +303,10 @@ mod tests {
         };
         assert_eq!(script(0).unwrap().passed, 3);
         let error = script(3).unwrap_err();
-        assert!(error.to_string().ends_with("exit code 3"), "{error}");
+        assert!(error.to_string().ends_with("exit code 3; 3 tests passed, 0 failed"), "{error}");
         assert!(format!("{error:#}").contains("\n  why"), "{error:#}");
+        let summary = "echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'";
+        assert!(Cmd::new("sh").arg("-c").arg(summary).run_tests_aside().is_err());
     }
 
     #[test]
