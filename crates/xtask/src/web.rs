@@ -312,8 +312,7 @@ pub(crate) fn install(folder: &str) -> Result<()> {
 /// Compiles for wasm32 with this subcommand of cargo and its arguments; the folder of the results.
 fn compile(command: &str, threads: bool) -> Result<PathBuf> {
     let Some(std) = cross::source() else { bail!("no source of Rust's standard library") };
-    let kind = if threads { "threads" } else { "plain" };
-    let target_dir = cross::target_dir().join("wasm").join(kind);
+    let target_dir = cross::target_dir().join("wasm");
     let features = if threads { THREADS } else { "+simd128" };
     let flags: Vec<String> = format!("-C target-feature={features}")
         .split_whitespace()
