@@ -147,20 +147,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// The own tests of clip-core and clip-kernels, and the parity digests, as aarch64 programs.
 fn aarch64() -> Result<String> {
-    const QEMU: &str = "qemu-aarch64 -L /usr/aarch64-linux-gnu";
+    const QEMU: [&str; 3] = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"];
     let Some(std) = cross::find(AARCH64) else { bail!("no Rust for {AARCH64}") };
     // A test of clip-tests besides, with which its programs are built: in a build of their own all would
     // be built again, with other features.
     let mut total = std
         .cargo("test", AARCH64)
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
-        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", QEMU)
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", QEMU.join(" "))
         .args("-p clip-core -p clip-kernels -p clip-tests --lib --test tensor_names")
         .run_tests()?;
-    let (qemu, folder) = QEMU.split_once(' ').unwrap_or((QEMU, ""));
+    let [qemu, options @ ..] = QEMU;
     for path in ["neon", "scalar"] {
         // Under emulation the full-size model would take minutes for each picture.
-        let parity = Cmd::new(qemu).args(folder).arg(std.built(AARCH64, "parity"));
+        let parity = options.into_iter().fold(Cmd::new(qemu), Cmd::arg);
+        let parity = parity.arg(std.built(AARCH64, "parity"));
         let parity = parity.args("--model second_shape --model tiny --threads 2 --path").arg(path);
         total.passed += parity.run_tests()?.passed;
     }
