@@ -20,7 +20,7 @@ const folder = path.resolve(folderArgument);
 const engines = wanted.length > 0 ? wanted : ["node", "chromium", "firefox", "webkit"];
 const expected = await expectations(folder);
 /** For one model on one kernel; a slow machine takes half a minute, and WebKitGTK, which emulates, more. */
-const LIMIT_S = 1500;
+const LIMIT_S = 900;
 const isPicture = (name) => !name.startsWith("text-");
 const names = (of) => Object.keys(of);
 

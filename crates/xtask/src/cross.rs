@@ -65,7 +65,7 @@ impl Std {
         match self {
             Std::Ready => cmd,
             Std::Source { rustc, .. } => {
-                // Without `backtrace`: a tenth of the work, for names of functions in a panic.
+                // Without `backtrace`, which only names functions in a panic.
                 let (crates, features) = match (target, subcommand) {
                     (WASM, _) => ("std,panic_abort", ""),
                     (_, "test") => ("std,test", "panic-unwind"),
