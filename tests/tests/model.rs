@@ -102,6 +102,9 @@ fn batches_and_threads_do_not_change_a_bit() {
             same_bits(&what, &got, &vectors);
         }
     }
+    // More threads than parts of eight images, of which the last is smaller.
+    let got = pool(5).install(|| clip.embed_pixels(&pixels[..27])).unwrap();
+    same_bits("batch 27, 5 threads", &got, &images[..27]);
 }
 
 #[test]

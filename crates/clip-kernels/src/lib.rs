@@ -101,7 +101,7 @@ pub use kernels::{Kernels, UsualRows};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use pack::to_f16;
-pub use par::{for_each, for_each_chunk, in_pool};
+pub use par::{for_each, for_each_chunk, in_pool, threads};
 pub use path::{KernelError, KernelPath, UNFUSED_DIFFERENCE};
 pub use product::{Epilogue, Layer, forward};
 pub use rows::Rows;

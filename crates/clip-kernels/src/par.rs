@@ -38,6 +38,12 @@ pub fn for_each_chunk<T: Send>(
     }
 }
 
+/// Threads of the current rayon pool; 1 without the `rayon` feature.
+#[cfg(feature = "rayon")]
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
 /// Whether it is worth waking other threads.
 #[cfg(feature = "rayon")]
 fn shared(count: usize, cost: usize) -> bool {
@@ -103,6 +109,12 @@ impl Drop for Pass<'_> {
 #[cfg(not(feature = "rayon"))]
 pub fn in_pool<R>(work: impl FnOnce() -> R) -> R {
     work()
+}
+
+/// 1.
+#[cfg(not(feature = "rayon"))]
+pub fn threads() -> usize {
+    1
 }
 
 /// Runs `task(0..count)`.

@@ -4,7 +4,7 @@ use super::{
     CHUNK_ROWS, Parts, Tracer,
     block::{Attention, Block, Sequence, Shape, Workspace},
 };
-use clip_kernels::{Epilogue, Kernels, LayerNorm, Linear, Rows, in_pool};
+use clip_kernels::{Epilogue, Kernels, LayerNorm, Linear, Rows, for_each_chunk, in_pool, threads};
 
 use crate::{
     config::ClipConfig, image::PixelValues, tensors::TensorId, towers::Tower, weights::WeightsError,
@@ -50,15 +50,37 @@ impl VisionTower {
         in_pool(|| self.run(batch, trace))
     }
 
-    fn run(&self, batch: &[&PixelValues], mut trace: Tracer) -> Vec<Vec<f32>> {
-        let per_image = self.config.vision.positions();
-        let chunk = (CHUNK_ROWS / per_image).clamp(1, batch.len().max(1));
-        let mut work = Workspace::new(chunk * per_image, 0, &shape(&self.config));
-        let mut out = Vec::with_capacity(batch.len());
-        for images in batch.chunks(chunk) {
-            self.chunk(images, &mut work, trace.as_deref_mut(), &mut out);
+    fn run(&self, batch: &[&PixelValues], trace: Tracer) -> Vec<Vec<f32>> {
+        let chunk = (CHUNK_ROWS / self.config.vision.positions()).max(1);
+        if trace.is_some() {
+            let mut out = Vec::new();
+            self.lane(batch, chunk, trace, &mut out);
+            return out;
         }
-        out
+        // Chunks that run at once fill each other's gaps: a thread that must wait for others at the
+        // end of a layer takes work of another chunk.
+        let lane = chunk * batch.len().div_ceil(chunk).div_ceil(threads()).max(1);
+        let mut out = vec![Vec::new(); batch.len().div_ceil(lane)];
+        for_each_chunk(&mut out, 1, usize::MAX, |i, out| {
+            let images = batch.chunks(lane).nth(i).unwrap_or_default();
+            self.lane(images, chunk, None, &mut out[0]);
+        });
+        out.concat()
+    }
+
+    /// Images through the tower, so many at a time.
+    fn lane(
+        &self,
+        batch: &[&PixelValues],
+        chunk: usize,
+        mut trace: Tracer,
+        out: &mut Vec<Vec<f32>>,
+    ) {
+        let rows = batch.len().min(chunk) * self.config.vision.positions();
+        let mut work = Workspace::new(rows, 0, &shape(&self.config));
+        for images in batch.chunks(chunk) {
+            self.chunk(images, &mut work, trace.as_deref_mut(), out);
+        }
     }
 
     fn chunk(
@@ -99,23 +121,24 @@ impl VisionTower {
         let patches = grid * grid;
         let width = 3 * p * p;
         let mut flat = vec![0.0; images.len() * patches * width];
-        for (index, row) in flat.chunks_exact_mut(width).enumerate() {
+        for_each_chunk(&mut flat, width, 8 * width, |index, row| {
             let (image, patch) = (images[index / patches], index % patches);
             let (top, left) = (patch / grid * p, patch % grid * p);
             for (line, out) in row.chunks_exact_mut(p).enumerate() {
                 let (channel, y) = (line / p, top + line % p);
                 out.copy_from_slice(&image.data[(channel * size + y) * size + left..][..p]);
             }
-        }
+        });
         let mut rows = Rows::empty();
         rows.pack(&self.kernels, &flat, images.len() * patches, width, width);
         let mut embedded = vec![0.0; images.len() * patches * d];
         self.patches.forward(&self.kernels, &rows, Epilogue::Store, &mut embedded);
-        for (image, x) in x.chunks_exact_mut((patches + 1) * d).take(images.len()).enumerate() {
+        let all = &mut x[..images.len() * (patches + 1) * d];
+        for_each_chunk(all, (patches + 1) * d, patches * d, |image, x| {
             x[..d].copy_from_slice(&self.class);
             x[d..].copy_from_slice(&embedded[image * patches * d..][..patches * d]);
             x.iter_mut().zip(&self.positions).for_each(|(x, p)| *x += p);
-        }
+        });
     }
 }
 
