@@ -7,7 +7,11 @@ use std::{
 };
 
 use clip_core::{Clip, Encoder, Options, synthetic::Dtype, weights::Weights};
-use clip_gpu::{Fused, Gpu, GpuEncoder, Kind, adapters, bench, self_test};
+use clip_gpu::{
+    Fused, Gpu, GpuEncoder, Kind, adapters,
+    bench::{self, Product},
+    self_test,
+};
 use clip_tests::{goldens::Golden, parity};
 use peers::protocol::Peer;
 
@@ -43,8 +47,9 @@ pub(crate) fn print(args: &[String]) -> Result<(), String> {
 
     println!("\n| rows x outputs x inputs | elements with other bits | GFLOP/s |\n|---|---:|---:|");
     for shape @ [m, n, k] in SHAPES {
-        let product = bench::product(&gpu, shape).map_err(|e| text(&e))?;
-        println!("| {m} x {n} x {k} | {} of {} | {:.0} |", product.wrong, m * n, product.gflops);
+        let Product { wrong, compared, gflops } =
+            bench::product(&gpu, shape).map_err(|e| text(&e))?;
+        println!("| {m} x {n} x {k} | {wrong} of {compared} | {gflops:.0} |");
     }
 
     let golden = Golden::vit_b_32();
@@ -87,21 +92,26 @@ fn speed(
 ) -> Result<(), String> {
     crate::write_model(dir)?;
     let pixels = golden.pixels();
-    let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+    println!("\nImages per second, ViT-B/32 in f32, pixels to vectors, by batch\n");
+    println!("| | {} |", BATCHES.map(|count| count.to_string()).join(" | "));
+    println!("|---|{}", "---:|".repeat(BATCHES.len()));
+    // Each at once: the machine may be taken away.
+    let print = |name: &str, cells: Vec<String>| println!("| {name} | {} |", cells.join(" | "));
     for (name, encoder) in [("ours, GPU", encoder as &dyn Encoder), ("ours, CPU", clip)] {
-        let row = row(|count| {
+        let cells = row(|count| {
             let batch: Vec<_> = pixels.iter().cycle().take(count).cloned().collect();
             let start = Instant::now();
             encoder.embed_pixels(&batch).map_err(|e| e.to_string())?;
             Ok(start.elapsed())
         })?;
-        rows.push((name.into(), row));
+        print(name, cells);
     }
     let others =
-        [("candle-cuda", None, cfg!(feature = "cuda")), ("torch-cuda", python, python.is_some())];
+        [("torch-cuda", python, python.is_some()), ("candle-cuda", None, cfg!(feature = "cuda"))];
+    let mut missing = Vec::new();
     for (name, python, wanted) in others {
         if !wanted {
-            println!("{name}: not asked for");
+            missing.push(format!("{name}: not asked for"));
             continue;
         }
         // Where it cannot run, ours is still worth reading.
@@ -112,16 +122,11 @@ fn speed(
             })
         });
         match asked {
-            Ok(row) => rows.push((name.into(), row)),
-            Err(e) => println!("{name}: {e}"),
+            Ok(cells) => print(name, cells),
+            Err(e) => missing.push(format!("{name}: {e}")),
         }
     }
-    println!("\nImages per second, ViT-B/32 in f32, pixels to vectors, by batch\n");
-    println!("| | {} |", BATCHES.map(|count| count.to_string()).join(" | "));
-    println!("|---|{}", "---:|".repeat(BATCHES.len()));
-    for (name, cells) in rows {
-        println!("| {name} | {} |", cells.join(" | "));
-    }
+    missing.iter().for_each(|why| println!("\n{why}"));
     Ok(())
 }
 
