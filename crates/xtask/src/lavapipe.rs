@@ -14,36 +14,56 @@ use crate::process::{Cmd, Tests, cargo, root};
 const SUITE: &str = "sid";
 const PACKAGES: &str = "mesa-vulkan-drivers libvulkan1 libc6 libstdc++6 libgcc-s1";
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+/// Tells a Vulkan loader which drivers there are.
+const DRIVER: &str = "VK_DRIVER_FILES";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// The device, unpacked: what a program needs to run on it.
+pub(crate) struct Lavapipe {
+    /// Runs a program with the libraries that came along.
+    loader: PathBuf,
+    libraries: PathBuf,
+    /// What a Vulkan loader reads.
+    driver: PathBuf,
+}
+
+impl Lavapipe {
+    /// `None`, with a message, where it cannot be had.
+    pub(crate) fn fetch() -> Option<Self> {
+        let folder = unpacked()
+            .inspect_err(|e| eprintln!("skipped: no Vulkan device in software that fuses: {e:#}"))
+            .ok()?;
+        let libraries = folder.join("root").join(LIBRARIES);
+        let loader = libraries.join("ld-linux-x86-64.so.2");
+        Some(Lavapipe { loader, libraries, driver: folder.join("lavapipe.json") })
+    }
+
+    /// `program`, which is a path, on this device and no other.
+    pub(crate) fn run(&self, program: &Path) -> Cmd {
+        let cmd = Cmd::new(&self.loader).arg("--library-path").arg(&self.libraries);
+        cmd.arg(program).env(DRIVER, &self.driver)
+    }
+}
 
 /// clip-gpu's tests of a device that fuses, on it. `None`, with a message, where it cannot be had, or where the
 /// suite's driver does not fuse any more.
-pub(crate) fn tests() -> Result<Option<Tests>> {
-    let folder = match unpacked() {
-        Ok(folder) => folder,
-        Err(why) => {
-            eprintln!("skipped: no Vulkan device in software that fuses: {why:#}");
-            return Ok(None);
-        }
-    };
-    let libraries = folder.join("root").join(LIBRARIES);
-    let loader = libraries.join("ld-linux-x86-64.so.2");
+pub(crate) fn tests() -> Option<Result<Tests>> {
+    let Lavapipe { loader, libraries, driver } = Lavapipe::fetch()?;
     let runner = format!("{} --library-path {}", loader.display(), libraries.display());
-    let driver = folder.join("lavapipe.json");
     // All of the workspace, as the tests before: its parts alone have other features.
     let test = |name: &str| {
         cargo()
             .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", &runner)
-            .env("VK_DRIVER_FILES", &driver)
+            .env(DRIVER, &driver)
             .env("CLIP_GPU_MUST_FUSE", "1")
             .args("test --workspace --test goldens")
             .arg(name)
     };
     if test("a_fetched_device_rounds_once").probe().is_none() {
         eprintln!("skipped: lavapipe of Debian's {SUITE} does not fuse");
-        return Ok(None);
+        return None;
     }
-    test("vit_b_32_where_the_device_fuses").run_tests().map(Some)
+    Some(test("vit_b_32_where_the_device_fuses").run_tests())
 }
 
 /// Fetches and unpacks it, once.

@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::{
     cross::{self, WASM},
+    lavapipe::Lavapipe,
     licences,
     process::{Cmd, Tests, cargo, root},
     program::{tested, tested_file},
@@ -31,13 +32,14 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 18] = [
+const SCRIPTS: [&str; 19] = [
     "sizes",
     "package",
     "cross",
     "e2e",
     "api",
     "gpu",
+    "gpu-fused",
     "find",
     "search",
     "element",
@@ -362,7 +364,19 @@ fn core_checks() -> Result<Tests> {
 }
 
 fn test_script(name: &str, arguments: &[&str]) -> Result<Tests> {
-    let script = node().arg(root().join(format!("web/test/{name}.mjs"))).arg("target/web");
+    let node = match name {
+        "gpu-fused" => match Lavapipe::fetch() {
+            // Node has no WebGPU of its own.
+            Some(device) => device
+                .run(&node_path()?)
+                .args(relaxed_flag())
+                .arg("--import")
+                .arg(root().join("web/test/dawn.mjs")),
+            None => return Ok(Tests::default()),
+        },
+        _ => node(),
+    };
+    let script = node.arg(root().join(format!("web/test/{name}.mjs"))).arg("target/web");
     let script = match name {
         "element-serve" => script.env("SCRAPER", tested_file("scraper")?),
         _ => script,
@@ -372,6 +386,16 @@ fn test_script(name: &str, arguments: &[&str]) -> Result<Tests> {
 
 /// Node, with relaxed SIMD where it has to be asked for.
 fn node() -> Cmd {
+    Cmd::new("node").args(relaxed_flag())
+}
+
+fn relaxed_flag() -> &'static str {
     let known = Cmd::new("node").arg(RELAXED_FLAG).args("-e 0").probe().is_some();
-    if known { Cmd::new("node").arg(RELAXED_FLAG) } else { Cmd::new("node") }
+    if known { RELAXED_FLAG } else { "" }
+}
+
+/// Where Node is.
+fn node_path() -> Result<PathBuf> {
+    let path = Cmd::new("node").args("-p process.execPath").probe();
+    Ok(path.context("could not ask Node where it is")?.trim().into())
 }
