@@ -37,10 +37,21 @@ impl DoctorArgs {
     }
 }
 
+/// What is most often missing where the GPU is a server's.
+fn server() -> &'static str {
+    match cfg!(target_os = "linux") {
+        true => {
+            "; NVIDIA's driver needs libvulkan1, libegl1, libgl1, libx11-6 and libxext6 besides \
+             CUDA, as Debian and Ubuntu name them"
+        }
+        false => "",
+    }
+}
+
 async fn gpus() -> Result<(), Error> {
     let found = blocking(model::devices).await?.map_err(model::ModelError::from)?;
     if found.is_empty() {
-        say!("gpu   none found: neither Vulkan, Metal nor DirectX 12 has a device")?;
+        say!("gpu   none found: neither Vulkan, Metal nor DirectX 12 has a device{}", server())?;
     }
     for report in found {
         match report.exact {
