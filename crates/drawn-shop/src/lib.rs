@@ -24,6 +24,7 @@
 pub mod broken;
 mod catalogue;
 mod encode;
+mod etag;
 mod export;
 mod garment;
 mod image;

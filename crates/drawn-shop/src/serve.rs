@@ -17,11 +17,12 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{HeaderMap, Method, StatusCode, Uri, header, response::Builder},
     response::{IntoResponse, Response},
 };
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
+
+use crate::etag::{Stamp, Tags, etag};
 
 /// A running server; dropping it stops it.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ pub struct Answered {
 struct Folder {
     root: PathBuf,
     counts: Arc<Counts>,
+    tags: Arc<Tags>,
 }
 
 impl Server {
@@ -101,8 +103,8 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let counts = Arc::new(Counts::default());
-        let app =
-            Router::new().fallback(answer).with_state(Folder { root, counts: Arc::clone(&counts) });
+        let folder = Folder { root, counts: Arc::clone(&counts), tags: Arc::default() };
+        let app = Router::new().fallback(answer).with_state(folder);
         let (stop, stopped) = oneshot::channel::<()>();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -162,7 +164,7 @@ async fn answer(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let response = file(&folder.root, &method, &uri, &headers).await;
+    let response = file(&folder, &method, &uri, &headers).await;
     let counter = match response.status() {
         StatusCode::NOT_MODIFIED => &folder.counts.not_modified,
         StatusCode::PARTIAL_CONTENT => &folder.counts.partial,
@@ -180,7 +182,7 @@ async fn answer(
     response
 }
 
-async fn file(root: &Path, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
+async fn file(folder: &Folder, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
@@ -189,20 +191,33 @@ async fn file(root: &Path, method: &Method, uri: &Uri, headers: &HeaderMap) -> R
     if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let mut path = root.join(relative);
-    let mut read = tokio::fs::read(&path).await;
-    if read.is_err() && path.extension().is_none() {
+    let mut path = folder.root.join(relative);
+    let mut found = Stamp::of(&path).await;
+    if found.is_none() && path.extension().is_none() {
         path.set_extension("html");
-        read = tokio::fs::read(&path).await;
+        found = Stamp::of(&path).await;
     }
-    let Ok(mut bytes) = read else {
+    let Some(stamp) = found else { return StatusCode::NOT_FOUND.into_response() };
+    let whole = relative != Path::new("products.json");
+    let known = if whole { folder.tags.known(&path, &stamp) } else { None };
+    let about = About { modified: stamp.modified, content_type: content_type(&path) };
+    if let Some(tag) = &known
+        && about.unchanged(headers, tag)
+    {
+        return about.respond(headers, tag, Vec::new());
+    }
+    let Ok(mut bytes) = tokio::fs::read(&path).await else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    if relative == Path::new("products.json") {
+    if !whole {
         bytes = part(&bytes, uri.query().unwrap_or_default());
     }
-    let modified = tokio::fs::metadata(&path).await.and_then(|m| m.modified()).ok();
-    respond(headers, bytes, modified, content_type(&path))
+    let tag = known.unwrap_or_else(|| etag(&bytes));
+    let response = about.respond(headers, &tag, bytes);
+    if whole {
+        folder.tags.keep(path, stamp, tag);
+    }
+    response
 }
 
 /// A page of a product list, as Shopify's shops count: 30 products unless more are asked for, 250
@@ -222,51 +237,72 @@ fn part(list: &[u8], query: &str) -> Vec<u8> {
     list.to_string().into_bytes()
 }
 
-/// The answer to a request for a file that exists.
-fn respond(
-    asked: &HeaderMap,
-    bytes: Vec<u8>,
+/// What the headers say of a file that exists.
+struct About {
     modified: Option<SystemTime>,
     content_type: &'static str,
-) -> Response {
-    let digest = Sha256::digest(&bytes);
-    let tag: String = digest.iter().take(12).map(|b| format!("{b:02x}")).collect();
-    let tag = format!("\"{tag}\"");
-    let modified = modified.map(httpdate::fmt_http_date);
-    let text = |name| asked.get(name).and_then(|v| v.to_str().ok());
-    let mut base = Response::builder()
-        .header(header::ETAG, &tag)
-        .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::CONTENT_TYPE, content_type);
-    if let Some(date) = &modified {
-        base = base.header(header::LAST_MODIFIED, date);
+}
+
+impl About {
+    fn date(&self) -> Option<String> {
+        self.modified.map(httpdate::fmt_http_date)
     }
-    // If-None-Match wins over If-Modified-Since (RFC 9110, 13.2.2).
-    let unchanged = match text(header::IF_NONE_MATCH) {
-        Some(tags) => tags.split(',').any(|t| t.trim().trim_start_matches("W/") == tag),
-        None => modified.is_some() && text(header::IF_MODIFIED_SINCE) == modified.as_deref(),
-    };
-    let total = bytes.len();
-    let if_range = text(header::IF_RANGE);
-    let ranges = if_range.is_none_or(|r| r == tag || Some(r) == modified.as_deref());
-    let built = if unchanged {
-        base.status(StatusCode::NOT_MODIFIED).body(Body::empty())
-    } else if let (true, Some(range)) = (ranges, text(header::RANGE).and_then(|r| parse(r, total)))
-    {
-        match range {
-            Some((first, last)) => base
-                .status(StatusCode::PARTIAL_CONTENT)
-                .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))
-                .body(Body::from(bytes.get(first..=last).unwrap_or_default().to_vec())),
-            None => base
-                .status(StatusCode::RANGE_NOT_SATISFIABLE)
-                .header(header::CONTENT_RANGE, format!("bytes */{total}"))
-                .body(Body::empty()),
+
+    /// Whether the answer is 304. If-None-Match wins over If-Modified-Since (RFC 9110, 13.2.2).
+    fn unchanged(&self, asked: &HeaderMap, tag: &str) -> bool {
+        match text(asked, header::IF_NONE_MATCH) {
+            Some(tags) => tags.split(',').any(|t| t.trim().trim_start_matches("W/") == tag),
+            None => {
+                let since = text(asked, header::IF_MODIFIED_SINCE);
+                self.modified.is_some() && since == self.date().as_deref()
+            }
         }
-    } else {
-        base.body(Body::from(bytes))
-    };
-    built.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+
+    /// `bytes` are not looked at where it is unchanged.
+    fn respond(&self, asked: &HeaderMap, tag: &str, bytes: Vec<u8>) -> Response {
+        let mut base = Response::builder()
+            .header(header::ETAG, tag)
+            .header(header::ACCEPT_RANGES, "bytes")
+            .header(header::CONTENT_TYPE, self.content_type);
+        let date = self.date();
+        if let Some(date) = &date {
+            base = base.header(header::LAST_MODIFIED, date);
+        }
+        let built = if self.unchanged(asked, tag) {
+            base.status(StatusCode::NOT_MODIFIED).body(Body::empty())
+        } else {
+            let if_range = text(asked, header::IF_RANGE);
+            let ranges = if_range.is_none_or(|r| r == tag || Some(r) == date.as_deref());
+            let range = text(asked, header::RANGE).filter(|_| ranges);
+            body(base, range.and_then(|r| parse(r, bytes.len())), bytes)
+        };
+        built.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+}
+
+fn text(asked: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    asked.get(name).and_then(|v| v.to_str().ok())
+}
+
+/// All of a file, or a range of it as [`parse`] gives it.
+fn body(
+    base: Builder,
+    range: Option<Option<(usize, usize)>>,
+    bytes: Vec<u8>,
+) -> Result<Response, axum::http::Error> {
+    let total = bytes.len();
+    match range {
+        None => base.body(Body::from(bytes)),
+        Some(Some((first, last))) => base
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))
+            .body(Body::from(bytes.get(first..=last).unwrap_or_default().to_vec())),
+        Some(None) => base
+            .status(StatusCode::RANGE_NOT_SATISFIABLE)
+            .header(header::CONTENT_RANGE, format!("bytes */{total}"))
+            .body(Body::empty()),
+    }
 }
 
 /// A single byte range, inclusive. Outer `None`: not one we understand, so the whole file is sent;

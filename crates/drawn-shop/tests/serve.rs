@@ -61,6 +61,24 @@ fn answers_like_an_image_host() {
     assert_eq!((answered.not_modified, answered.partial), (2, 3));
 }
 
+#[test]
+fn a_file_that_changes_has_another_tag() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.jpg");
+    std::fs::write(&file, b"0123456789").unwrap();
+    let server = Server::start(dir.path(), 0).unwrap();
+    let mut old = String::new();
+    // Of another length; then of the same, put in its place as a shop would.
+    for content in [b"0123456789".as_slice(), b"012345678", b"987654321"] {
+        std::fs::write(dir.path().join("new"), content).unwrap();
+        std::fs::rename(dir.path().join("new"), &file).unwrap();
+        let (status, head, body) = ask(&server, "/a.jpg", &format!("If-None-Match: {old}\r\n"));
+        assert_eq!((status, body.as_slice()), (200, content));
+        old = header(&head, "etag");
+        assert_eq!(ask(&server, "/a.jpg", &format!("If-None-Match: {old}\r\n")).0, 304);
+    }
+}
+
 /// "sun, 22 nov" back to "Sun, 22 Nov": header values above are in lower case.
 fn recase(date: &str) -> String {
     let mut upper = true;
