@@ -60,7 +60,7 @@ const STAGES: &[Stage] = &[
         needs: &[Need::Cc, Need::Python, Need::Curl, Need::Vulkan],
         run: || {
             let tests = cargo().args("test --workspace").run_tests()?;
-            Ok(match lavapipe::tests().transpose()? {
+            Ok(match lavapipe::tests()? {
                 Some(fused) => format!("{}, {} on a Vulkan device that fuses", tests, fused.passed),
                 None => tests.to_string(),
             })

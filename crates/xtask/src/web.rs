@@ -397,5 +397,5 @@ fn relaxed_flag() -> &'static str {
 /// Where Node is.
 fn node_path() -> Result<PathBuf> {
     let path = Cmd::new("node").args("-p process.execPath").probe();
-    Ok(path.context("could not ask Node where it is")?.trim().into())
+    Ok(path.context("could not ask Node where it is")?.into())
 }

@@ -39,12 +39,11 @@ impl DoctorArgs {
 
 /// What is most often missing where the GPU is a server's.
 fn server() -> &'static str {
-    match cfg!(target_os = "linux") {
-        true => {
-            "; NVIDIA's driver needs libvulkan1, libegl1, libgl1, libx11-6 and libxext6 besides \
-             CUDA, as Debian and Ubuntu name them"
-        }
-        false => "",
+    if cfg!(target_os = "linux") {
+        "; NVIDIA's driver needs libvulkan1, libegl1, libgl1, libx11-6 and libxext6 besides CUDA, \
+         as Debian and Ubuntu name them"
+    } else {
+        ""
     }
 }
 
