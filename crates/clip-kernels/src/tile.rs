@@ -140,6 +140,14 @@ macro_rules! unrolled {
     };
 }
 
+/// Steps to a turn of the loop. Where another program runs on the core's second hardware thread, and
+/// takes half of what the core can issue, counting and moving pointers costs as much as the sums.
+/// In browsers that was not measured.
+const TURN: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
+const ONE: usize = 1;
+/// Bytes of a cache line, the most that one turn may ask the memory for.
+const LINE: usize = 64;
+
 /// [`tile`] of a height and a kind of weights known when compiled; `wide` is where [`WIDEN`] writes.
 ///
 /// # Safety
@@ -167,28 +175,44 @@ pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u
         });
         let widen = isa.widen();
         // Pointers that move, and not an index: constant offsets from them cost wasm nothing.
-        for _ in 0..depth {
-            let mut w = [isa.splat(0.0); C];
-            unrolled!(c < C, {
-                let lane = c * I::LANES;
-                w[c] = match FROM {
-                    F32 => isa.load_ptr(b.cast::<f32>().add(lane)),
-                    _ => isa.load_f16(b.cast::<u16>().add(lane), widen),
-                };
+        macro_rules! steps {
+            ($count:ident) => {
+                unrolled!(s < $count, {
+                    let mut w = [isa.splat(0.0); C];
+                    unrolled!(c < C, {
+                        let at = s * nr + c * I::LANES;
+                        w[c] = match FROM {
+                            F32 => isa.load_ptr(b.cast::<f32>().add(at)),
+                            _ => isa.load_f16(b.cast::<u16>().add(at), widen),
+                        };
+                        if FROM == WIDEN {
+                            isa.store_ptr(wide.add(at), w[c]);
+                        }
+                    });
+                    unrolled!(r < R, {
+                        let x = isa.splat(*a.add(s * R + r));
+                        unrolled!(c < C, { acc[r][c] = isa.fma(x, w[c], acc[r][c]) });
+                    });
+                });
+                (a, b) = (a.add($count * R), b.add($count * step));
                 if FROM == WIDEN {
-                    isa.store_ptr(wide.add(lane), w[c]);
+                    wide = wide.add($count * nr);
                 }
-            });
-            unrolled!(r < R, {
-                let x = isa.splat(*a.add(r));
-                unrolled!(c < C, { acc[r][c] = isa.fma(x, w[c], acc[r][c]) });
-            });
-            (a, b) = (a.add(R), b.add(step));
-            if FROM == WIDEN {
-                wide = wide.add(nr);
+                isa.prefetch(ahead.from);
+                ahead.from = ahead.from.wrapping_add($count * ahead.step);
+            };
+        }
+        let mut left = depth;
+        // Weights that are widened stay one step a turn: with more, accumulators leave the registers.
+        if TURN > 1 && FROM == F32 && TURN * ahead.step <= LINE {
+            while left >= TURN {
+                steps!(TURN);
+                left -= TURN;
             }
-            isa.prefetch(ahead.from);
-            ahead.from = ahead.from.wrapping_add(ahead.step);
+        }
+        while left > 0 {
+            steps!(ONE);
+            left -= ONE;
         }
         unrolled!(r < R, {
             unrolled!(c < C, { isa.store_ptr(dst.add(r * nr + c * I::LANES), acc[r][c]) });
