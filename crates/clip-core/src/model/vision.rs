@@ -58,7 +58,8 @@ impl VisionTower {
             return out;
         }
         // Chunks that run at once fill each other's gaps: a thread that must wait for others at the
-        // end of a layer takes work of another chunk.
+        // end of a layer takes work of another chunk. For that a few images go in halves of chunks.
+        let chunk = batch.len().div_ceil(threads()).clamp(chunk.div_ceil(2), chunk);
         let lane = chunk * batch.len().div_ceil(chunk).div_ceil(threads()).max(1);
         let mut out = vec![Vec::new(); batch.len().div_ceil(lane)];
         for_each_chunk(&mut out, 1, usize::MAX, |i, out| {
