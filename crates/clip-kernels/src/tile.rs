@@ -140,8 +140,8 @@ macro_rules! unrolled {
     };
 }
 
-/// Steps to a turn of the loop. Where another program runs on the core's second hardware thread, and
-/// takes half of what the core can issue, counting and moving pointers costs as much as the sums.
+/// Steps to a turn of the loop: fewer operations that only count and move pointers. Where the core is
+/// shared with another hardware thread, which takes half of what it can issue, each of them costs time.
 /// In browsers that was not measured.
 const TURN: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 const ONE: usize = 1;
