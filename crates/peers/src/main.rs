@@ -91,9 +91,8 @@ fn parse(args: &[String]) -> Result<Arguments, String> {
 
 fn compare(args: &[String]) -> Result<(), String> {
     let Arguments { dir, python, rounds, threads } = parse(args)?;
-    write_model(&dir)?;
+    let file = write_model(&dir)?;
     // Else the first to load would be the one that waits for the disk.
-    let file = dir.join("model.safetensors");
     fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     linear::print().map_err(|e| e.to_string())?;
     for threads in &threads {
@@ -177,8 +176,8 @@ fn start(name: &str, python: Option<&str>, dir: &Path, threads: &str) -> Result<
     Peer::start(name, &mut command).map_err(|e| format!("{name}: {e}"))
 }
 
-/// The model as a Hugging Face folder, f32 as the original checkpoint.
-fn write_model(dir: &Path) -> Result<(), String> {
+/// The model as a Hugging Face folder, f32 as the original checkpoint, which is returned.
+fn write_model(dir: &Path) -> Result<PathBuf, String> {
     let golden = Golden::vit_b_32();
     let file = dir.join("model.safetensors");
     if !file.exists() {
@@ -193,7 +192,7 @@ fn write_model(dir: &Path) -> Result<(), String> {
         write(&partial, &golden.checkpoint(Dtype::F32))?;
         fs::rename(&partial, &file).map_err(|e| e.to_string())?;
     }
-    Ok(())
+    Ok(file)
 }
 
 fn serve_peer(name: &str, dir: &Path, threads: &str) -> Result<(), String> {
