@@ -25,7 +25,8 @@ let manner = "flat";
 /** A stand-in for an Inference Endpoint, or `scraper serve`: the vectors that the device computes. */
 answers["/embed"] = async (request, body) => {
   asked.push({ type: request.headers["content-type"], cookie: request.headers.cookie, body });
-  if (manner === "down") return [503, { error: "no" }];
+  if (manner === "late") await new Promise((resolve) => setTimeout(resolve, 1500));
+  if (manner === "down" || manner === "late") return [503, { error: "no" }];
   if (manner === "odd") return [200, { hello: 1 }];
   const { normalized } = request.headers["content-type"] === "application/json"
     ? await clip.embedText(JSON.parse(body).inputs) : await clip.embedImage(new Uint8Array(body));
@@ -103,6 +104,19 @@ const tests = {
       }, { attributes: { endpoint: "/embed", mode: "vector" } });
     }
     manner = "flat";
+  },
+  async "endless paging goes on with words where the endpoint has failed late"() {
+    manner = "late";
+    try {
+      await visit(async (page, { event, type, inside }) => {
+        await type("dress");
+        const { total } = await event("results", "words");
+        assert.ok(total > 3, `${total} products`);
+        await inside(".card").nth(3).waitFor({ timeout: 10_000 });
+      }, { attributes: { limit: "3", endpoint: "/embed", mode: "hybrid", paging: "endless" }, before: connection({ saveData: true }) });
+    } finally {
+      manner = "flat";
+    }
   },
   async "what an endpoint's answer may be"() {
     const { vectorOf, unit } = await source("element/endpoint.ts");

@@ -125,6 +125,28 @@ const tests = {
       assert.equal(await inside(".pages").isVisible(), false);
     }, { attributes: { paging: "endless" } });
   },
+  async "endless paging goes on where a busy page tells late what is visible"() {
+    const before = (page) => page.addInitScript(() => {
+      const { IntersectionObserver } = window;
+      window.IntersectionObserver = class extends IntersectionObserver {
+        constructor(tell, options) {
+          let late = [];
+          super((records) => {
+            if (late.length === 0) setTimeout(() => tell(late.splice(0), this), 300);
+            late.push(...records);
+          }, options);
+        }
+      };
+    });
+    await visit(async (page, { event, type, inside }) => {
+      await type("dress");
+      const { total } = await event("results", "model");
+      await until(page, async () => {
+        await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+        return (await inside(".card").count()) === total;
+      }, "all products");
+    }, { attributes: { paging: "endless" }, before });
+  },
   async "by default words and meaning are fused, as `scraper search` fuses them"() {
     await visit(async (page, { event, type, count }) => {
       for (const { query: [text, ...rest], hybrid } of expected) {

@@ -54,6 +54,7 @@ export class ClipSearch extends Base {
         const ms = performance.now() - query.asked;
         this.#tell("results", { query: query.name, kind: query.kind, by, hits: hits.slice(offset), offset, total, filters, sort, ms });
       },
+      rested: () => this.#look(),
       progressed: (part, progress) => this.#tell("progress", { part, ...progress }),
       failed: (error) => {
         if (this.#tell("error", { error }, true)) console.error("<clip-search>:", error);
@@ -147,7 +148,8 @@ export class ClipSearch extends Base {
     this.#resized = new ResizeObserver(([entry]) => entry && this.#view.resize(entry.contentRect.width));
     this.#resized.observe(this);
     this.#neared = new IntersectionObserver(
-      ([entry]) => entry?.isIntersecting && this.paging === "endless" && this.#searcher.more(),
+      // A busy page hands over the records of several frames at once: the last one is true.
+      (records) => records.at(-1)?.isIntersecting && this.paging === "endless" && this.#searcher.more(),
       { rootMargin: `${AHEAD}px` },
     );
     this.#neared.observe(this.#view.more);
@@ -275,7 +277,11 @@ export class ClipSearch extends Base {
   #paged(offset: number): void {
     if (this.#focusNew && offset > 0) this.#view.cards.all()[offset]?.focus();
     this.#focusNew = false;
-    // Asks again whether its end is near.
+    this.#look();
+  }
+
+  /** Asks again whether the page's end is near. */
+  #look(): void {
     this.#neared?.unobserve(this.#view.more);
     this.#neared?.observe(this.#view.more);
   }

@@ -163,6 +163,8 @@ export class Searcher extends Supplies {
       if (this.running === controller) {
         this.stop();
         this.listener.changed();
+        // Not after a page: one that fails would be asked for again and again.
+        if (!before && this.state.error === undefined) this.listener.rested();
       }
     }
   }

@@ -19,6 +19,8 @@ export interface Listener {
   /** Something that may be seen. */
   changed(): void;
   answered(answer: Answer, added: number): void;
+  /** A question has all the answers that it gets for now, and the next page may be asked for. */
+  rested(): void;
   progressed(part: Part, progress: Progress): void;
   failed(error: unknown): void;
 }
