@@ -27,6 +27,16 @@ const until = async (page, condition, what) => {
   }
   assert.fail(`never: ${what}`);
 };
+/** Scrolls to the end of an endless list, until all products are there; `before` as for `visit`. */
+const scrollThrough = (before) => visit(async (page, { event, type, inside }) => {
+  await type("dress");
+  const { total } = await event("results", "model");
+  await until(page, async () => {
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    return (await inside(".card").count()) === total;
+  }, "all products");
+  assert.equal(await inside(".pages").isVisible(), false);
+}, { attributes: { paging: "endless" }, before });
 
 const tests = {
   async "every attribute is a property that reflects it and takes anything"() {
@@ -115,15 +125,7 @@ const tests = {
     });
   },
   async "endless paging ends with all products"() {
-    await visit(async (page, { event, type, inside }) => {
-      await type("dress");
-      const { total } = await event("results", "model");
-      await until(page, async () => {
-        await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
-        return (await inside(".card").count()) === total;
-      }, "all products");
-      assert.equal(await inside(".pages").isVisible(), false);
-    }, { attributes: { paging: "endless" } });
+    await scrollThrough();
   },
   async "endless paging goes on where a busy page tells late what is visible"() {
     const before = (page) => page.addInitScript(() => {
@@ -138,14 +140,7 @@ const tests = {
         }
       };
     });
-    await visit(async (page, { event, type, inside }) => {
-      await type("dress");
-      const { total } = await event("results", "model");
-      await until(page, async () => {
-        await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
-        return (await inside(".card").count()) === total;
-      }, "all products");
-    }, { attributes: { paging: "endless" }, before });
+    await scrollThrough(before);
   },
   async "by default words and meaning are fused, as `scraper search` fuses them"() {
     await visit(async (page, { event, type, count }) => {
