@@ -14,8 +14,8 @@ pub(crate) use vision::VisionTower;
 use crate::trace::Trace;
 
 /// Rows (tokens) that go through a tower at once: enough to use the weights many times, few
-/// enough that activations stay in cache. Does not change a bit of any result.
-const CHUNK_ROWS: usize = 448;
+/// enough that activations stay in the core's own cache. Does not change a bit of any result.
+const CHUNK_ROWS: usize = 224;
 
 /// Receives intermediate states of a single input.
 type Tracer<'a> = Option<&'a mut Trace>;
