@@ -89,6 +89,8 @@ mod range;
 mod rows;
 mod scratch;
 pub mod stages;
+#[cfg(feature = "rayon")]
+mod team;
 #[cfg(test)]
 mod tests;
 mod tile;

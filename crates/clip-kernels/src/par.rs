@@ -1,7 +1,13 @@
 //! Tasks over threads where the `rayon` feature has them, one after the other where not.
 
 #[cfg(feature = "rayon")]
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+#[cfg(feature = "rayon")]
+use crate::team::Team;
 
 /// Less work than this (in operations) is done before another thread has woken up.
 #[cfg(feature = "rayon")]
@@ -64,19 +70,27 @@ fn piece(cost: usize) -> usize {
 /// too late for the next.
 #[cfg(feature = "rayon")]
 pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    if rayon::current_num_threads() == 1 {
+    let threads = rayon::current_num_threads();
+    if threads == 1 {
         return work();
     }
     let done = &AtomicBool::new(false);
     rayon::scope(|scope| {
         let this = rayon::current_thread_index();
-        scope.spawn_broadcast(move |scope, context| {
-            if Some(context.index()) != this {
-                stay_awake(scope, done);
-            }
+        let team = Arc::new(Team::new(threads));
+        let helpers = team.clone();
+        team.wake(|| {
+            scope.spawn_broadcast(move |scope, context| {
+                if Some(context.index()) != this {
+                    helpers.join(context.index());
+                    stay_awake(scope, done);
+                }
+            });
         });
         let _pass = Pass(done);
-        work()
+        let result = work();
+        team.part();
+        result
     })
 }
 
