@@ -22,9 +22,9 @@ use crate::{
 /// Depth of a k block: at most 192 KiB of a panel, which stay in the second-level cache while all row
 /// tiles pass by.
 const BLOCK: usize = 1536;
-/// Bytes of one that is widened from f16. Longer chains pay more than to read them from the first-level
+/// Depth of one that is widened from f16. Longer chains pay more than to read them from the first-level
 /// cache; in browsers that was not measured.
-const WIDE_BYTES: usize = if cfg!(target_arch = "wasm32") { 16 << 10 } else { 48 << 10 };
+const WIDE_BLOCK: usize = if cfg!(target_arch = "wasm32") { 512 } else { 768 };
 /// Rows of one task, so that its accumulators stay in cache.
 const ROW_BLOCK: usize = 448;
 
@@ -155,9 +155,8 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
     let k_block = match linear.panels {
         Panels::F32(_) => BLOCK,
         Panels::F16(_) => {
-            let block = WIDE_BYTES / size_of::<f32>() / nr;
-            scratch.wide.grow(block.min(k) * nr);
-            block
+            scratch.wide.grow(WIDE_BLOCK.min(k) * nr);
+            WIDE_BLOCK
         }
     };
     let acc = scratch.acc.as_mut_ptr();
@@ -177,7 +176,9 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
         for index in task.tiles.clone() {
             let (start, r) = rows.tile(index);
             // SAFETY: tile `start..start+r` of the packed rows and `acc` rows start-first_row..
-            // exist; the panel holds k * nr elements, of which depth * nr from k0 are used.
+            // exist; the panel holds k * nr elements, of which depth * nr from k0 are used. The tile's
+            // rows and this panel's columns of `out` belong to this task; a residual has the shape of
+            // `out` (asserted in `forward`).
             unsafe {
                 let a = rows.packed.as_ptr().add(start * k + k0 * r);
                 let dst = acc.add((start - first_row) * nr);
@@ -190,14 +191,16 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
                 let tiles = &task.tiles;
                 let ahead = Ahead::part(next, bytes, depth, index - tiles.start, tiles.len());
                 tile::<I, MR, C>(isa, r, b, Chains { depth, a, init, dst, normal, ahead });
+                // Tile by tile: the writes go on while the next tile computes.
+                if k0 + depth == k {
+                    clock.switch(Stage::Epilogue);
+                    finish(isa, task, dst, start, r, nr);
+                    clock.switch(Stage::Products);
+                }
             }
         }
         k0 += depth;
     }
-    clock.switch(Stage::Epilogue);
-    // SAFETY: rows first_row..first_row+height and this panel's columns of `out` belong to this
-    // task; a residual has the shape of `out` (asserted in `forward`).
-    unsafe { finish(isa, task, acc, first_row, height, nr) }
 }
 
 /// Applies the epilogue and writes the valid columns.
