@@ -165,7 +165,7 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
 
     let [weights, starts] = linear.magnitudes;
     let normal = I::WATCHED && range::normal(k, starts, rows.magnitudes, weights);
-    let mut clock = clock(Stage::Products);
+    let _clock = clock(Stage::Products);
     let mut k0 = 0;
     while k0 < k {
         let depth = k_block.min(k - k0);
@@ -193,9 +193,7 @@ unsafe fn panel<I: Tile, const MR: usize, const C: usize>(
                 tile::<I, MR, C>(isa, r, b, Chains { depth, a, init, dst, normal, ahead });
                 // Tile by tile: the writes go on while the next tile computes.
                 if k0 + depth == k {
-                    clock.switch(Stage::Epilogue);
                     finish(isa, task, dst, start, r, nr);
-                    clock.switch(Stage::Products);
                 }
             }
         }

@@ -4,10 +4,9 @@
 /// A part of the forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The chains of the linear layers.
+    /// The linear layers: chains, and what follows them (activation, residual, the way out), which goes
+    /// on while the next tile computes.
     Products,
-    /// What follows a chain: activation, residual, the way out.
-    Epilogue,
     /// Attention without its softmax: both products, and their operands' layouts.
     Attention,
     /// Softmax.
@@ -20,14 +19,8 @@ pub enum Stage {
 
 impl Stage {
     /// All, in the order of `take`.
-    pub const ALL: [Stage; 6] = [
-        Stage::Products,
-        Stage::Epilogue,
-        Stage::Attention,
-        Stage::Softmax,
-        Stage::Norm,
-        Stage::Rows,
-    ];
+    pub const ALL: [Stage; 5] =
+        [Stage::Products, Stage::Attention, Stage::Softmax, Stage::Norm, Stage::Rows];
 }
 
 /// Ends with the part of the work it stands for.

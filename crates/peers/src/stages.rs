@@ -78,11 +78,15 @@ impl Run<'_> {
         println!("\n{threads} thread(s), path {}, ms of one core per image or text\n", path.name());
         println!("| stage | {} |", WORKLOADS.map(|(name, _)| name).join(" | "));
         println!("|---{}|", "|---:".repeat(WORKLOADS.len()));
-        let names =
-            ["linear layers: chains", "activation, residual, store", "attention", "softmax"];
-        let names =
-            names.into_iter().chain(["LayerNorm", "interleaving rows", "the rest, waiting"]);
-        for (stage, name) in names.enumerate() {
+        let names = [
+            "linear layers",
+            "attention",
+            "softmax",
+            "LayerNorm",
+            "interleaving rows",
+            "the rest, waiting",
+        ];
+        for (stage, name) in names.into_iter().enumerate() {
             let cell = |c: &Column| {
                 let (spent, all) = (c.stages[stage], c.stages.iter().sum::<f64>());
                 format!("{spent:.2} ({:.1} %)", spent / all * 100.0)
@@ -98,7 +102,7 @@ impl Run<'_> {
                 format!("{rate:.0} of {:.0} GFLOP/s ({:.0} %)", c.peak, rate / c.peak * 100.0)
             }
         });
-        println!("| chains, of the FMA peak | {} |", shares.collect::<Vec<_>>().join(" | "));
+        println!("| linear layers, of the FMA peak | {} |", shares.collect::<Vec<_>>().join(" | "));
         Ok(())
     }
 
