@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use clip_core::{config::Activation, synthetic::Stream};
-use clip_kernels::{Heads, Kernels, LayerNorm, Rows, Span, UsualRows, attention};
+use clip_kernels::{Heads, Kernels, LayerNorm, Rows, Span, attention};
 
 use crate::{
     Fused, Gpu,
@@ -108,7 +108,7 @@ fn functions() {
 
     let x: Vec<f32> =
         x.iter().chain(&normal("x", COUNT, 3.0)).chain(&[0.0, -0.0]).copied().collect();
-    let one = clip_kernels::Linear::pack(&kernels, UsualRows::Many, 1, 1, |_, out| out[0] = 1.0);
+    let one = clip_kernels::Linear::pack(&kernels, 1, 1, |_, out| out[0] = 1.0);
     let mut rows = Rows::empty();
     rows.pack(&kernels, &x, x.len(), 1, 1);
     for (number, epilogue) in
@@ -131,7 +131,7 @@ fn linear_layers() {
         let [x, w, bias, residual] =
             [("x", m * k), ("w", n * k), ("bias", n), ("residual", m * n * 2)]
                 .map(|(name, count)| normal(name, count, 1.0));
-        let layer = clip_kernels::Linear::pack(&kernels, UsualRows::Many, n, k, |i, out| {
+        let layer = clip_kernels::Linear::pack(&kernels, n, k, |i, out| {
             out.copy_from_slice(&w[i * k..][..k]);
         });
         let layer = layer.with_bias(&bias);

@@ -3,7 +3,7 @@
 use crate::{
     buffer::Shared,
     dispatch::Operation,
-    kernels::Kernels,
+    kernels::{Kernels, UsualRows},
     norm, par,
     range::{self, Magnitudes},
     rows::tile_of,
@@ -57,6 +57,8 @@ pub fn attention(
         let end = (span.key_row + span.keys) * d;
         assert!(next_row * d <= q.len().min(out.len()) && end <= k.len().min(v.len()));
     }
+    // Two panels of the narrow tile are a head's width.
+    let kernels = kernels.for_rows(UsualRows::Few);
     let longest = spans.iter().map(|span| span.queries * span.keys).max().unwrap_or(0);
     let out = Shared(out.as_mut_ptr());
     par::for_each(spans.len() * heads.count, 8 * longest * head_dim, |task| {

@@ -1,8 +1,7 @@
 //! What the benchmarks measure: one linear layer, and the machine's fused multiply-add peak.
 
 use crate::{
-    Epilogue, KernelError, KernelPath, Kernels, Linear, Rows, UsualRows, dispatch::Operation,
-    tile::Tile,
+    Epilogue, KernelError, KernelPath, Kernels, Linear, Rows, dispatch::Operation, tile::Tile,
 };
 
 /// A linear layer with its input, as the towers run it: rows are interleaved in every run.
@@ -23,7 +22,7 @@ impl LinearBench {
     pub fn new(path: KernelPath, m: usize, n: usize, k: usize) -> Result<Self, KernelError> {
         let kernels = Kernels::new(path)?;
         let value = |i: usize| ((i * 37) % 64) as f32 / 64.0 - 0.5;
-        let layer = Linear::pack(&kernels, UsualRows::Many, n, k, |row, out| {
+        let layer = Linear::pack(&kernels, n, k, |row, out| {
             out.iter_mut().enumerate().for_each(|(i, w)| *w = value(row + i));
         });
         let x = (0..m * k).map(|i| value(i * 3)).collect();

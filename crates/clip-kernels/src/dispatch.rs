@@ -4,6 +4,7 @@
 use crate::{
     arch,
     isa::{Isa, Work},
+    kernels::UsualRows,
     path::{KernelError, KernelPath},
     tile::Tile,
 };
@@ -30,7 +31,7 @@ pub(crate) enum F16Panels {
 }
 
 /// What must be known of a path to lay out operands for it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Rows of the register tile.
     pub(crate) rows: usize,
@@ -62,12 +63,13 @@ macro_rules! paths {
     ($(
         $(#[$compiled:meta])*
         $path:ident: $isa:ty, rows $rows:literal, alone $alone:literal, vectors $vectors:literal,
-        f16 $f16:ident;
+        f16 $f16:ident
+        $(, $(#[$built:meta])* $many:ident: rows $many_rows:literal, vectors $many_vectors:literal)?;
     )*) => {
         /// The instruction set of a path that this machine can run.
         #[derive(Debug, Clone, Copy)]
         pub(crate) enum Token {
-            $($(#[$compiled])* $path($isa),)*
+            $($(#[$compiled])* $path($isa), $($(#[$built])* $many($isa),)?)*
         }
 
         impl Token {
@@ -76,6 +78,17 @@ macro_rules! paths {
                     $($(#[$compiled])* KernelPath::$path => <$isa>::detect().map(Token::$path),)*
                     #[allow(unreachable_patterns)]
                     _ => None,
+                }
+            }
+
+            /// The same path, with the shape of its register tile for so many rows.
+            pub(crate) fn for_rows(self, rows: UsualRows) -> Token {
+                match (self, rows) {
+                    $($(
+                        $(#[$built])* (Token::$path(isa), UsualRows::Many) => Token::$many(isa),
+                        $(#[$built])* (Token::$many(isa), UsualRows::Few) => Token::$path(isa),
+                    )?)*
+                    (token, _) => token,
                 }
             }
 
@@ -88,7 +101,13 @@ macro_rules! paths {
                         lanes: <$isa>::LANES,
                         f16: F16Panels::$f16,
                         watched: <$isa>::WATCHED,
-                    },)*
+                    },
+                    $($(#[$built])* Token::$many(isa) => Layout {
+                        rows: $many_rows,
+                        alone: $many_rows,
+                        columns: $many_vectors * <$isa>::LANES,
+                        ..Token::$path(isa).layout()
+                    },)?)*
                 }
             }
 
@@ -98,7 +117,10 @@ macro_rules! paths {
                 match self {
                     $($(#[$compiled])* Token::$path(isa) => {
                         isa.vectorize(Shaped::<O, $alone, $vectors>(operation))
-                    })*
+                    }
+                    $($(#[$built])* Token::$many(isa) => {
+                        isa.vectorize(Shaped::<O, $many_rows, $many_vectors>(operation))
+                    })?)*
                 }
             }
         }
@@ -112,7 +134,10 @@ paths! {
     #[cfg(target_arch = "x86_64")]
     Avx2: arch::x86::avx2::Avx2, rows 6, alone 6, vectors 2, f16 Always;
     #[cfg(target_arch = "x86_64")]
-    Avx512: arch::x86::avx512::Avx512, rows 14, alone 14, vectors 2, f16 Always;
+    Avx512: arch::x86::avx512::Avx512, rows 14, alone 14, vectors 2, f16 Always,
+        // Fewer loads for a product: where units are 512 bits wide, their clock depends on the power drawn.
+        #[cfg(target_arch = "x86_64")]
+        Avx512Many: rows 9, vectors 3;
     #[cfg(target_arch = "aarch64")]
     Neon: arch::neon::Neon, rows 8, alone 8, vectors 2, f16 Never;
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(feature = "relaxed-simd")))]

@@ -23,11 +23,12 @@ use crate::{
 pub struct Kernels {
     path: KernelPath,
     token: Token,
+    rows: UsualRows,
     pub(crate) layout: Layout,
 }
 
-/// How many rows usually pass through a layer at once. Decides how its weights are stored, which
-/// changes the speed and the memory and no bit of a result.
+/// How many rows usually pass through a layer at once. Decides how operands are laid out, which changes the
+/// speed and the memory and no bit of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsualRows {
     /// A text's tokens.
@@ -37,13 +38,12 @@ pub enum UsualRows {
 }
 
 impl Kernels {
-    /// The kernels of `path`.
+    /// The kernels of `path`, for many rows.
     ///
     /// # Errors
     /// This machine cannot run the path.
     pub fn new(path: KernelPath) -> Result<Self, KernelError> {
-        let token = path.token()?;
-        Ok(Kernels { path, token, layout: token.layout() })
+        Ok(Kernels::with(path, path.token()?, UsualRows::Many))
     }
 
     /// Those of the fastest exact path, or of the one that `CLIP_KERNEL` names.
@@ -57,7 +57,19 @@ impl Kernels {
     /// Those that run everywhere, one lane at a time.
     pub fn scalar() -> Self {
         let token = Token::Scalar(crate::arch::scalar::Scalar);
-        Kernels { path: KernelPath::Scalar, token, layout: token.layout() }
+        Kernels::with(KernelPath::Scalar, token, UsualRows::Many)
+    }
+
+    /// Those of the same path for so many rows. Weights and rows are packed for the kernels that are to
+    /// multiply them.
+    #[must_use]
+    pub fn for_rows(self, rows: UsualRows) -> Self {
+        Kernels::with(self.path, self.token, rows)
+    }
+
+    fn with(path: KernelPath, token: Token, rows: UsualRows) -> Self {
+        let token = token.for_rows(rows);
+        Kernels { path, token, rows, layout: token.layout() }
     }
 
     /// Which path they are of.
@@ -66,10 +78,10 @@ impl Kernels {
     }
 
     /// Whether a layer's weights may be stored as f16 (where none loses a bit by it).
-    pub fn keeps_f16(&self, rows: UsualRows) -> bool {
+    pub fn keeps_f16(&self) -> bool {
         match self.layout.f16 {
             F16Panels::Never => false,
-            F16Panels::ManyRows => rows == UsualRows::Many,
+            F16Panels::ManyRows => self.rows == UsualRows::Many,
             F16Panels::Always => true,
         }
     }

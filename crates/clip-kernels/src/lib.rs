@@ -16,14 +16,14 @@
 //! A change of any operation or order raises [`NUMERICS_VERSION`].
 //!
 //! ```
-//! use clip_kernels::{Epilogue, KernelPath, Kernels, Linear, Rows, UsualRows};
+//! use clip_kernels::{Epilogue, KernelPath, Kernels, Linear, Rows};
 //!
 //! let (m, n, k) = (3, 5, 7);
 //! let x: Vec<f32> = (0..m * k).map(|i| i as f32 / 8.0).collect();
 //! let mut results = Vec::new();
 //! for path in KernelPath::available() {
 //!     let kernels = Kernels::new(path)?;
-//!     let layer = Linear::pack(&kernels, UsualRows::Many, n, k, |row, out| {
+//!     let layer = Linear::pack(&kernels, n, k, |row, out| {
 //!         out.iter_mut().enumerate().for_each(|(i, w)| *w = (row + i) as f32 / 3.0);
 //!     });
 //!     let mut rows = Rows::empty();

@@ -1,12 +1,6 @@
 //! The weights of one linear layer.
 
-use crate::{
-    buffer::Aligned,
-    kernels::{Kernels, UsualRows},
-    pack,
-    path::KernelPath,
-    range::Magnitudes,
-};
+use crate::{buffer::Aligned, dispatch::Layout, kernels::Kernels, pack, range::Magnitudes};
 
 /// Weights of one linear layer `[n, k]`, in panels of `layout.columns` columns: element (k, column) of
 /// panel p at `(p * K + k) * columns + column`. The last panel is padded with zeros.
@@ -19,8 +13,8 @@ pub struct Linear {
     pub(crate) bias: Aligned<f32>,
     /// Of weights and bias.
     pub(crate) magnitudes: [Magnitudes; 2],
-    /// Whose panels.
-    pub(crate) path: KernelPath,
+    /// Of the kernels that can multiply with it.
+    pub(crate) layout: Layout,
 }
 
 /// f16 only where every weight survives the round trip: widening is exact, so the bits of the
@@ -42,17 +36,16 @@ impl Panels {
 }
 
 impl Linear {
-    /// Packs row-major `[n, k]` weights, as f16 if that pays for so many `rows` and none loses a bit
-    /// by it; `row(i, out)` writes row i as f32. The bias is 0.
+    /// Packs row-major `[n, k]` weights, as f16 if that pays for these kernels and none loses a
+    /// bit by it; `row(i, out)` writes row i as f32. The bias is 0.
     pub fn pack(
         kernels: &Kernels,
-        rows: UsualRows,
         n: usize,
         k: usize,
         row: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
         let narrow =
-            if kernels.keeps_f16(rows) { pack::lossless_f16(kernels, n, k, &row) } else { None };
+            if kernels.keeps_f16() { pack::lossless_f16(kernels, n, k, &row) } else { None };
         let panels = match narrow {
             Some(panels) => Panels::F16(panels),
             None => Panels::F32(pack::f32(kernels, n, k, row)),
@@ -79,7 +72,7 @@ impl Linear {
     fn new(kernels: &Kernels, n: usize, k: usize, panels: Panels, weights: Magnitudes) -> Self {
         let bias = Aligned::zeroed(n.next_multiple_of(kernels.layout.columns));
         let magnitudes = [weights, Magnitudes::of(true, &bias)];
-        Linear { n, k, panels, bias, magnitudes, path: kernels.path() }
+        Linear { n, k, panels, bias, magnitudes, layout: kernels.layout }
     }
 
     /// Sets the bias.

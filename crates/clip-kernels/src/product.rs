@@ -65,10 +65,10 @@ impl Linear {
 /// [`Linear::forward`] of several layers over the same rows, as one set of tasks.
 ///
 /// # Panics
-/// Rows or a layer were packed for another path, or shapes do not fit.
+/// Rows or a layer were packed for other kernels, or shapes do not fit.
 pub fn forward<const N: usize>(kernels: &Kernels, rows: &Rows, layers: [Layer; N]) {
     let outs = layers.map(|Layer { linear, epilogue, out }| {
-        assert_eq!(linear.path, kernels.path(), "weights packed for these kernels");
+        assert_eq!(linear.layout, kernels.layout, "weights packed for these kernels");
         assert_eq!(rows.k, linear.k, "input width");
         assert_eq!(out.len(), rows.m * linear.n, "output shape");
         if let Epilogue::Add(residual) = epilogue {
@@ -91,7 +91,7 @@ fn forward_all(kernels: &Kernels, rows: &Rows, outs: &[Target]) {
     if rows.m == 0 {
         return;
     }
-    assert_eq!(rows.path, Some(kernels.path()), "rows packed for these kernels");
+    assert_eq!(rows.layout, Some(kernels.layout), "rows packed for these kernels");
     let layout = &kernels.layout;
     let tiles_per_block = ROW_BLOCK / layout.rows;
     let row_blocks = rows.tiles().div_ceil(tiles_per_block);

@@ -2,16 +2,16 @@
 
 use crate::{
     buffer::{Aligned, Shared},
+    dispatch::Layout,
     kernels::Kernels,
     layer_norm::{self, LayerNorm},
     par,
-    path::KernelPath,
     range::Magnitudes,
     scratch::scratch,
     stages::{Stage, clock},
 };
 
-/// Input rows `[m, k]`, interleaved for the micro-kernel of one path.
+/// Input rows `[m, k]`, interleaved for the micro-kernel.
 #[derive(Debug)]
 pub struct Rows {
     pub(crate) m: usize,
@@ -21,15 +21,15 @@ pub struct Rows {
     tiles: usize,
     pub(crate) packed: Aligned<f32>,
     pub(crate) magnitudes: Magnitudes,
-    /// Whose micro-kernel; `None` as long as there are no rows.
-    pub(crate) path: Option<KernelPath>,
+    /// Of the kernels that can multiply them; `None` as long as there are no rows.
+    pub(crate) layout: Option<Layout>,
 }
 
 impl Rows {
     /// No rows yet.
     pub fn empty() -> Self {
         let packed = Aligned::zeroed(0);
-        Rows { m: 0, k: 0, tiles: 0, packed, magnitudes: Magnitudes::UNKNOWN, path: None }
+        Rows { m: 0, k: 0, tiles: 0, packed, magnitudes: Magnitudes::UNKNOWN, layout: None }
     }
 
     /// Interleaves `m` rows of `x`, in place of what was there; row i starts at `i * stride`.
@@ -75,7 +75,7 @@ impl Rows {
         let tiles =
             if m <= kernels.layout.alone { m.min(1) } else { m.div_ceil(kernels.layout.rows) };
         (self.m, self.k, self.tiles) = (m, k, tiles);
-        self.path = Some(kernels.path());
+        self.layout = Some(kernels.layout);
         self.packed.grow(m * k);
         let packed = Shared(self.packed.as_mut_ptr());
         let shape = &*self;

@@ -2,10 +2,31 @@
 
 use crate::isa::Isa;
 
+/// `body` for each `index` below `count` (at most 14), one after the other: accumulators stay in registers
+/// only if each index is a constant, and a compiler that is left to unroll loops stops doing so with the
+/// next change around them.
+macro_rules! unrolled {
+    ($index:ident < $count:ident, $body:block) => {
+        unrolled!($index < $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    ($index:ident < $count:ident, $body:block, $($n:literal)*) => {
+        $(if $n < $count {
+            let $index: usize = $n;
+            $body;
+        })*
+    };
+}
+
 /// An instruction set with its micro-kernel.
 pub(crate) trait Tile: Isa {
     /// Whether [`Tile::tile`] does other work where all sums are known to be normal.
     const WATCHED: bool = false;
+
+    /// `acc[c] = fma(x, w[c], acc[c])`: what a row does in a step.
+    #[inline(always)]
+    fn row<const C: usize>(self, x: Self::V, w: &[Self::V; C], acc: &mut [Self::V; C]) {
+        unrolled!(c < C, { acc[c] = self.fma(x, w[c], acc[c]) });
+    }
 
     /// The micro-kernel of a fixed height: [`fixed`], or what does the same faster.
     ///
@@ -125,21 +146,6 @@ pub(crate) unsafe fn tile<I: Tile, const MR: usize, const C: usize>(
     }
 }
 
-/// `body` for each `index` below `count` (at most 14), one after the other: accumulators stay in registers
-/// only if each index is a constant, and a compiler that is left to unroll loops stops doing so with the
-/// next change around them.
-macro_rules! unrolled {
-    ($index:ident < $count:ident, $body:block) => {
-        unrolled!($index < $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    ($index:ident < $count:ident, $body:block, $($n:literal)*) => {
-        $(if $n < $count {
-            let $index: usize = $n;
-            $body;
-        })*
-    };
-}
-
 /// Steps to a turn of the loop: fewer operations that only count and move pointers. Where the core is
 /// shared with another hardware thread, which takes half of what it can issue, each of them costs time.
 /// In browsers that was not measured.
@@ -153,7 +159,7 @@ const LINE: usize = 64;
 /// # Safety
 /// As for [`tile`].
 #[inline(always)]
-pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u8>(
+pub(crate) unsafe fn fixed<I: Tile, const R: usize, const C: usize, const FROM: u8>(
     isa: I,
     mut b: *const u8,
     mut wide: *mut f32,
@@ -191,7 +197,7 @@ pub(crate) unsafe fn fixed<I: Isa, const R: usize, const C: usize, const FROM: u
                     });
                     unrolled!(r < R, {
                         let x = isa.splat(*a.add(s * R + r));
-                        unrolled!(c < C, { acc[r][c] = isa.fma(x, w[c], acc[r][c]) });
+                        isa.row(x, &w, &mut acc[r]);
                     });
                 });
                 (a, b) = (a.add($count * R), b.add($count * step));

@@ -4,7 +4,7 @@ use clip_kernels::Kernels;
 
 use crate::{
     config::ClipConfig,
-    model::usual_rows,
+    model::kernels_of,
     tensors::Role,
     towers::{Tower, Towers},
 };
@@ -18,8 +18,9 @@ pub fn packed_bytes(config: &ClipConfig, towers: Towers) -> u64 {
     needed
         .map(|spec| {
             // The logit scale is of neither tower.
-            let rows = usual_rows(spec.id.tower().unwrap_or(Tower::Vision));
-            let size = if kernels.is_some_and(|kernels| kernels.keeps_f16(rows)) { 2 } else { 4 };
+            let tower = spec.id.tower().unwrap_or(Tower::Vision);
+            let narrow = kernels.is_some_and(|kernels| kernels_of(kernels, tower).keeps_f16());
+            let size = if narrow { 2 } else { 4 };
             size * spec.shape.iter().map(|n| *n as u64).product::<u64>()
         })
         .sum()

@@ -6,7 +6,7 @@ mod table;
 mod text;
 mod vision;
 
-pub(crate) use parts::{Parts, usual_rows};
+pub(crate) use parts::{Parts, kernels_of};
 pub(crate) use table::Table;
 pub(crate) use text::TextTower;
 pub(crate) use vision::VisionTower;

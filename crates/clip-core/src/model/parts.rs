@@ -14,7 +14,7 @@ use crate::{
 /// Packed tensors. Taking one removes it.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    /// What they are packed for.
+    /// What they are packed for, each tower's for [`kernels_of`] it.
     pub(crate) kernels: Kernels,
     parts: HashMap<TensorId, Part>,
 }
@@ -26,12 +26,12 @@ enum Part {
     Table(Table),
 }
 
-/// A text has few tokens, an image many patches.
-pub(crate) fn usual_rows(tower: Tower) -> UsualRows {
-    match tower {
+/// Those of a tower: a text has few tokens, an image many patches.
+pub(crate) fn kernels_of(kernels: Kernels, tower: Tower) -> Kernels {
+    kernels.for_rows(match tower {
         Tower::Text => UsualRows::Few,
         Tower::Vision => UsualRows::Many,
-    }
+    })
 }
 
 impl Parts {
@@ -45,12 +45,12 @@ impl Parts {
         let part = match (id.role(), id.tower(), tensor.shape.as_slice()) {
             (Role::Table, _, &[_, d]) => Part::Table(Table::load(tensor, d)),
             (Role::Matrix, Some(tower), &[n, ..]) => {
-                let (kernels, rows) = (&self.kernels, usual_rows(tower));
+                let kernels = &kernels_of(self.kernels, tower);
                 let k = tensor.len().checked_div(n).unwrap_or(0);
-                Part::Matrix(if kernels.keeps_f16(rows) && tensor.dtype() == Dtype::F16 {
+                Part::Matrix(if kernels.keeps_f16() && tensor.dtype() == Dtype::F16 {
                     Linear::pack_f16(kernels, n, k, |i, out| tensor.read_f16(i * k, out))
                 } else {
-                    Linear::pack(kernels, rows, n, k, |i, out| tensor.read(i * k, out))
+                    Linear::pack(kernels, n, k, |i, out| tensor.read(i * k, out))
                 })
             }
             _ => Part::Vector(tensor.to_vec()),

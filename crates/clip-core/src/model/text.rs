@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use super::{
     CHUNK_ROWS, Parts, Tracer,
     block::{Attention, Block, Prefix, Sequence, Shape, Workspace},
+    kernels_of,
     table::Table,
     vision::project,
 };
@@ -40,7 +41,7 @@ impl TextTower {
         let (tower, t) = (Tower::Text, &config.text);
         let norm = |affine| TensorId::FinalNorm(tower, affine);
         Ok(TextTower {
-            kernels: parts.kernels,
+            kernels: kernels_of(parts.kernels, tower),
             tokens: parts.table(TensorId::TokenEmbedding)?,
             positions: parts.vector(TensorId::PositionEmbedding(tower))?,
             blocks: Block::all(parts, tower, t.layers, &shape(config))?,

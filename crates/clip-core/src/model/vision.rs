@@ -3,6 +3,7 @@
 use super::{
     CHUNK_ROWS, Parts, Tracer,
     block::{Attention, Block, Sequence, Shape, Workspace},
+    kernels_of,
 };
 use clip_kernels::{Epilogue, Kernels, LayerNorm, Linear, Rows, for_each_chunk, in_pool, threads};
 
@@ -32,7 +33,7 @@ impl VisionTower {
         let (tower, v) = (Tower::Vision, &config.vision);
         let post_norm = |affine| TensorId::FinalNorm(tower, affine);
         Ok(VisionTower {
-            kernels: parts.kernels,
+            kernels: kernels_of(parts.kernels, tower),
             class: parts.vector(TensorId::ClassEmbedding)?,
             // The convolution [d, 3, p, p] has stride p: a matrix product over flattened patches.
             patches: parts.matrix(TensorId::PatchEmbedding)?,

@@ -20,7 +20,10 @@ fn same(path: KernelPath, got: &[f32], expected: &[f32]) {
 
 fn bits_equal_over_paths(test: impl Fn(&Kernels)) {
     for path in KernelPath::available() {
-        test(&Kernels::new(path).expect("listed as available"));
+        let kernels = Kernels::new(path).expect("listed as available");
+        for rows in [UsualRows::Few, UsualRows::Many] {
+            test(&kernels.for_rows(rows));
+        }
     }
 }
 
@@ -91,7 +94,7 @@ proptest! {
         let n = bias.len();
         let plain = reference::linear(&x, &w, &bias, k);
         bits_equal_over_paths(|kernels| {
-            let layer = Linear::pack(kernels, UsualRows::Many, n, k, |i, out| {
+            let layer = Linear::pack(kernels, n, k, |i, out| {
                 out.copy_from_slice(&w[i * k..][..k]);
             });
             let layer = layer.with_bias(&bias);
@@ -238,7 +241,7 @@ fn midpoints_in_chains() {
                 let twice = f64::from(xs[at]) * f64::from(ws[at]) + f64::from(bias[0]);
                 doubled += usize::from(twice as f32 != expected[0]);
                 bits_equal_over_paths(|kernels| {
-                    let layer = Linear::pack(kernels, UsualRows::Few, n, k, |i, out| {
+                    let layer = Linear::pack(kernels, n, k, |i, out| {
                         out.copy_from_slice(&ws[i * k..][..k]);
                     });
                     let layer = layer.with_bias(&bias);

@@ -1,6 +1,6 @@
 //! AVX-512F: 16 lanes.
 
-use std::arch::x86_64::*;
+use std::arch::{asm, x86_64::*};
 
 use super::{avx, avx2::Avx2};
 use crate::{
@@ -11,7 +11,41 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512(());
 
-impl Tile for Avx512 {}
+impl Tile for Avx512 {
+    #[inline(always)]
+    fn row<const C: usize>(self, x: __m512, w: &[__m512; C], acc: &mut [__m512; C]) {
+        match (w.as_slice(), acc.as_mut_slice()) {
+            // SAFETY: `self` exists only where the machine has the instruction.
+            (&[a, b, c], [u, v, w]) => [*u, *v, *w] = unsafe { row3(x, [a, b, c], [*u, *v, *w]) },
+            (&[a, b], [u, v]) => (*u, *v) = (self.fma(x, a, *u), self.fma(x, b, *v)),
+            (w, acc) => w.iter().zip(acc).for_each(|(w, acc)| *acc = self.fma(x, *w, *acc)),
+        }
+    }
+}
+
+/// In assembly, since a compiler free to choose the order of 27 sums in 32 registers moves them about and
+/// spills some, at times.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn row3(x: __m512, [a, b, c]: [__m512; 3], [mut u, mut v, mut w]: [__m512; 3]) -> [__m512; 3] {
+    // SAFETY: three operations on registers.
+    unsafe {
+        asm!(
+            "vfmadd231ps {u}, {x}, {a}",
+            "vfmadd231ps {v}, {x}, {b}",
+            "vfmadd231ps {w}, {x}, {c}",
+            x = in(zmm_reg) x,
+            a = in(zmm_reg) a,
+            b = in(zmm_reg) b,
+            c = in(zmm_reg) c,
+            u = inout(zmm_reg) u,
+            v = inout(zmm_reg) v,
+            w = inout(zmm_reg) w,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    [u, v, w]
+}
 
 impl Isa for Avx512 {
     type V = __m512;
