@@ -153,6 +153,9 @@ const TURN: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 const ONE: usize = 1;
 /// Bytes of a cache line, the most that one turn may ask the memory for.
 const LINE: usize = 64;
+/// Bytes from what is read of a block for the first time to what is asked for once more: nobody has asked for
+/// a layer's first block, and who shares the core may have driven others from its cache.
+const NEAR: usize = 2048;
 
 /// [`tile`] of a height and a kind of weights known when compiled; `wide` is where [`WIDEN`] writes.
 ///
@@ -205,6 +208,12 @@ pub(crate) unsafe fn fixed<I: Tile, const R: usize, const C: usize, const FROM: 
                     wide = wide.add($count * nr);
                 }
                 isa.prefetch(ahead.from);
+                if FROM != F32 {
+                    isa.prefetch(b.wrapping_add(NEAR));
+                    if step > LINE {
+                        isa.prefetch(b.wrapping_add(NEAR + step / 2));
+                    }
+                }
                 ahead.from = ahead.from.wrapping_add($count * ahead.step);
             };
         }
