@@ -1,44 +1,58 @@
-//! What the benchmarks measure: one linear layer, and the machine's fused multiply-add peak.
+//! What the benchmarks measure: one linear layer, the micro-kernel alone, and the machine's fused multiply-add peak.
 
 use crate::{
-    Epilogue, KernelError, KernelPath, Kernels, Linear, Rows, dispatch::Operation, tile::Tile,
+    Aligned, Epilogue, KernelError, KernelPath, Kernels, Linear, Rows,
+    dispatch::Operation,
+    tile::{Ahead, Chains, Init, Tile, Weights, tile},
 };
 
-/// A linear layer with its input, as the towers run it: rows are interleaved in every run.
+/// Linear layers of one shape with their input, as the towers run them: rows are interleaved in every run.
 #[derive(Debug)]
 pub struct LinearBench {
     kernels: Kernels,
-    layer: Linear,
+    layers: Vec<Linear>,
+    /// Which of them is next.
+    turn: usize,
     x: Vec<f32>,
     rows: Rows,
     out: Vec<f32>,
 }
 
 impl LinearBench {
-    /// `m` rows of `k` inputs to `n` outputs, with weights that fit f16.
+    /// `m` rows of `k` inputs to `n` outputs, with weights that fit f16. With several `layers` in turns, the
+    /// weights of one are no longer in the core's own cache when its turn comes again, as in a tower.
     ///
     /// # Errors
     /// This machine cannot run the path.
-    pub fn new(path: KernelPath, m: usize, n: usize, k: usize) -> Result<Self, KernelError> {
+    pub fn new(
+        path: KernelPath,
+        (m, n, k): (usize, usize, usize),
+        layers: usize,
+    ) -> Result<Self, KernelError> {
         let kernels = Kernels::new(path)?;
         let value = |i: usize| ((i * 37) % 64) as f32 / 64.0 - 0.5;
-        let layer = Linear::pack(&kernels, n, k, |row, out| {
-            out.iter_mut().enumerate().for_each(|(i, w)| *w = value(row + i));
-        });
+        let layer = |_| {
+            Linear::pack(&kernels, n, k, |row, out| {
+                out.iter_mut().enumerate().for_each(|(i, w)| *w = value(row + i));
+            })
+        };
+        let layers = (0..layers).map(layer).collect();
         let x = (0..m * k).map(|i| value(i * 3)).collect();
-        Ok(LinearBench { kernels, layer, x, rows: Rows::empty(), out: vec![0.0; m * n] })
+        Ok(LinearBench { kernels, layers, turn: 0, x, rows: Rows::empty(), out: vec![0.0; m * n] })
     }
 
     /// Floating-point operations of one run.
     pub fn flops(&self) -> usize {
-        2 * self.out.len() * self.layer.inputs()
+        2 * self.out.len() * self.layers[0].inputs()
     }
 
-    /// One forward pass.
+    /// One forward pass of the next layer.
     pub fn run(&mut self) -> f32 {
-        let k = self.layer.inputs();
+        let layer = &self.layers[self.turn];
+        self.turn = (self.turn + 1) % self.layers.len();
+        let k = layer.inputs();
         self.rows.pack(&self.kernels, &self.x, self.x.len() / k, k, k);
-        self.layer.forward(&self.kernels, &self.rows, Epilogue::Store, &mut self.out);
+        layer.forward(&self.kernels, &self.rows, Epilogue::Store, &mut self.out);
         self.out[0]
     }
 }
@@ -81,5 +95,75 @@ impl Operation for Peak {
         let mut out = [0.0f32; 16];
         isa.store(&mut out, sum);
         out[0]
+    }
+}
+
+/// Steps of a chain of [`TileBench`]: rows and weights stay in the first-level cache.
+const TILE_DEPTH: usize = 128;
+const TILES: usize = 256;
+
+/// The micro-kernel on one full tile over and over: what a layer could reach if it did nothing else and
+/// waited for no memory.
+#[derive(Debug)]
+pub struct TileBench {
+    kernels: Kernels,
+    rows: Aligned<f32>,
+    weights: Aligned<f32>,
+    sums: Aligned<f32>,
+}
+
+impl TileBench {
+    /// The tile that images use.
+    ///
+    /// # Errors
+    /// This machine cannot run the path.
+    pub fn new(path: KernelPath) -> Result<Self, KernelError> {
+        let kernels = Kernels::new(path)?;
+        let (r, columns) = (kernels.layout.rows, kernels.layout.columns);
+        let [mut rows, mut weights] = [r, columns].map(|n| Aligned::zeroed(TILE_DEPTH * n));
+        // Not zeros: a unit that multiplies those draws less power, and runs faster for it.
+        for values in [&mut rows, &mut weights] {
+            values
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, v)| *v = ((i * 37) % 64) as f32 / 64.0 - 0.5);
+        }
+        Ok(TileBench { kernels, rows, weights, sums: Aligned::zeroed(r * columns) })
+    }
+
+    /// Floating-point operations of one run.
+    pub fn flops(&self) -> usize {
+        2 * TILES * TILE_DEPTH * self.sums.len()
+    }
+
+    /// Some hundred tiles.
+    pub fn run(&mut self) -> f32 {
+        let kernels = self.kernels;
+        kernels.run(Tiles(self));
+        self.sums[0]
+    }
+}
+
+struct Tiles<'a>(&'a mut TileBench);
+
+impl Operation for Tiles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Tile, const MR: usize, const C: usize>(self, isa: I) {
+        let TileBench { kernels, rows, weights, sums } = self.0;
+        let weights = Weights::F32(weights.as_ptr());
+        let chains = Chains {
+            depth: TILE_DEPTH,
+            a: rows.as_ptr(),
+            init: Init::Parked,
+            dst: sums.as_mut_ptr(),
+            normal: true,
+            ahead: Ahead::nothing(rows.as_ptr()),
+        };
+        for _ in 0..TILES {
+            // SAFETY: rows, weights and sums of one tile of this path, made by `TileBench::new`.
+            unsafe { tile::<I, MR, C>(isa, kernels.layout.rows, weights, chains) };
+        }
     }
 }
