@@ -17,7 +17,6 @@ impl Tile for Avx512 {
         match (w.as_slice(), acc.as_mut_slice()) {
             // SAFETY: `self` exists only where the machine has the instruction.
             (&[a, b, c], [u, v, w]) => [*u, *v, *w] = unsafe { row3(x, [a, b, c], [*u, *v, *w]) },
-            (&[a, b], [u, v]) => (*u, *v) = (self.fma(x, a, *u), self.fma(x, b, *v)),
             (w, acc) => w.iter().zip(acc).for_each(|(w, acc)| *acc = self.fma(x, *w, *acc)),
         }
     }
