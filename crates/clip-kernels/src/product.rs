@@ -17,6 +17,7 @@ use crate::{
     scratch::{Scratch, scratch},
     stages::{Stage, clock},
     tile::{Ahead, Chains, Init, Tile, Weights, tile},
+    transpose::transpose,
 };
 
 /// Depth of a k block: at most 192 KiB of a panel, which stay in the second-level cache while all row
@@ -60,6 +61,18 @@ impl Linear {
     pub fn forward(&self, kernels: &Kernels, rows: &Rows, epilogue: Epilogue, out: &mut [f32]) {
         forward(kernels, rows, [Layer { linear: self, epilogue, out }]);
     }
+
+    /// As [`Linear::forward`], with an output that is the next layer's rows: it never lies in memory in
+    /// another order.
+    ///
+    /// # Panics
+    /// As [`forward`].
+    pub fn forward_rows(&self, kernels: &Kernels, rows: &Rows, epilogue: Epilogue, out: &mut Rows) {
+        out.write(kernels, rows.m, self.n, |_, packed| {
+            let target = Target::new(kernels, rows, self, epilogue, Out::Rows(packed));
+            forward_all(kernels, rows, &[target]);
+        });
+    }
 }
 
 /// [`Linear::forward`] of several layers over the same rows, as one set of tasks.
@@ -68,23 +81,43 @@ impl Linear {
 /// Rows or a layer were packed for other kernels, or shapes do not fit.
 pub fn forward<const N: usize>(kernels: &Kernels, rows: &Rows, layers: [Layer; N]) {
     let outs = layers.map(|Layer { linear, epilogue, out }| {
-        assert_eq!(linear.layout, kernels.layout, "weights packed for these kernels");
-        assert_eq!(rows.k, linear.k, "input width");
         assert_eq!(out.len(), rows.m * linear.n, "output shape");
-        if let Epilogue::Add(residual) = epilogue {
-            assert_eq!(residual.len(), out.len(), "residual shape");
-        }
-        Target { linear, epilogue, out: Shared(out.as_mut_ptr()) }
+        Target::new(kernels, rows, linear, epilogue, Out::Plain(Shared(out.as_mut_ptr())))
     });
     // The outputs are borrowed, each from elsewhere, until this returns.
     forward_all(kernels, rows, &outs);
+}
+
+/// Where `rows.m * linear.n` outputs go.
+enum Out {
+    /// `[m, n]`.
+    Plain(Shared<f32>),
+    /// In tiles like those of the input, [`Rows::packed`] of the next layer.
+    Rows(Shared<f32>),
 }
 
 /// A [`Layer`] whose shapes were checked; tasks write disjoint parts of `out`.
 struct Target<'a> {
     linear: &'a Linear,
     epilogue: Epilogue<'a>,
-    out: Shared<f32>,
+    out: Out,
+}
+
+impl<'a> Target<'a> {
+    fn new(
+        kernels: &Kernels,
+        rows: &Rows,
+        linear: &'a Linear,
+        epilogue: Epilogue<'a>,
+        out: Out,
+    ) -> Self {
+        assert_eq!(linear.layout, kernels.layout, "weights packed for these kernels");
+        assert_eq!(rows.k, linear.k, "input width");
+        if let Epilogue::Add(residual) = epilogue {
+            assert_eq!(residual.len(), rows.m * linear.n, "residual shape");
+        }
+        Target { linear, epilogue, out }
+    }
 }
 
 fn forward_all(kernels: &Kernels, rows: &Rows, outs: &[Target]) {
@@ -221,8 +254,10 @@ unsafe fn finish<I: Isa>(
         // partial panel is finished on the padded row: only its copy stops at the last column.
         unsafe {
             let src = acc.add(row * nr);
-            let dst = out.ptr().add(offset);
-            let to = if valid == nr { dst } else { src };
+            let to = match out {
+                Out::Plain(out) if valid == nr => out.ptr().add(offset),
+                _ => src,
+            };
             for c in (0..nr).step_by(I::LANES) {
                 let v = isa.load_ptr(src.add(c));
                 let v = match *epilogue {
@@ -236,13 +271,24 @@ unsafe fn finish<I: Isa>(
                 isa.store_ptr(to.add(c), v);
             }
             if valid < nr {
-                for c in 0..valid {
-                    *dst.add(c) = match *epilogue {
-                        Epilogue::Add(residual) => *residual.as_ptr().add(offset + c) + *src.add(c),
-                        _ => *src.add(c),
-                    };
+                if let Epilogue::Add(residual) = epilogue {
+                    for c in 0..valid {
+                        *src.add(c) = residual[offset + c] + *src.add(c);
+                    }
+                }
+                if let Out::Plain(out) = out {
+                    std::ptr::copy_nonoverlapping(src, out.ptr().add(offset), valid);
                 }
             }
+        }
+    }
+    if let Out::Rows(packed) = out {
+        // SAFETY: as above; the tile's columns lie one after the other.
+        unsafe {
+            let done = std::slice::from_raw_parts(acc, height * nr);
+            let to = packed.ptr().add(first_row * n + column * height);
+            let to = std::slice::from_raw_parts_mut(to, height * valid);
+            transpose(isa, done, nr, height, to, height);
         }
     }
 }

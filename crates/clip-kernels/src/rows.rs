@@ -72,20 +72,33 @@ impl Rows {
         cost: usize,
         fill: impl Fn(usize, usize, &mut [f32]) + Sync,
     ) {
+        self.write(kernels, m, k, |shape, packed| {
+            par::for_each(shape.tiles, cost * k * kernels.layout.rows, |tile| {
+                let (start, height) = shape.tile(tile);
+                // SAFETY: tiles are disjoint ranges of `packed`, which outlives for_each.
+                let out = unsafe {
+                    std::slice::from_raw_parts_mut(packed.ptr().add(start * k), height * k)
+                };
+                fill(start, height, out);
+            });
+        });
+    }
+
+    /// Takes the shape of `m` rows, in place of what was there; `write` writes their elements.
+    pub(crate) fn write(
+        &mut self,
+        kernels: &Kernels,
+        m: usize,
+        k: usize,
+        write: impl FnOnce(&Self, Shared<f32>),
+    ) {
         let tiles =
             if m <= kernels.layout.alone { m.min(1) } else { m.div_ceil(kernels.layout.rows) };
         (self.m, self.k, self.tiles) = (m, k, tiles);
         self.layout = Some(kernels.layout);
         self.packed.grow(m * k);
         let packed = Shared(self.packed.as_mut_ptr());
-        let shape = &*self;
-        par::for_each(shape.tiles, cost * k * kernels.layout.rows, |tile| {
-            let (start, height) = shape.tile(tile);
-            // SAFETY: tiles are disjoint ranges of `packed`, which outlives for_each.
-            let out =
-                unsafe { std::slice::from_raw_parts_mut(packed.ptr().add(start * k), height * k) };
-            fill(start, height, out);
-        });
+        write(self, packed);
         self.magnitudes = Magnitudes::of(kernels.layout.watched, &self.packed[..m * k]);
     }
 

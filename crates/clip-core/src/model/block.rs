@@ -29,7 +29,6 @@ pub(super) struct Block {
 /// Shape of a block, shared by all layers of a tower.
 pub(super) struct Shape {
     pub(super) hidden: usize,
-    pub(super) intermediate: usize,
     pub(super) heads: usize,
     pub(super) activation: Activation,
     pub(super) eps: f32,
@@ -85,8 +84,9 @@ pub(super) struct Workspace {
     k: Aligned<f32>,
     v: Aligned<f32>,
     context: Aligned<f32>,
-    inner: Aligned<f32>,
     rows: Rows,
+    /// What the activation gives, as the second layer's rows.
+    inner: Rows,
 }
 
 impl Workspace {
@@ -101,8 +101,8 @@ impl Workspace {
             k: keys(),
             v: keys(),
             context: hidden(),
-            inner: Aligned::zeroed(rows * shape.intermediate),
             rows: Rows::empty(),
+            inner: Rows::empty(),
         }
     }
 }
@@ -166,7 +166,7 @@ impl Block {
         };
         let d = self.q.outputs();
         let all: usize = sequences.iter().map(|s| s.len).sum();
-        let Workspace { x, next, q, k, v, context, inner, rows } = work;
+        let Workspace { x, next, q, k, v, context, rows, inner } = work;
         let plain = |linear, out| Layer { linear, epilogue: Epilogue::Store, out };
 
         rows.pack_normed(kernels, &self.norm1, &x[..all * d]);
@@ -216,10 +216,8 @@ impl Block {
             Activation::QuickGelu => Epilogue::QuickGelu,
             Activation::Gelu => Epilogue::Gelu,
         };
-        let width = self.fc1.outputs();
-        self.fc1.forward(kernels, rows, activation, &mut inner[..kept * width]);
-        rows.pack(kernels, &inner[..kept * width], kept, width, width);
-        self.fc2.forward(kernels, rows, Epilogue::Add(&x[..kept * d]), &mut next[..kept * d]);
+        self.fc1.forward_rows(kernels, rows, activation, inner);
+        self.fc2.forward(kernels, inner, Epilogue::Add(&x[..kept * d]), &mut next[..kept * d]);
         std::mem::swap(x, next);
     }
 }

@@ -151,11 +151,5 @@ impl TextTower {
 
 fn shape(config: &ClipConfig) -> Shape {
     let t = &config.text;
-    Shape {
-        hidden: t.hidden_size,
-        intermediate: t.intermediate_size,
-        heads: t.heads,
-        activation: t.activation,
-        eps: t.layer_norm_eps,
-    }
+    Shape { hidden: t.hidden_size, heads: t.heads, activation: t.activation, eps: t.layer_norm_eps }
 }

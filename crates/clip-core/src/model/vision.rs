@@ -146,13 +146,7 @@ impl VisionTower {
 
 fn shape(config: &ClipConfig) -> Shape {
     let v = &config.vision;
-    Shape {
-        hidden: v.hidden_size,
-        intermediate: v.intermediate_size,
-        heads: v.heads,
-        activation: v.activation,
-        eps: v.layer_norm_eps,
-    }
+    Shape { hidden: v.hidden_size, heads: v.heads, activation: v.activation, eps: v.layer_norm_eps }
 }
 
 /// Normalises and projects pooled rows and appends them to `out`.

@@ -109,6 +109,13 @@ proptest! {
             layer.forward(kernels, &rows, Epilogue::Add(&residual), &mut out);
             let expected: Vec<_> = plain.iter().zip(&residual).map(|(x, r)| r + x).collect();
             same(kernels.path(), &out, &expected);
+            for epilogue in [Epilogue::Store, Epilogue::QuickGelu, Epilogue::Add(&residual)] {
+                layer.forward(kernels, &rows, epilogue, &mut out);
+                let [mut packed, mut direct] = [Rows::empty(), Rows::empty()];
+                packed.pack(kernels, &out, m, n, n);
+                layer.forward_rows(kernels, &rows, epilogue, &mut direct);
+                same(kernels.path(), &direct.packed, &packed.packed);
+            }
         });
     }
 
