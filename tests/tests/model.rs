@@ -76,6 +76,10 @@ fn same_bits(what: &str, a: &[Embedding], b: &[Embedding]) {
     }
 }
 
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+}
+
 #[test]
 fn batches_and_threads_do_not_change_a_bit() {
     let golden = Golden::vit_b_32();
@@ -83,7 +87,6 @@ fn batches_and_threads_do_not_change_a_bit() {
     let pixels: Vec<_> = (0..32).map(|i| golden.pixel(i % 9)).collect();
     let mut texts = golden.facts.texts.clone();
     texts.extend(golden.facts.texts.iter().rev().cloned());
-    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     let (one, two) = (pool(1), pool(2));
     let images = one.install(|| clip.embed_pixels(&pixels)).unwrap();
     let vectors = one.install(|| clip.embed_tokens(&texts)).unwrap();
@@ -159,6 +162,15 @@ fn storage_and_single_towers_do_not_change_a_bit() {
     same_bits("f16 file", &f16s.embed_pixels(&golden.pixels()).unwrap(), &images);
     same_bits("f16 file", &f16s.embed_tokens(&golden.facts.texts).unwrap(), &texts);
 
+    // One thread packs each tensor after its digest, several do all digests first.
+    for threads in [1, 2] {
+        let loaded = pool(threads).install(|| load(&file, Towers::Both));
+        assert_eq!(loaded.weights_digest(), f16s.weights_digest(), "{threads} thread(s)");
+        let what = format!("loaded by {threads} thread(s)");
+        same_bits(&what, &loaded.embed_pixels(&golden.pixels()).unwrap(), &images);
+        same_bits(&what, &loaded.embed_tokens(&golden.facts.texts).unwrap(), &texts);
+    }
+
     let vision = load(&file, Towers::Vision);
     same_bits("vision only", &vision.embed_pixels(&golden.pixels()).unwrap(), &images);
     assert_eq!(vision.embed_text("red dress").unwrap_err().kind(), "tower_not_loaded");
@@ -203,8 +215,10 @@ fn damaged_weights_are_named() {
     let mut nan = file.into_owned();
     let end = nan.len();
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-    let error = load(&golden.config, &nan);
-    assert_eq!(error.kind(), "weights.not_finite", "{error}");
+    for threads in [1, 2] {
+        let error = pool(threads).install(|| load(&golden.config, &nan));
+        assert_eq!(error.kind(), "weights.not_finite", "{threads} thread(s): {error}");
+    }
 }
 
 #[test]

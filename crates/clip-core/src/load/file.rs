@@ -19,12 +19,18 @@ impl Clip {
         let mut assembly = Assembly::new(config, options)?;
         let weights = Weights::parse(safetensors)?.with_release(release);
         weights.check(&assembly.config, towers)?;
-        // Finds values that are not finite, too.
-        let digest = weights.digest()?;
-        for tensor in weights.tensors() {
-            assembly.add(tensor);
-            weights.done(tensor);
-        }
+        // The digest finds values that are not finite, too. Several threads share out the tensors for
+        // it, and the rows of each one to pack it; one thread reads each tensor from memory only once.
+        let digest = if clip_kernels::threads() == 1 {
+            weights.digest_each(|tensor| assembly.add(tensor))?
+        } else {
+            let digest = weights.digest()?;
+            for tensor in weights.tensors() {
+                assembly.add(tensor);
+                weights.done(tensor);
+            }
+            digest
+        };
         assembly.finish(digest)
     }
 }

@@ -129,9 +129,33 @@ impl<'a> Weights<'a> {
             let _ = slots[i].set(self.tensors[i].digest());
             self.done(&self.tensors[i]);
         });
+        let digests = self.tensors.iter().zip(slots);
+        let digests =
+            digests.map(|(tensor, slot)| slot.into_inner().unwrap_or_else(|| tensor.digest()));
+        Ok(self.combined(&digests.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// [`Weights::digest`] by one thread, which hands each tensor to `then` while it is in the cache.
+    ///
+    /// # Errors
+    /// A value that is not finite: its tensor is not handed over.
+    pub(crate) fn digest_each(
+        &self,
+        mut then: impl FnMut(&Tensor),
+    ) -> Result<String, WeightsError> {
+        let digests = self.tensors.iter().map(|tensor| {
+            let digest = tensor.digest()?;
+            then(tensor);
+            self.done(tensor);
+            Ok(digest)
+        });
+        Ok(self.combined(&digests.collect::<Result<Vec<_>, WeightsError>>()?))
+    }
+
+    /// The digest of all from those of the tensors, in their order.
+    fn combined(&self, digests: &[[u8; 32]]) -> String {
         let mut all = Sha256::new();
-        for (tensor, slot) in self.tensors.iter().zip(slots) {
-            let digest = slot.into_inner().unwrap_or_else(|| tensor.digest())?;
+        for (tensor, digest) in self.tensors.iter().zip(digests) {
             all.update(tensor.name.as_bytes());
             all.update([0]);
             for dim in &tensor.shape {
@@ -139,6 +163,6 @@ impl<'a> Weights<'a> {
             }
             all.update(digest);
         }
-        Ok(crate::trace::hex(&all.finalize()))
+        crate::trace::hex(&all.finalize())
     }
 }
