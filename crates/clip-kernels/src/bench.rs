@@ -6,7 +6,9 @@ use crate::{
     tile::{Ahead, Chains, Init, Tile, Weights, tile},
 };
 
-/// Linear layers of one shape with their input, as the towers run them: rows are interleaved in every run.
+/// Linear layers of one shape with their input, as the towers run them. Each interleaves the rows of one
+/// layer: a layer that widens (the first of an MLP) those of the next as it writes them, any other but
+/// one that narrows (the second, which finds them so) its own.
 #[derive(Debug)]
 pub struct LinearBench {
     kernels: Kernels,
@@ -16,6 +18,7 @@ pub struct LinearBench {
     x: Vec<f32>,
     rows: Rows,
     out: Vec<f32>,
+    next: Rows,
 }
 
 impl LinearBench {
@@ -37,8 +40,10 @@ impl LinearBench {
             })
         };
         let layers = (0..layers).map(layer).collect();
-        let x = (0..m * k).map(|i| value(i * 3)).collect();
-        Ok(LinearBench { kernels, layers, turn: 0, x, rows: Rows::empty(), out: vec![0.0; m * n] })
+        let x: Vec<f32> = (0..m * k).map(|i| value(i * 3)).collect();
+        let [mut rows, next] = [Rows::empty(), Rows::empty()];
+        rows.pack(&kernels, &x, m, k, k);
+        Ok(LinearBench { kernels, layers, turn: 0, x, rows, out: vec![0.0; m * n], next })
     }
 
     /// Floating-point operations of one run.
@@ -48,12 +53,19 @@ impl LinearBench {
 
     /// One forward pass of the next layer.
     pub fn run(&mut self) -> f32 {
-        let layer = &self.layers[self.turn];
-        self.turn = (self.turn + 1) % self.layers.len();
-        let k = layer.inputs();
-        self.rows.pack(&self.kernels, &self.x, self.x.len() / k, k, k);
-        layer.forward(&self.kernels, &self.rows, Epilogue::Store, &mut self.out);
-        self.out[0]
+        let LinearBench { kernels, layers, turn, x, rows, out, next } = self;
+        let layer = &layers[*turn];
+        *turn = (*turn + 1) % layers.len();
+        let (n, k) = (layer.outputs(), layer.inputs());
+        if n > k {
+            layer.forward_rows(kernels, rows, Epilogue::Store, next);
+            return next.packed[0];
+        }
+        if n == k {
+            rows.pack(kernels, x, x.len() / k, k, k);
+        }
+        layer.forward(kernels, rows, Epilogue::Store, out);
+        out[0]
     }
 }
 
@@ -98,29 +110,31 @@ impl Operation for Peak {
     }
 }
 
-/// Steps of a chain of [`TileBench`]: rows and weights stay in the first-level cache.
-const TILE_DEPTH: usize = 128;
-const TILES: usize = 256;
+/// Steps of one run of [`TileBench`], at least.
+const TILE_STEPS: usize = 1 << 15;
 
-/// The micro-kernel on one full tile over and over: what a layer could reach if it did nothing else and
-/// waited for no memory.
+/// The micro-kernel on full tiles of rows that pass by the same block of weights, over and over: what a
+/// layer could reach if it did nothing else, and waited for no memory beyond the caches that hold these.
 #[derive(Debug)]
 pub struct TileBench {
     kernels: Kernels,
+    depth: usize,
+    /// Tiles `[depth][rows of the tile]`.
     rows: Aligned<f32>,
     weights: Aligned<f32>,
     sums: Aligned<f32>,
 }
 
 impl TileBench {
-    /// The tile that images use.
+    /// So many of the tiles that images use, and chains of `depth` steps.
     ///
     /// # Errors
     /// This machine cannot run the path.
-    pub fn new(path: KernelPath) -> Result<Self, KernelError> {
+    pub fn new(path: KernelPath, tiles: usize, depth: usize) -> Result<Self, KernelError> {
         let kernels = Kernels::new(path)?;
         let (r, columns) = (kernels.layout.rows, kernels.layout.columns);
-        let [mut rows, mut weights] = [r, columns].map(|n| Aligned::zeroed(TILE_DEPTH * n));
+        let mut rows = Aligned::zeroed(tiles * depth * r);
+        let mut weights = Aligned::zeroed(depth * columns);
         // Not zeros: a unit that multiplies those draws less power, and runs faster for it.
         for values in [&mut rows, &mut weights] {
             values
@@ -128,15 +142,20 @@ impl TileBench {
                 .enumerate()
                 .for_each(|(i, v)| *v = ((i * 37) % 64) as f32 / 64.0 - 0.5);
         }
-        Ok(TileBench { kernels, rows, weights, sums: Aligned::zeroed(r * columns) })
+        Ok(TileBench { kernels, depth, rows, weights, sums: Aligned::zeroed(r * columns) })
+    }
+
+    /// How often the tiles pass in one run.
+    fn passes(&self) -> usize {
+        TILE_STEPS.div_ceil((self.rows.len() / self.kernels.layout.rows).max(1))
     }
 
     /// Floating-point operations of one run.
     pub fn flops(&self) -> usize {
-        2 * TILES * TILE_DEPTH * self.sums.len()
+        2 * self.passes() * self.rows.len() * self.kernels.layout.columns
     }
 
-    /// Some hundred tiles.
+    /// Some hundred tiles, or a few deep ones.
     pub fn run(&mut self) -> f32 {
         let kernels = self.kernels;
         kernels.run(Tiles(self));
@@ -151,19 +170,23 @@ impl Operation for Tiles<'_> {
 
     #[inline(always)]
     fn run<I: Tile, const MR: usize, const C: usize>(self, isa: I) {
-        let TileBench { kernels, rows, weights, sums } = self.0;
+        let passes = self.0.passes();
+        let TileBench { kernels, depth, rows, weights, sums } = self.0;
+        let r = kernels.layout.rows;
         let weights = Weights::F32(weights.as_ptr());
-        let chains = Chains {
-            depth: TILE_DEPTH,
-            a: rows.as_ptr(),
-            init: Init::Parked,
-            dst: sums.as_mut_ptr(),
-            normal: true,
-            ahead: Ahead::nothing(rows.as_ptr()),
-        };
-        for _ in 0..TILES {
-            // SAFETY: rows, weights and sums of one tile of this path, made by `TileBench::new`.
-            unsafe { tile::<I, MR, C>(isa, kernels.layout.rows, weights, chains) };
+        for _ in 0..passes {
+            for tile_rows in rows.chunks_exact(*depth * r) {
+                let chains = Chains {
+                    depth: *depth,
+                    a: tile_rows.as_ptr(),
+                    init: Init::Parked,
+                    dst: sums.as_mut_ptr(),
+                    normal: true,
+                    ahead: Ahead::nothing(tile_rows.as_ptr()),
+                };
+                // SAFETY: rows, weights and sums of one tile of this path, made by `TileBench::new`.
+                unsafe { tile::<I, MR, C>(isa, r, weights, chains) };
+            }
         }
     }
 }
