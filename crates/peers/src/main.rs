@@ -105,6 +105,8 @@ fn compare(args: &[String]) -> Result<(), String> {
             peers.clear();
             for (name, loads) in names.iter().zip(&mut loads) {
                 let python = python.as_deref().filter(|_| PYTHON_PEERS.contains(name));
+                // The first would load while the system still takes back the others' gigabytes.
+                std::thread::sleep(PAUSE);
                 let peer = start(name, python, &dir, threads)?;
                 loads.push(peer.load_ms);
                 peers.push(peer);
