@@ -84,6 +84,8 @@ export async function visit(work, { attributes = {}, context: options = {}, befo
     assert.deepEqual(crashes, [], "uncaught errors");
   } finally {
     await context.close();
+    // What it had asked for may still wait to be accepted, and would count as the next visitor's.
+    await new Promise((resolve) => setTimeout(resolve, 100));
     server.hangUp();
   }
 }
