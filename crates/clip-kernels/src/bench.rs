@@ -126,11 +126,11 @@ pub struct TileBench {
 }
 
 impl TileBench {
-    /// So many of the tiles that images use, and chains of `depth` steps.
+    /// So many of the `tiles` that images use, and chains of `depth` steps.
     ///
     /// # Errors
     /// This machine cannot run the path.
-    pub fn new(path: KernelPath, tiles: usize, depth: usize) -> Result<Self, KernelError> {
+    pub fn new(path: KernelPath, (tiles, depth): (usize, usize)) -> Result<Self, KernelError> {
         let kernels = Kernels::new(path)?;
         let (r, columns) = (kernels.layout.rows, kernels.layout.columns);
         let mut rows = Aligned::zeroed(tiles * depth * r);

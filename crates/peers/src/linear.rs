@@ -88,10 +88,9 @@ fn table() -> Result<(), KernelError> {
     println!("\nLinear layers on one core, path {}\n", path.name());
     println!("| rows x outputs x inputs | GFLOP/s | of the FMA peak | of the micro-kernel alone |");
     println!("|---|---:|---:|---:|");
-    let mut peaks = Vec::new();
-    let [mut near, mut far] = [NEAREST, AS_LAYERS].map(|_| Vec::new());
-    let mut nearest = TileBench::new(path, NEAREST.0, NEAREST.1)?;
-    let mut as_layers = TileBench::new(path, AS_LAYERS.0, AS_LAYERS.1)?;
+    let (mut peaks, mut near, mut far) = (Vec::new(), Vec::new(), Vec::new());
+    let mut nearest = TileBench::new(path, NEAREST)?;
+    let mut as_layers = TileBench::new(path, AS_LAYERS)?;
     for (m, n, k) in SHAPES {
         let mut layers = LinearBench::new(path, (m, n, k), BLOCKS)?;
         let (mut rates, mut shares, mut of_tile) = (Vec::new(), Vec::new(), Vec::new());
