@@ -96,6 +96,7 @@ mod tests;
 mod tile;
 mod transpose;
 
+pub use arch::prefetch;
 pub use attention::{Heads, Span, attention};
 pub use buffer::{Aligned, Plain, signed};
 pub use integers::{Integers, transpose_8x8, vectorized};

@@ -41,30 +41,40 @@ impl Tensor<'_> {
         }
     }
 
-    /// All values are finite. Looks only at the bits, so it is faster than reading them.
+    /// All values are finite.
     ///
     /// # Errors
     /// Names the first one that is not.
     pub(crate) fn check_finite(&self) -> Result<(), WeightsError> {
+        self.blocks().try_for_each(|(start, block)| self.check_block(start, block))
+    }
+
+    /// The values block by block as they lie in the file, each with the index of its first one.
+    fn blocks(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        const VALUES: usize = 4096;
+        (0..).step_by(VALUES).zip(self.data.chunks(VALUES * self.size()))
+    }
+
+    /// The values of `block`, which starts at value `start`, are finite. Looks only at the bits, so it
+    /// is faster than reading them.
+    fn check_block(&self, start: usize, block: &[u8]) -> Result<(), WeightsError> {
         // The exponent is all ones; its bits lie in the last two bytes.
         let ones: u16 = if self.dtype == Dtype::F16 { 0x7c00 } else { 0x7f80 };
-        let size = self.size();
         let bad = |high: [u8; 2]| u16::from_le_bytes(high) & ones == ones;
-        // Without early exit inside a chunk: looks at whole vectors.
-        let found = |chunk: &[u8]| match size {
-            2 => chunk.as_chunks::<2>().0.iter().fold(false, |any, &b| any | bad(b)),
-            _ => chunk.as_chunks::<4>().0.iter().fold(false, |any, b| any | bad([b[2], b[3]])),
+        // Without early exit: looks at whole vectors.
+        let found = match self.size() {
+            2 => block.as_chunks::<2>().0.iter().fold(false, |any, &b| any | bad(b)),
+            _ => block.as_chunks::<4>().0.iter().fold(false, |any, b| any | bad([b[2], b[3]])),
         };
-        const VALUES: usize = 4096;
-        let Some(chunk) = self.data.chunks(VALUES * size).position(found) else {
+        if !found {
             return Ok(());
-        };
-        let mut rest = (chunk * VALUES..self.len()).map(|index| {
+        }
+        let mut values = (start..start + block.len() / self.size()).map(|index| {
             let mut value = [0.0];
             self.read(index, &mut value);
             (index, value[0])
         });
-        match rest.find(|(_, value)| !value.is_finite()) {
+        match values.find(|(_, value)| !value.is_finite()) {
             None => Ok(()),
             Some((index, value)) => {
                 Err(WeightsError::NotFinite { name: self.name.clone(), index, value })
@@ -136,34 +146,39 @@ impl Tensor<'_> {
         out
     }
 
+    /// SHA-256 of the values as little-endian f32.
+    ///
+    /// # Errors
+    /// Names the first value that is not finite.
     pub(super) fn digest(&self) -> Result<[u8; 32], WeightsError> {
         let mut sha = Sha256::new();
-        let mut values = [0.0f32; 4096];
-        let mut bytes = [0u8; 4 * 4096];
-        for start in (0..self.len()).step_by(values.len()) {
-            let count = values.len().min(self.len() - start);
-            let values = &mut values[..count];
-            self.read(start, values);
-            // Without early exit: looks at whole vectors.
-            if !values.iter().fold(true, |finite, x| finite & x.is_finite()) {
-                let found = values.iter().enumerate().find(|(_, x)| !x.is_finite());
-                let (i, &value) = found.unwrap_or((0, &f32::NAN));
-                return Err(WeightsError::NotFinite {
-                    name: self.name.clone(),
-                    index: start + i,
-                    value,
-                });
-            }
+        let (mut values, mut bytes) = (Vec::new(), Vec::new());
+        let following = self.blocks().skip(1).map(|(_, next)| next).chain([&[][..]]);
+        for ((start, block), next) in self.blocks().zip(following) {
             if self.dtype == Dtype::F32 {
-                sha.update(&self.data[4 * start..4 * (start + count)]);
-                continue;
+                hash_ahead(&mut sha, block, next);
+            } else {
+                values.resize(block.len() / self.size(), 0.0);
+                self.read(start, &mut values);
+                bytes.resize(4 * values.len(), 0);
+                let words = bytes.as_chunks_mut::<4>().0.iter_mut();
+                words.zip(&values).for_each(|(b, x)| *b = x.to_le_bytes());
+                hash_ahead(&mut sha, &bytes, next);
             }
-            for (b, x) in bytes.chunks_exact_mut(4).zip(values.iter()) {
-                b.copy_from_slice(&x.to_le_bytes());
-            }
-            sha.update(&bytes[..4 * count]);
+            self.check_block(start, block)?;
         }
         Ok(sha.finalize().into())
+    }
+}
+
+/// Hashes `bytes`, and asks the memory for `next` meanwhile: a hash is one long chain of operations that
+/// leaves the processor idle enough for it, and does not look far enough ahead by itself.
+fn hash_ahead(sha: &mut Sha256, bytes: &[u8], next: &[u8]) {
+    const STEP: usize = 512;
+    let ahead = next.chunks(STEP).chain(std::iter::repeat(&[][..]));
+    for (bytes, next) in bytes.chunks(STEP).zip(ahead) {
+        clip_kernels::prefetch(next);
+        sha.update(bytes);
     }
 }
 
@@ -179,12 +194,45 @@ fn widen(bits: u16) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    /// Of so many values that the last block is not whole.
+    #[test]
+    fn digests_do_not_depend_on_the_type_and_bad_values_are_found_in_any_block() {
+        let of = |dtype, value: fn(usize) -> f32| -> Vec<u8> {
+            let bits = |i| value(i).to_bits();
+            match dtype {
+                Dtype::F32 => (0..9000).flat_map(|i| bits(i).to_le_bytes()).collect(),
+                Dtype::BF16 => {
+                    (0..9000).flat_map(|i| ((bits(i) >> 16) as u16).to_le_bytes()).collect()
+                }
+                _ => (0..9000).flat_map(|i| half::f16::from_f32(value(i)).to_le_bytes()).collect(),
+            }
+        };
+        fn tensor(dtype: Dtype, data: &[u8]) -> Tensor<'_> {
+            Tensor::new("w".into(), vec![9000], dtype, data)
+        }
+        // In eight bits of mantissa.
+        let good = |i: usize| (i % 250) as f32 / 64.0 - 1.5;
+        let bad = |i: usize| if i == 8500 { f32::NEG_INFINITY } else { 0.5 };
+        let whole: [u8; 32] = Sha256::digest(of(Dtype::F32, good)).into();
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
+            assert_eq!(tensor(dtype, &of(dtype, good)).digest().unwrap(), whole, "{dtype:?}");
+            let data = of(dtype, bad);
+            let tensor = tensor(dtype, &data);
+            for error in [tensor.digest().unwrap_err(), tensor.check_finite().unwrap_err()] {
+                let WeightsError::NotFinite { index, value, .. } = error else { panic!("{error}") };
+                assert_eq!((index, value), (8500, f32::NEG_INFINITY), "{dtype:?}");
+            }
+        }
+    }
+
     /// Every f16: NaNs stay NaNs, all others have the bits of the conversion instruction.
     #[test]
     fn f16_is_widened_exactly() {
         for bits in 0..=u16::MAX {
             let expected = half::f16::from_bits(bits).to_f32();
-            let got = super::widen(bits);
+            let got = widen(bits);
             assert!(
                 got.to_bits() == expected.to_bits() || (got.is_nan() && expected.is_nan()),
                 "{bits:#06x}: {got:e}, expected {expected:e}"

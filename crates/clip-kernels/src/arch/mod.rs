@@ -7,3 +7,11 @@ pub(crate) mod scalar;
 pub(crate) mod wasm;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
+
+/// Asks the memory for `bytes`, which are needed soon: a hint, on x86-64.
+pub fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    bytes.chunks(64).for_each(|line| x86::prefetch(line.as_ptr()));
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}

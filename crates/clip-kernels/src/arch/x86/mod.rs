@@ -53,6 +53,13 @@ pub(crate) unsafe fn transpose8(x: *const u16, stride: usize, out: *mut u16, wid
     }
 }
 
+/// Asks for the cache line at `p`, which need not be a valid address, for the second level.
+#[inline(always)]
+pub(crate) fn prefetch(p: *const u8) {
+    // SAFETY: SSE is part of x86-64; a prefetch of any address is a hint without effect.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+}
+
 /// What AVX2 and AVX-512 share: f16 is widened by an instruction, blocks are transposed in the
 /// registers of SSE2.
 macro_rules! avx {
@@ -77,8 +84,7 @@ macro_rules! avx {
         }
         #[inline(always)]
         fn prefetch(self, p: *const u8) {
-            // SAFETY: SSE is part of x86-64; a prefetch of any address is a hint without effect.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+            super::prefetch(p);
         }
     };
 }
