@@ -32,8 +32,6 @@ const WORKLOADS: [(&str, usize); 4] = [("image", 1), ("image", 8), ("image", 32)
 /// Between two turns: OpenMP runtimes keep their threads spinning for 200 ms after their work,
 /// on the cores that the next peer needs.
 const PAUSE: Duration = Duration::from_millis(300);
-/// How often each peer is loaded; the median counts.
-const LOADS: usize = 3;
 const USAGE: &str = "usage: peers DIR [--python PYTHON] [--rounds N] [--threads 1,2]";
 const PYTHON_PEERS: [&str; 3] = ["onnxruntime", "openvino", "torch"];
 
@@ -101,7 +99,7 @@ fn compare(args: &[String]) -> Result<(), String> {
         names.extend(python.iter().flat_map(|_| PYTHON_PEERS));
         let mut loads = vec![Vec::new(); names.len()];
         let mut peers = Vec::new();
-        for _ in 0..LOADS {
+        for _ in 0..rounds {
             peers.clear();
             for (name, loads) in names.iter().zip(&mut loads) {
                 let python = python.as_deref().filter(|_| PYTHON_PEERS.contains(name));
