@@ -119,7 +119,7 @@ fn pictures_of<'a>(
         match node.name() {
             "a" => {
                 let Some(href) = node.attribute("href").map(str::trim) else { continue };
-                if is_picture(href) {
+                if image::is_picture(href.split(['?', '#']).next().unwrap_or_default()) {
                     if keys.insert(key(graph, href)) {
                         found.push(href);
                     }
@@ -143,11 +143,6 @@ fn pictures_of<'a>(
         }
     }
     Ok(Some(found))
-}
-
-fn is_picture(address: &str) -> bool {
-    let path = address.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    [".jpg", ".jpeg", ".png", ".webp", ".avif"].iter().any(|ending| path.ends_with(ending))
 }
 
 fn key(graph: &Graph<'_>, address: &str) -> String {
