@@ -63,14 +63,16 @@ pub(super) struct Answer {
     pub(super) body: Option<Vec<u8>>,
     pub(super) headers: HeaderMap,
     pub(super) url: Url,
+    /// It came from another path than the one that was asked.
+    pub(super) moved: bool,
     pub(super) slot: Slot,
 }
 
 impl Answer {
     /// `None`: not modified.
     pub(super) fn changed(self) -> Option<Whole> {
-        let Answer { body, headers, url, slot } = self;
-        body.map(|bytes| Whole { bytes, headers, url, slot })
+        let Answer { body, headers, url, moved, slot } = self;
+        body.map(|bytes| Whole { bytes, headers, url, moved, slot })
     }
 
     /// The answer to a question without validators, which nothing but a body can answer.
@@ -85,25 +87,32 @@ pub(super) struct Whole {
     bytes: Vec<u8>,
     headers: HeaderMap,
     url: Url,
+    moved: bool,
     slot: Slot,
 }
 
 impl Whole {
+    /// None where a redirect led elsewhere: tomorrow it may lead to another version of something else.
+    fn validators(&self) -> Validators {
+        let text = |name: HeaderName| Some(self.headers.get(name)?.to_str().ok()?.to_owned());
+        match self.moved {
+            true => Validators::default(),
+            false => {
+                Validators { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) }
+            }
+        }
+    }
+
     pub(super) fn fetched(self) -> Fetched {
-        let validators = validators(&self.headers);
+        let validators = self.validators();
         Fetched { bytes: self.bytes, validators, slot: self.slot }
     }
 
     pub(super) fn document(self) -> Document {
+        let validators = self.validators();
         let Whole { bytes, headers, url, .. } = self;
         let content_type = headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|v| Some(v.to_str().ok()?.to_owned()));
-        let validators = validators(&headers);
         Document { bytes, validators, content_type, url, headers: headers.into() }
     }
-}
-
-fn validators(headers: &HeaderMap) -> Validators {
-    let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
-    Validators { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) }
 }

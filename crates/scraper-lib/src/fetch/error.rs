@@ -172,6 +172,22 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Address of what was asked for, where it is on the web.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            FetchError::Connect { url, .. }
+            | FetchError::Slow { url, .. }
+            | FetchError::Timeout { url, .. }
+            | FetchError::Status { url, .. }
+            | FetchError::Redirects { url, .. }
+            | FetchError::Robots { url, .. }
+            | FetchError::Down { url, .. }
+            | FetchError::Aside { url, .. }
+            | FetchError::Cut { url, .. } => Some(url),
+            _ => None,
+        }
+    }
+
     /// A short stable name for programs.
     pub fn kind(&self) -> &'static str {
         match self {

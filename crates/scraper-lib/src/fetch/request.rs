@@ -23,6 +23,7 @@ use super::{
 };
 
 /// What a request is for.
+#[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) known: Option<&'a Validators>,
     pub(super) accept: Option<&'static str>,
@@ -33,6 +34,14 @@ pub(super) struct Ask<'a> {
     /// What a programming interface is sent besides; then what it says with an error is kept.
     pub(super) sent: Option<&'a Sent>,
     pub(super) budget: Budget,
+}
+
+impl Ask<'_> {
+    /// Whether what comes with a status is what was asked for. Who guards a shop against robots sends a riddle
+    /// with 202; a part (206) was not asked for.
+    fn is_whole(&self, status: StatusCode) -> bool {
+        status.is_success() && (self.sent.is_some() || !matches!(status.as_u16(), 202 | 204..=206))
+    }
 }
 
 /// A failed attempt.
@@ -105,9 +114,13 @@ impl Fetcher {
                 })
             })?;
             let slot = self.slot().await;
+            // What is known of one thing says nothing of another; the same path elsewhere is the same thing
+            // (https, www, another host).
+            let moved = at.path() != url.path() || at.query() != url.query();
+            let ask = &Ask { known: ask.known.filter(|_| !moved), ..*ask };
             match self.exchange(&at, ask, running, attempt).await? {
                 Exchange::Done { body, headers } => {
-                    return Ok(Answer { body, headers, url: at, slot });
+                    return Ok(Answer { body, headers, url: at, moved, slot });
                 }
                 Exchange::Redirect { target, headers } => {
                     at = trail.next(&at, &target, &headers).map_err(Failed::for_good)?;
@@ -180,7 +193,7 @@ impl Fetcher {
                 running.ended(answered);
                 Ok(Exchange::Done { body: None, headers })
             }
-            (status, _) if status.is_success() => {
+            (status, _) if ask.is_whole(status) => {
                 let size = (ask.limit, ask.cut);
                 match body::read(url, response, size, &ask.budget, self.caps()).await {
                     Ok(body) => {

@@ -63,7 +63,9 @@ impl Fetcher {
                 Ok(answer) => Robots::parse(&answer.body.unwrap_or_default(), token),
                 // "Unavailable": everything may be fetched (RFC 9309, 2.3.1.3). 429 is a plea, and so is
                 // Shopify's 430.
-                Err(FetchError::Status { status: 400..=428 | 431..=499, .. }) => Robots::default(),
+                Err(FetchError::Status { status: 204 | 400..=428 | 431..=499, .. }) => {
+                    Robots::default()
+                }
                 // A circle of redirects is as unavailable (2.3.1.2).
                 Err(
                     FetchError::Redirects { .. }

@@ -40,6 +40,30 @@ pub(super) struct Body {
     pub(super) headers: Box<HeaderMap>,
 }
 
+/// How long what was read from a document may stand for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Until the document changes, as its server or its sitemap says.
+    Settled,
+    /// The same; and it is kept even where neither says so, for the night on which the document cannot be had.
+    Always,
+    /// Until the document changes, as its server says: its sitemap's word is not enough, since what was
+    /// served need not have been the document.
+    Asked,
+    /// Not at all: another reading may find more.
+    Never,
+}
+
+/// What is read from a document, and kept.
+pub(super) trait Keepable: Serialize + DeserializeOwned + Send + 'static {
+    fn keep(&self) -> Keep {
+        Keep::Settled
+    }
+}
+
+/// A list, or what its document is instead.
+impl<T: Serialize + DeserializeOwned + Send + 'static> Keepable for Result<T, String> {}
+
 /// One document to get.
 pub(super) struct Wanted<'a> {
     pub(super) url: &'a Url,
@@ -100,27 +124,24 @@ impl Web {
         let limit = wanted.limit;
         let what = wanted.url.to_string();
         let read = move |body: Body| unpack(body.bytes, limit, &what);
-        self.kept(wanted, "bytes", read, |bytes| Some(bytes.clone()), Some).await
+        self.kept(wanted, "bytes", read, |bytes| as_it_is(bytes), Some).await
     }
 
     /// The bytes of a document as they came, for readers that unpack them as they go.
     pub(super) async fn packed(&self, wanted: &Wanted<'_>) -> Result<Vec<u8>, FetchError> {
         let read = |body: Body| Ok(body.bytes);
-        self.kept(wanted, "body", read, |bytes| Some(bytes.clone()), Some).await
+        self.kept(wanted, "body", read, |bytes| as_it_is(bytes), Some).await
     }
 
     /// What `read` makes of a document; of an unchanged one it is known from the last time.
     /// `version` names the reading: a result of another version is not used.
-    pub(super) async fn distilled<T>(
+    pub(super) async fn distilled<T: Keepable>(
         &self,
         wanted: &Wanted<'_>,
         version: &str,
         read: impl FnOnce(Body) -> Result<T, FetchError> + Send + 'static,
-    ) -> Result<T, FetchError>
-    where
-        T: Serialize + DeserializeOwned + Send + 'static,
-    {
-        let pack = |value: &T| serde_json::to_vec(value).ok();
+    ) -> Result<T, FetchError> {
+        let pack = |value: &T| Some((serde_json::to_vec(value).ok()?, value.keep()));
         self.kept(wanted, version, read, pack, |bytes| serde_json::from_slice(&bytes).ok()).await
     }
 
@@ -139,7 +160,7 @@ impl Web {
         wanted: &Wanted<'_>,
         version: &str,
         read: impl FnOnce(Body) -> Result<T, FetchError> + Send + 'static,
-        pack: impl Fn(&T) -> Option<Vec<u8>> + Send + 'static,
+        pack: impl Fn(&T) -> Option<(Vec<u8>, Keep)> + Send + 'static,
         unpack: impl Fn(Vec<u8>) -> Option<T>,
     ) -> Result<T, FetchError> {
         let key = format!("{version} {}", wanted.url);
@@ -164,9 +185,15 @@ impl Web {
         let pages = self.pages.clone();
         let work = move || {
             let value = read(body)?;
-            // Without a way to ask whether it changed, keeping it is of no use.
-            if let Some(pages) = pages.filter(|_| !validators.is_empty() || lastmod.is_some())
-                && let Some(content) = pack(&value)
+            if let Some(pages) = pages
+                && let Some((content, keep)) = pack(&value)
+                && let lastmod = lastmod.filter(|_| keep != Keep::Asked)
+                // Without a way to ask whether it changed, keeping most is of no use.
+                && match keep {
+                    Keep::Settled | Keep::Asked => !validators.is_empty() || lastmod.is_some(),
+                    Keep::Always => true,
+                    Keep::Never => false,
+                }
             {
                 let page = Page { validators, lastmod, content };
                 if let Err(e) = pages.put(&key, &page) {
@@ -183,6 +210,10 @@ impl Web {
         let found = blocking(move || pages.get(&key)).await.ok()?;
         found.inspect_err(|e| tracing::warn!("kept pages cannot be read: {e}")).ok()?
     }
+}
+
+fn as_it_is(bytes: &[u8]) -> Option<(Vec<u8>, Keep)> {
+    Some((bytes.to_owned(), Keep::Settled))
 }
 
 /// Gzip unpacked, up to `limit` bytes; anything else as it is.

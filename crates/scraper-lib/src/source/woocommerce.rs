@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Base, Product, Running, Source, SourceError, SourceItem, json,
+    Base, Product, Running, Source, SourceError, SourceItem, json, product_of,
     web::{Body, PAGE_LIMIT, Wanted, Web},
 };
 use crate::fetch::{FetchError, Sent};
@@ -191,7 +191,7 @@ impl WooCommerce {
                     continue;
                 }
                 let read = product::read(&item, &place, &variations);
-                let place = place.to_string();
+                let place = product_of(&place, &item);
                 let read = read.map_err(|reason| SourceError::Product { place, reason });
                 if out.send(read).await.is_err() {
                     return Ok(());

@@ -41,7 +41,10 @@ use self::{
     product::{Images, Told},
     survey::Survey,
 };
-use super::Product;
+use super::{
+    Product,
+    web::{Keep, Keepable},
+};
 
 pub use self::{
     budget::PageBudget,
@@ -51,7 +54,7 @@ pub use self::{
 };
 
 /// Names what this reading makes of a page; changed whenever it makes something else.
-const VERSION: &str = "page-4";
+const VERSION: &str = "page-5";
 
 /// What a page told.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -68,6 +71,21 @@ pub struct Found {
     pub is_listing: bool,
     /// Where each field came from.
     pub report: Report,
+    /// The clock ended the reading, on a machine that may have more time tomorrow.
+    #[serde(skip)]
+    pub(in crate::source) hurried: bool,
+}
+
+impl Keepable for Found {
+    fn keep(&self) -> Keep {
+        match &self.product {
+            _ if self.hurried => Keep::Never,
+            // A shop that is being repaired, or that takes us for a robot, shows another page with 200.
+            None if !self.is_listing => Keep::Asked,
+            Some(_) if self.same_as.is_some() => Keep::Always,
+            _ => Keep::Settled,
+        }
+    }
 }
 
 /// How pages are read.
@@ -113,7 +131,10 @@ impl PageReader {
         let meter = Meter::new(self.budget);
         match self.product(&html, page, &meter, &mut found) {
             Ok(product) => found.product = product,
-            Err(blown) => found.notes.push(blown.to_string()),
+            Err(blown) => {
+                found.hurried = matches!(blown, Blown::Time(_));
+                found.notes.push(blown.to_string());
+            }
         }
         found
     }
@@ -178,7 +199,10 @@ impl PageReader {
         let seen = match is_product && !holes || !open && !is_product {
             true => visible::Seen::default(),
             // What it cannot find within a budget of its own is not to be seen.
-            false => visible::read(&survey, &meter.aside(), report).unwrap_or_default(),
+            false => visible::read(&survey, &meter.aside(), report).unwrap_or_else(|blown| {
+                found.hurried = matches!(blown, Blown::Time(_));
+                visible::Seen::default()
+            }),
         };
         // A page that shows one price beside its heading and a button to buy.
         if !is_product && open && seen.can_be_bought && seen.price.is_some() {
