@@ -18,7 +18,7 @@ use reqwest::{
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
-use super::{Base, Product, Running, Source, SourceError, SourceItem, web::Web};
+use super::{Base, Product, Running, Source, SourceError, SourceItem, product_of, web::Web};
 use crate::fetch::{FetchError, Sent};
 use answer::{Answer, Failure};
 use query::{Range, Select};
@@ -281,12 +281,14 @@ impl Magento {
                 Ok(answer) => {
                     self.in_a_row = 0;
                     for item in answer.items.into_iter().flatten() {
+                        let place = match &item {
+                            Ok(item) => product_of(self.place(), item),
+                            Err(_) => format!("{}, page {number} of {size} each", self.place()),
+                        };
                         let item = match item.and_then(|item| product::read(&item, &self.site)) {
                             Ok(product) if !self.seen.insert(product.id.clone()) => continue,
                             Ok(product) => Ok(product),
-                            Err(reason) => {
-                                Err(SourceError::Product { place: self.place(), reason })
-                            }
+                            Err(reason) => Err(SourceError::Product { place, reason }),
                         };
                         if out.send(item).await.is_err() {
                             return Ok(Err(Gone));

@@ -250,6 +250,16 @@ pub enum SourceError {
         /// Why, in words.
         reason: String,
     },
+    /// One of the listed pages of a product could not be had, so that it is not known in full.
+    #[error("{}", about(.page, .reason))]
+    Variant {
+        /// Address of the page that stands for all of them.
+        page: String,
+        /// As of [`SourceError::Page`].
+        kind: &'static str,
+        /// Why, in words.
+        reason: String,
+    },
     /// A listed page is one more of a product: no failure.
     #[error("{page}: the same product as {product}")]
     Twin {
@@ -264,6 +274,17 @@ pub enum SourceError {
     /// A defect ended the reading.
     #[error("the source stopped unexpectedly: {0}")]
     Stopped(String),
+}
+
+/// Where a product of a shop's interface is, with what tells it from others there.
+fn product_of(answer: impl std::fmt::Display, product: &serde_json::Value) -> String {
+    let name =
+        ["id", "handle", "slug", "sku", "name", "title"].iter().find_map(|key| product.get(*key));
+    match name {
+        Some(serde_json::Value::String(name)) => format!("{answer}, product {name}"),
+        Some(name) => format!("{answer}, product {name}"),
+        None => format!("{answer}, a product without an id"),
+    }
 }
 
 /// `reason` with its page, unless that says it.
@@ -292,6 +313,8 @@ impl SourceError {
     pub const NO_PRODUCT: &'static str = "page.no_product";
     /// A page of a product that another page stands for.
     pub const TWIN: &'static str = "page.same_product";
+    /// A source, a record of it, or a part of its list.
+    pub const SOURCE: &'static str = "source";
     /// A page that is there and cannot be read.
     pub const UNREADABLE: &'static str = "page.unreadable";
 
@@ -307,9 +330,9 @@ impl SourceError {
     /// A short stable name for programs.
     pub fn kind(&self) -> &'static str {
         match self {
-            SourceError::Page { kind, .. } => kind,
+            SourceError::Page { kind, .. } | SourceError::Variant { kind, .. } => kind,
             SourceError::Twin { .. } => Self::TWIN,
-            _ => "source",
+            _ => Self::SOURCE,
         }
     }
 
@@ -321,7 +344,7 @@ impl SourceError {
             SourceError::Repeated { .. }
             | SourceError::Twin { .. }
             | SourceError::Page { kind: Self::GONE, .. } => Hides::Nothing,
-            SourceError::Page { page, .. } => Hides::Page(page),
+            SourceError::Page { page, .. } | SourceError::Variant { page, .. } => Hides::Page(page),
             _ => Hides::Any,
         }
     }
@@ -333,17 +356,20 @@ impl SourceError {
         [Self::GONE, Self::NO_PRODUCT, Self::TWIN].contains(&kind)
     }
 
-    /// The page, file or list that it is about.
+    /// The page, file or list that it is about, with what tells several of them apart: a store keeps one of a
+    /// kind and a place. Only where that page alone can be read again, it is an address and nothing else.
     pub fn place(&self) -> String {
         match self {
             SourceError::Page { page, .. } | SourceError::Twin { page, .. } => page.clone(),
+            SourceError::Variant { page, .. } => format!("{page}, with its variants"),
             SourceError::Record { place, record, .. } => format!("{place}, record {record}"),
+            SourceError::Repeated { place, id } => format!("{place}, product {id}"),
             SourceError::Read { place, .. }
             | SourceError::Format { place, .. }
             | SourceError::Kind { place }
-            | SourceError::Product { place, .. }
-            | SourceError::Repeated { place, .. } => place.clone(),
-            SourceError::Fetch(_) | SourceError::Stopped(_) => String::new(),
+            | SourceError::Product { place, .. } => place.clone(),
+            SourceError::Fetch(e) => e.url().unwrap_or_default().to_owned(),
+            SourceError::Stopped(_) => String::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Sender;
 use super::{
     Base, Product, Running, Source, SourceError, SourceItem,
     images::Images,
-    json,
+    json, product_of,
     schema::Offers,
     sitemap::Sitemap,
     text,
@@ -113,7 +113,10 @@ impl Shopify {
                 return Err(self.wrong(url.to_string(), "not a product list: no \"products\""));
             };
             for value in products {
-                let item = self.product(value).map_err(|e| unreadable(&url, e));
+                let item = self.product(value).map_err(|reason| SourceError::Product {
+                    place: product_of(&url, value),
+                    reason,
+                });
                 if let Some(item) = item.transpose()
                     && out.send(item).await.is_err()
                 {
@@ -245,10 +248,6 @@ impl Shopify {
             completes: false,
         }))
     }
-}
-
-fn unreadable(url: &Url, reason: String) -> SourceError {
-    SourceError::Product { place: url.to_string(), reason }
 }
 
 /// Tags, and the options that can be chosen with their values.

@@ -129,8 +129,13 @@ impl RetryArgs {
 /// The pages among `failures`, by source.
 fn pages(failures: &[SourceFailure]) -> BTreeMap<String, Vec<Url>> {
     let mut pages: BTreeMap<String, Vec<Url>> = BTreeMap::new();
-    for SourceFailure { source, place, .. } in failures {
-        // Records and products have no address as their place; a feed's is followed by a number.
+    for SourceFailure { source, place, kind, .. } in failures {
+        // Of a source itself: an answer of its interface, a sitemap.
+        if kind == SourceError::SOURCE {
+            continue;
+        }
+        // Records, products, and pages that are not the whole of theirs have more than an address as their
+        // place.
         let url = Url::parse(place).ok();
         let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
         if let Some(url) = url.filter(|url| url.as_str() == place) {

@@ -133,6 +133,13 @@ fn pages_of_one_product_are_one() {
 /// A night in which the page that stands for a product, or one of its twins, fails.
 #[test]
 fn what_a_page_that_fails_had_is_kept() {
+    // Most shops make their pages anew for each visitor, and say nothing of their version.
+    for versions in [true, false] {
+        kept_where(versions);
+    }
+}
+
+fn kept_where(says_version: bool) {
     let (main_fails, twin_fails) =
         (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let server = Server::start({
@@ -142,7 +149,8 @@ fn what_a_page_that_fails_had_is_kept() {
             "/sale/1" if twin_fails.load(Ordering::Relaxed) => Reply::status(403),
             "/p/1" => page("Dress", &[1], ""),
             "/sale/1" => {
-                page("Dress", &[2], "<link rel=canonical href=/p/1>").header("ETag", "\"1\"")
+                let page = page("Dress", &[2], "<link rel=canonical href=/p/1>");
+                if says_version { page.header("ETag", "\"1\"") } else { page }
             }
             path => image(path),
         }
@@ -171,6 +179,52 @@ fn what_a_page_that_fails_had_is_kept() {
     assert_eq!(products(&shop, &server, "s.db"), both, "the twin failed: {summary}");
     ran(&mut shop.command(&["retry", "--failed", "--store", "s.db"])).expect(2);
     assert_eq!(products(&shop, &server, "s.db"), both, "a twin alone is not the whole");
+}
+
+/// A night in which one of the pages that a sitemap lists of a product fails, and a retry that finds another.
+#[test]
+fn a_product_whose_variant_fails_is_kept_whole() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let server = Server::start({
+        let fails = fails.clone();
+        move |request| match request.path.as_str() {
+            "/sitemap.xml" => Reply::ok(
+                "<urlset><url><loc>/p/1</loc></url><url><loc>/p/1?color=red</loc></url></urlset>",
+            ),
+            "/p/1" => page("Dress", &[1], ""),
+            "/p/1?color=red" if fails.load(Ordering::Relaxed) => Reply::status(403),
+            "/p/1?color=red" => page("Dress", &[2], ""),
+            path => image(path),
+        }
+    });
+    let (shop, source) = (Shop::new(), format!("{}/sitemap.xml", server.url));
+    shop.run(&source, 0);
+    let both = expected(&[("/p/1", &["/1.png", "/2.png"])]);
+    assert_eq!(products(&shop, &server, "s.db"), both);
+    fails.store(true, Ordering::Relaxed);
+    shop.run(&source, 2);
+    assert_eq!(products(&shop, &server, "s.db"), both, "the variant failed");
+    ran(&mut shop.command(&["retry", "--failed", "--store", "s.db"])).expect(0);
+    assert_eq!(products(&shop, &server, "s.db"), both, "the main page alone is not the whole");
+}
+
+#[test]
+fn every_record_that_was_refused_is_listed() {
+    let server = Server::start(|request| image(&request.path));
+    let shop = Shop::new();
+    let record = |id: u32, number: u32| {
+        format!(
+            "{}\n",
+            json!({"id": id, "title": number.to_string(), "image": format!("{}/{number}.png", server.url)})
+        )
+    };
+    let records = [(1, 1), (1, 2), (2, 3), (2, 4)].map(|(id, number)| record(id, number));
+    shop.write("feed.jsonl", records.concat());
+    shop.run("feed.jsonl", 2);
+    let listed = ran(&mut shop.command(&["retry", "--list", "--store", "s.db"])).expect(0).text();
+    for id in ["product 1", "product 2"] {
+        assert!(listed.contains(id), "{id}: {listed}");
+    }
 }
 
 /// Keys had no host, and each page was a product.

@@ -191,6 +191,86 @@ async fn pages_that_did_not_change_are_not_asked_for() {
     assert_eq!(asked("/p/dated"), 2, "its date changed");
 }
 
+/// A page that is being repaired, or that takes us for a robot, is not what its address stands for.
+#[tokio::test]
+async fn a_page_that_showed_no_product_is_asked_for_again() {
+    for (first, reason) in [
+        (Reply::ok("<h1>We are back soon</h1>"), "shows no product"),
+        (Reply::status(202), "answered 202"),
+    ] {
+        let night = Arc::new(AtomicBool::new(false));
+        let server = Server::start({
+            let night = night.clone();
+            move |request| match request.path.as_str() {
+                "/robots.txt" => Reply::status(404),
+                "/sitemap.xml" => Reply::ok(
+                    "<urlset><url><loc>/p/1</loc><lastmod>2026-01-01</lastmod></url></urlset>",
+                ),
+                _ if night.load(Ordering::SeqCst) => Reply::ok(PAGE),
+                _ => first.clone(),
+            }
+        });
+        let (web, spec) = (web(), SourceSpec::of(&format!("{}/sitemap.xml", server.url), None));
+        let (products, notes, end) = read(&spec, &web).await;
+        assert_eq!((products.len(), notes.len(), end), (0, 1, Ok(())));
+        assert!(notes[0].contains(reason), "{notes:?}");
+        night.store(true, Ordering::SeqCst);
+        assert_eq!(read(&spec, &web).await.0.len(), 1, "after {reason}");
+    }
+}
+
+/// Where a redirect leads elsewhere tonight, yesterday's date says nothing of what is there.
+#[tokio::test]
+async fn what_is_known_of_a_redirects_end_is_not_said_to_another() {
+    let night = Arc::new(AtomicBool::new(false));
+    let server = Server::start({
+        let night = night.clone();
+        move |request| match request.path.as_str() {
+            "/robots.txt" => Reply::status(404),
+            "/sitemap.xml" => Reply::ok("<urlset><url><loc>/p/1</loc></url></urlset>"),
+            "/p/1" => {
+                let target = if night.load(Ordering::SeqCst) { "/b" } else { "/a" };
+                Reply::status(302).header("location", target)
+            }
+            _ if request.header("if-modified-since").is_some() => Reply::status(304),
+            path => Reply::ok(PAGE.replace("Coat", path))
+                .header("last-modified", "Tue, 06 Jan 2026 00:00:00 GMT"),
+        }
+    });
+    let (web, spec) = (web(), SourceSpec::of(&format!("{}/sitemap.xml", server.url), None));
+    for (is_second, title) in [(false, "/a"), (true, "/b")] {
+        night.store(is_second, Ordering::SeqCst);
+        let (products, notes, end) = read(&spec, &web).await;
+        assert_eq!((notes, end), (Vec::new(), Ok(())));
+        assert_eq!(products[0].title.as_deref(), Some(title));
+    }
+}
+
+/// Two sitemaps list the same page, and only the second one its variant.
+#[tokio::test]
+async fn a_variant_that_only_another_sitemap_lists_is_read() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/robots.txt" => Reply::status(404),
+        "/sitemap.xml" => Reply::ok(
+            "<sitemapindex><sitemap><loc>/a.xml</loc></sitemap><sitemap><loc>/b.xml</loc></sitemap>\
+             </sitemapindex>",
+        ),
+        "/a.xml" => Reply::ok("<urlset><url><loc>/p/1</loc></url></urlset>"),
+        "/b.xml" => Reply::ok(
+            "<urlset><url><loc>/p/1</loc></url><url><loc>/p/1?color=red</loc></url></urlset>",
+        ),
+        "/p/1?color=red" => Reply::ok(PAGE.replace("/c.jpg", "/red.jpg")),
+        _ => Reply::ok(PAGE),
+    });
+    let spec = SourceSpec::of(&format!("{}/sitemap.xml", server.url), None);
+    let (products, _, end) = read(&spec, &web()).await;
+    assert_eq!(end, Ok(()));
+    let images: Vec<_> = products.iter().flat_map(|product| &product.images).collect();
+    assert!(images.iter().any(|image| image.ends_with("/red.jpg")), "{images:?}");
+    let asked = |path: &str| server.requests().iter().filter(|r| r.path == path).count();
+    assert_eq!((asked("/p/1"), asked("/p/1?color=red")), (1, 1));
+}
+
 #[tokio::test]
 async fn broken_sitemaps_and_pages_are_told_of_and_the_rest_goes_on() {
     let server = Server::start(|request| match request.path.as_str() {

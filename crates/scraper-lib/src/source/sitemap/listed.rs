@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::source::address;
 
-/// Variants of one page that are read, at most.
+/// Variants that are read together with their page, at most.
 const MOST_VARIANTS: usize = 100;
 
 /// A page that a sitemap lists.
@@ -38,13 +38,34 @@ pub(super) fn with_variants(pages: Vec<Listed>) -> Vec<Listed> {
     let owners: Vec<Option<usize>> = pages.iter().map(owner).collect();
     let mut kept: Vec<Option<Listed>> = pages.into_iter().map(Some).collect();
     for (at, owner) in owners.into_iter().enumerate() {
-        let variant = owner.and_then(|_| kept.get_mut(at)?.take());
-        let owner = owner.and_then(|owner| kept.get_mut(owner)?.as_mut());
-        if let (Some(owner), Some(variant)) = (owner, variant)
-            && owner.variants.len() < MOST_VARIANTS
+        // Those beyond stay pages of their own: they say themselves whose they are.
+        let has_room = |owner: &Listed| owner.variants.len() < MOST_VARIANTS;
+        let Some(owner) =
+            owner.filter(|owner| kept.get(*owner).and_then(Option::as_ref).is_some_and(has_room))
+        else {
+            continue;
+        };
+        let variant = kept.get_mut(at).and_then(Option::take);
+        if let (Some(owner), Some(variant)) =
+            (kept.get_mut(owner).and_then(Option::as_mut), variant)
         {
             owner.variants.push(variant);
         }
     }
     kept.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_variant_is_dropped() {
+        let page = |query: &str| Listed::page(Url::parse(&format!("https://s/p{query}")).unwrap());
+        let variants = (0..130).map(|size| page(&format!("?size={size}")));
+        let pages = with_variants(std::iter::once(page("")).chain(variants).collect());
+        assert_eq!(pages[0].variants.len(), MOST_VARIANTS);
+        let all: usize = pages.iter().map(|page| 1 + page.variants.len()).sum();
+        assert_eq!(all, 131);
+    }
 }

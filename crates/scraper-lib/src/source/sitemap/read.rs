@@ -57,24 +57,31 @@ pub(in crate::source) async fn read_pages(
             },
         };
         let listed = Listed { url: address::without_tracking(listed.url), ..listed };
-        if !seen.insert(listed.url.clone()) {
-            continue; // several sitemaps often list the same page
-        }
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
-        let (web, out, twins) = (web.clone(), out.clone(), twins.clone());
-        reading.spawn(async move {
-            let _permit = permit;
-            let Read { items, same_as } = read_page(&web, &listed).await;
-            for item in items {
-                let item = lock(&twins).sort(&listed, item, same_as.as_ref());
-                if let Some(item) = item
-                    && out.send(item).await.is_err()
-                {
-                    return;
-                }
+        // Several sitemaps often list the same page; not all of them need list all its variants.
+        let listed = match seen.insert(listed.url.clone()) {
+            true => {
+                seen.extend(listed.variants.iter().map(|variant| variant.url.clone()));
+                vec![listed]
             }
-        });
-        while reading.try_join_next().is_some() {}
+            false => listed.variants.into_iter().filter(|v| seen.insert(v.url.clone())).collect(),
+        };
+        for listed in listed {
+            let Ok(permit) = room.clone().acquire_owned().await else { return };
+            let (web, out, twins) = (web.clone(), out.clone(), twins.clone());
+            reading.spawn(async move {
+                let _permit = permit;
+                let Read { items, same_as } = read_page(&web, &listed).await;
+                for item in items {
+                    let item = lock(&twins).sort(&listed, item, same_as.as_ref());
+                    if let Some(item) = item
+                        && out.send(item).await.is_err()
+                    {
+                        return;
+                    }
+                }
+            });
+            while reading.try_join_next().is_some() {}
+        }
     }
     while reading.join_next().await.is_some() {}
     let Settled { items, more } = std::mem::take(&mut *lock(&twins)).settle(how);
@@ -152,8 +159,11 @@ async fn read_page(web: &Web, listed: &Listed) -> Read {
     {
         items.retain(Result::is_err);
         for item in &mut items {
-            if let Err(SourceError::Page { page, .. }) = item {
-                listed.url.as_str().clone_into(page);
+            if let Err(SourceError::Page { kind, reason, .. }) = item
+                && !listed.variants.is_empty()
+            {
+                let (page, reason) = (listed.url.to_string(), std::mem::take(reason));
+                *item = Err(SourceError::Variant { page, kind, reason });
             }
         }
     }
