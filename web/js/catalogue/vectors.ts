@@ -51,10 +51,11 @@ export class Vectors {
   private async ready(signal: AbortSignal, report?: Report): Promise<Index> {
     if (this.index) return this.index;
     const own = !this.loading;
-    this.loading ??= this.start(report ? signal : new AbortController().signal, report);
-    this.loading.catch(() => (this.loading = undefined));
+    const loading = (this.loading ??= this.start(report ? signal : new AbortController().signal, report));
+    // Not a download that somebody else has begun since.
+    loading.catch(() => this.loading === loading && (this.loading = undefined));
     try {
-      return await this.loading;
+      return await loading;
     } catch (error) {
       // Whoever began the download gave it up; others still need it.
       if (!own && !signal.aborted && failure(error).kind === "abort") return this.ready(signal);

@@ -60,9 +60,15 @@ export class Address {
   private key: string | undefined;
   /** The entry of the history that typing goes on changing. */
   private typing: string | undefined;
+  /** What it told when it was last read or written. */
+  private told = "";
   private readonly moved = () => {
     this.typing = undefined;
-    if (this.key !== undefined) this.onMove(parse(location.search, this.key));
+    if (this.key === undefined) return;
+    const { told } = this;
+    const asked = this.read(this.key);
+    // A link within the page, or another script's step back: nothing of this element's.
+    if (this.told !== told) this.onMove(asked);
   };
 
   constructor(private readonly onMove: (asked: Asked) => void) {}
@@ -76,7 +82,13 @@ export class Address {
     taken.set(own, this);
     this.key = own;
     addEventListener("popstate", this.moved);
-    return parse(location.search, own);
+    return this.read(own);
+  }
+
+  private read(key: string): Asked {
+    const asked = parse(location.search, key);
+    this.told = format("", key, asked);
+    return asked;
   }
 
   disconnect(): void {
@@ -102,6 +114,7 @@ export class Address {
       // Too many in a short time, or a document without an address of its own.
       return;
     }
+    this.read(this.key);
     this.typing = done ? undefined : location.search;
   }
 }

@@ -43,6 +43,9 @@ export const ATTRIBUTES = {
 /** An attribute's name. */
 export type Attribute = keyof typeof ATTRIBUTES;
 
+/** Those that decide what is searched in, and with what. */
+export const DECIDING: ReadonlySet<Attribute> = new Set(["index", "model", "endpoint", "threads", "tokens", "precision"]);
+
 /** The properties that reflect the attributes. */
 export type Properties = { -readonly [name in Attribute]: ReturnType<(typeof ATTRIBUTES)[name]> };
 

@@ -33,6 +33,8 @@ export class Box {
     this.root.addEventListener("focusout", ({ relatedTarget }) => {
       if (!this.root.contains(relatedTarget as Node | null)) this.recent.hidden = true;
     });
+    // Safari gives a button that is pressed no focus: the box would lose it, and close what is being pressed.
+    this.recent.addEventListener("mousedown", (event) => event.preventDefault());
     this.root.addEventListener("keydown", (event) => this.keys(event));
     this.clear.addEventListener("click", () => {
       this.remembered()?.remove();
@@ -62,6 +64,7 @@ export class Box {
       const again = part("button", "again", { type: "button", part: "button recent-query" }, icon(CLOCK), make("span", { dir: "auto" }, text));
       const forget = part("button", "icon", { type: "button", part: "button", "aria-label": this.texts.say("removeRecent", { query: text }) }, icon(CROSS));
       again.addEventListener("click", () => {
+        this.query.focus();
         this.recent.hidden = true;
         this.onRecent(text);
       });

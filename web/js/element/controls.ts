@@ -106,6 +106,8 @@ export class Controls {
 
   /** A photo that was pasted or dropped. */
   private take(event: Event, data: DataTransfer | null): void {
+    // Cells of a spreadsheet come as words, and as a picture of themselves.
+    if (event.type === "paste" && data?.getData("text/plain")) return;
     const photo = Array.from(data?.files ?? []).find(({ type }) => type.startsWith("image/"));
     const dropped = event.type === "drop" && data?.types.includes("Files");
     if (photo) this.actions.searchPhoto(photo);

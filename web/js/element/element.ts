@@ -1,7 +1,7 @@
 // <clip-search>: a search box for a shop; see the README for its attributes, events and parts.
 
 import { Address, type Asked } from "./address.js";
-import { ATTRIBUTES, type Attribute, type Properties, locale, reflect, upgrade } from "./attributes.js";
+import { ATTRIBUTES, type Attribute, DECIDING, type Properties, locale, reflect, upgrade } from "./attributes.js";
 import { idle } from "./connection.js";
 import { Controls } from "./controls.js";
 import type { ClipSearchEventMap } from "./events.js";
@@ -38,6 +38,8 @@ export class ClipSearch extends Base {
   /** The words before a photo or a product was searched for. */
   #words = "";
   #resetting = false;
+  /** What it searches in or with has changed while it was in no page. */
+  #changed = false;
   #focusNew = false;
   #resized: ResizeObserver | undefined;
   #neared: IntersectionObserver | undefined;
@@ -154,6 +156,8 @@ export class ClipSearch extends Base {
     );
     this.#neared.observe(this.#view.more);
     const asked = this.#address.connect(this.url);
+    if (this.#changed) this.#searcher.reset();
+    this.#changed = false;
     if (this.#searcher.state.query) this.#searcher.renew();
     else if (asked && (asked.text !== "" || asked.like)) this.#apply(asked);
     this.#preload();
@@ -173,7 +177,11 @@ export class ClipSearch extends Base {
   }
 
   attributeChangedCallback(name: Attribute, old: string | null, value: string | null): void {
-    if (old === value || !this.isConnected) return;
+    if (old === value) return;
+    if (!this.isConnected) {
+      this.#changed ||= DECIDING.has(name);
+      return;
+    }
     switch (name) {
       case "placeholder":
         return this.#view.setLabels(this.placeholder);

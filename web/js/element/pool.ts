@@ -9,6 +9,7 @@ interface Held<T, P> {
   ready: T | undefined;
   progress: P | undefined;
   controller: AbortController;
+  ended: boolean;
   timer?: ReturnType<typeof setTimeout>;
 }
 
@@ -20,6 +21,8 @@ export interface Lease<T, P> {
   onProgress: ((progress: P) => void) | undefined;
   /** Gives it back. The last one to do so ends it: at once if `now`, which also stops its start. */
   release(now?: boolean): void;
+  /** It has gone bad: who takes it from now on gets a new one. Those who have it keep it. */
+  forget(): void;
 }
 
 /** Things by their keys. */
@@ -48,6 +51,9 @@ export class Pool<T, P> {
         if (now) end();
         else held.timer = setTimeout(end, LINGER);
       },
+      forget: () => {
+        if (this.held.get(key) === held) this.held.delete(key);
+      },
     };
     held.users.add(lease);
     if (held.progress !== undefined && held.ready === undefined) onProgress?.(held.progress);
@@ -60,7 +66,7 @@ export class Pool<T, P> {
   ): Held<T, P> {
     const controller = new AbortController();
     const held: Held<T, P> = {
-      users: new Set(), value: undefined!, ready: undefined, progress: undefined, controller,
+      users: new Set(), value: undefined!, ready: undefined, progress: undefined, controller, ended: false,
     };
     this.held.set(key, held);
     held.value = start(controller.signal, (progress) => {
@@ -69,7 +75,7 @@ export class Pool<T, P> {
     });
     held.value.then(
       (value) => {
-        if (this.held.get(key) === held) held.ready = value;
+        if (!held.ended) held.ready = value;
         else this.dispose(value);
       },
       () => this.held.get(key) === held && this.held.delete(key),
@@ -78,8 +84,9 @@ export class Pool<T, P> {
   }
 
   private end(key: string, held: Held<T, P>): void {
-    if (this.held.get(key) !== held) return;
-    this.held.delete(key);
+    if (held.ended) return;
+    held.ended = true;
+    if (this.held.get(key) === held) this.held.delete(key);
     if (held.ready === undefined) held.controller.abort();
     else this.dispose(held.ready);
   }

@@ -1,23 +1,31 @@
 // How <clip-search> comes from a question to its answer: words at once, meaning as soon as it can.
 
 import { idle } from "./connection.js";
+import { kindOf } from "../runtime/errors.js";
 import { type Filters, type Sort, isSameFilters } from "./filters.js";
 import { type Query, isSame } from "./query.js";
 import { type Question, find } from "./results.js";
 import { type Part, type Session, isAbort } from "./session.js";
 import { type Answer, initial } from "./state.js";
-import { Supplies } from "./supplies.js";
+import { Supplies, facetsOf } from "./supplies.js";
+
+/** Whether what an error tells of stays so until it is opened anew. */
+const isSpoilt = (error: unknown): boolean =>
+  error instanceof Error && ["index.not_found", "index.corrupt", "engine", "disposed"].includes(kindOf(error) ?? "");
 
 /** Questions and their answers. */
 export class Searcher extends Supplies {
   private running: AbortController | undefined;
+  /** What was opened has been opened anew, and has not answered yet. */
+  private refreshed = false;
 
   /** Asks; undefined for nothing more. */
   ask(query: Query | undefined): void {
     const { state } = this;
     if (!query) {
       this.stop();
-      Object.assign(state, { query: undefined, answer: undefined, error: undefined });
+      const facets = this.session?.opened && facetsOf(this.session.opened);
+      Object.assign(state, { query: undefined, answer: undefined, error: undefined, facets });
       return this.listener.changed();
     }
     const { query: before } = state;
@@ -99,6 +107,7 @@ export class Searcher extends Supplies {
   /** What was stopped after all. */
   resume(): void {
     const { state } = this;
+    if (isSpoilt(state.error)) this.refresh();
     const wanted = state.words !== undefined;
     Object.assign(state, { words: undefined, stopped: false, error: undefined });
     if (wanted && this.settings().model !== "") {
@@ -132,6 +141,12 @@ export class Searcher extends Supplies {
     if (query?.embedding) delete query.embedding;
   }
 
+  /** Everything that was opened, anew. */
+  private refresh(): void {
+    this.session?.forget();
+    this.reset();
+  }
+
   protected override arrived(): void {
     const { query, answer } = this.state;
     if (query?.kind !== "text" || query.embedding || this.settings().mode === "words") return;
@@ -158,6 +173,12 @@ export class Searcher extends Supplies {
       await this.answer(session, query, before, least, controller.signal);
     } catch (error) {
       if (controller.signal.aborted || session !== this.session) return;
+      if (kindOf(error) === "index.not_found" && session.opened && !this.refreshed) {
+        // A page that has been open for nights: the files of its catalogue have given way to newer ones.
+        this.refreshed = true;
+        this.refresh();
+        return this.again();
+      }
       if (!isAbort(error)) this.fail(error);
     } finally {
       if (this.running === controller) {
@@ -181,6 +202,7 @@ export class Searcher extends Supplies {
       const options = { mode, filters, sort, offset, limit: Math.max(limit, least), signal };
       const found = await find(catalogue, question, options);
       if (signal.aborted) return;
+      this.refreshed = false;
       this.state.facets = found.facets;
       const hits = [...(before?.hits ?? []), ...found.hits];
       this.state.answer = { query, by, hits, total: found.total, suggestions: found.suggestions };

@@ -144,6 +144,12 @@ export class Session {
     }
   }
 
+  /** What is here has gone bad: whoever asks from now on gets it anew. */
+  forget(): void {
+    this.opening?.forget();
+    for (const { lease } of this.towers.values()) lease.forget();
+  }
+
   /** Gives everything back; the last element's workers end. */
   close(): void {
     this.codes?.abort();

@@ -4,7 +4,7 @@
 import type { Catalogue } from "../catalogue/index.js";
 import type { Clip, Progress } from "../clip/index.js";
 import { isGenerous } from "./connection.js";
-import type { FindOptions } from "./results.js";
+import type { FacetCounts, FindOptions } from "./results.js";
 import { type Part, Session, type SessionOptions, type Tower, isAbort } from "./session.js";
 import { type Answer, type State, initial } from "./state.js";
 
@@ -23,6 +23,16 @@ export interface Listener {
   rested(): void;
   progressed(part: Part, progress: Progress): void;
   failed(error: unknown): void;
+}
+
+/** What all its products can be filtered by. */
+export function facetsOf({ info: { facets } }: Catalogue): FacetCounts {
+  const list = (values: { value: string; count: number }[]) =>
+    values.map(({ value, count }): [string, number] => [value, count]);
+  return {
+    category: list(facets.category), brand: list(facets.brand), availability: list(facets.availability),
+    ...(facets.price ? { price: facets.price } : {}),
+  };
 }
 
 /** The downloads of one element. */
@@ -67,14 +77,9 @@ export abstract class Supplies {
       if (this.base !== catalogue.url || !this.state.facets) {
         this.base = catalogue.url;
         const { facets } = catalogue.info;
-        const list = (values: { value: string; count: number }[]) =>
-          values.map(({ value, count }): [string, number] => [value, count]);
         this.state.currencies = facets.currencies;
         this.state.dated = facets.newest;
-        this.state.facets ??= {
-          category: list(facets.category), brand: list(facets.brand), availability: list(facets.availability),
-          ...(facets.price ? { price: facets.price } : {}),
-        };
+        this.state.facets ??= facetsOf(catalogue);
       }
       this.listener.changed();
       return catalogue;

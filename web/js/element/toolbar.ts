@@ -38,6 +38,8 @@ export class Toolbar {
     "div", "toolbar", { hidden: true }, part("div", "tools", {}, this.open, this.row, this.sortField), this.chips, this.sheet,
   );
   private filters: Filters = {};
+  /** Also while it cannot be chosen: nothing was found that has a price. */
+  private order: Sort = "relevance";
   private narrow: boolean | undefined;
 
   constructor(
@@ -50,7 +52,7 @@ export class Toolbar {
     // On what is around it.
     this.sheet.addEventListener("click", (event) => event.target === this.sheet && this.sheet.close());
     this.clearAll.addEventListener("click", () => this.choose({}));
-    this.sort.addEventListener("change", () => this.choose(this.filters));
+    this.sort.addEventListener("change", () => onChoose(this.filters, this.sort.value as Sort));
     this.fold(false);
   }
 
@@ -82,7 +84,7 @@ export class Toolbar {
 
   show(state: State, total: number): void {
     const { texts, facets } = this;
-    this.filters = state.filters;
+    [this.filters, this.order] = [state.filters, state.sort];
     facets.show(state);
     const { count } = facets;
     this.open.hidden = !this.narrow || facets.root.hidden;
@@ -129,6 +131,6 @@ export class Toolbar {
   }
 
   private choose(filters: Filters): void {
-    this.onChoose(filters, this.sort.value as Sort);
+    this.onChoose(filters, this.order);
   }
 }
