@@ -50,9 +50,9 @@ const ALONE_PENDING: usize = 16_384;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct RunArgs {
-    /// A folder of images, a feed (.csv, .tsv, .jsonl, .xml, also .gz) or a list of addresses
-    /// (.txt), as a path or an address; or a shop's address with --kind. Without it, the sources
-    /// of scraper.toml.
+    /// A folder of images or a list of addresses (.txt), by its path; a feed (.csv, .tsv, .jsonl,
+    /// .xml, also .gz), as a path or an address; or a shop's address with --kind. Without it, the
+    /// sources of scraper.toml.
     source: Option<String>,
     /// Kind of SOURCE, where its name does not tell.
     #[arg(long, value_parser = values::kinds(), requires = "source")]
