@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 }
 
 /// The tests of the package, in this order.
-const SCRIPTS: [&str; 19] = [
+const SCRIPTS: [&str; 20] = [
     "sizes",
     "package",
     "cross",
@@ -44,6 +44,7 @@ const SCRIPTS: [&str; 19] = [
     "search",
     "element",
     "element-view",
+    "element-around",
     "element-first",
     "element-serve",
     "element-frameworks",

@@ -156,7 +156,7 @@ export class ClipSearch extends Base {
     );
     this.#neared.observe(this.#view.more);
     const asked = this.#address.connect(this.url);
-    if (this.#changed) this.#searcher.reset();
+    this.#searcher.attach(this.#changed);
     this.#changed = false;
     if (this.#searcher.state.query) this.#searcher.renew();
     else if (asked && (asked.text !== "" || asked.like)) this.#apply(asked);
@@ -172,16 +172,13 @@ export class ClipSearch extends Base {
     queueMicrotask(() => {
       if (this.isConnected) return;
       this.#address.disconnect();
-      this.#searcher.release();
+      this.#searcher.detach();
     });
   }
 
   attributeChangedCallback(name: Attribute, old: string | null, value: string | null): void {
     if (old === value) return;
-    if (!this.isConnected) {
-      this.#changed ||= DECIDING.has(name);
-      return;
-    }
+    if (!this.isConnected) return void (this.#changed ||= DECIDING.has(name));
     switch (name) {
       case "placeholder":
         return this.#view.setLabels(this.placeholder);

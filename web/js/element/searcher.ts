@@ -16,6 +16,8 @@ const isSpoilt = (error: unknown): boolean =>
 /** Questions and their answers. */
 export class Searcher extends Supplies {
   private running: AbortController | undefined;
+  /** Whether the element is in a page. */
+  private attached = false;
   /** What was opened has been opened anew, and has not answered yet. */
   private refreshed = false;
 
@@ -117,8 +119,20 @@ export class Searcher extends Supplies {
     this.again();
   }
 
+  /** The element is in a page; meanwhile `changed`: it searches in or with something else. */
+  attach(changed: boolean): void {
+    this.attached = true;
+    if (changed) this.reset();
+  }
+
+  /** The element is in no page. */
+  detach(): void {
+    this.attached = false;
+    this.release();
+  }
+
   /** Gives back what is shared with others; question and answer stay. */
-  release(): void {
+  private release(): void {
     this.stop();
     this.session?.close();
     this.session = undefined;
@@ -162,6 +176,11 @@ export class Searcher extends Supplies {
   /** Answers a question; or gives the page after `before`; `least` products if they were shown already. */
   private async run(query: Query, before?: Answer, least = 0): Promise<void> {
     this.stop();
+    if (!this.attached) {
+      // What it searches in may not have been said yet; see `renew`.
+      this.state.error = undefined;
+      return;
+    }
     const controller = new AbortController();
     this.running = controller;
     const session = this.open();
