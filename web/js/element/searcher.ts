@@ -1,7 +1,7 @@
 // How <clip-search> comes from a question to its answer: words at once, meaning as soon as it can.
 
 import { idle } from "./connection.js";
-import { kindOf } from "../runtime/errors.js";
+import { type ClipErrorKind, kindOf } from "../runtime/errors.js";
 import { type Filters, type Sort, isSameFilters } from "./filters.js";
 import { type Query, isSame } from "./query.js";
 import { type Question, find } from "./results.js";
@@ -9,9 +9,8 @@ import { type Part, type Session, isAbort } from "./session.js";
 import { type Answer, initial } from "./state.js";
 import { Supplies, facetsOf } from "./supplies.js";
 
-/** Whether what an error tells of stays so until it is opened anew. */
-const isSpoilt = (error: unknown): boolean =>
-  error instanceof Error && ["index.not_found", "index.corrupt", "engine", "disposed"].includes(kindOf(error) ?? "");
+const isOf = (error: unknown, ...kinds: ClipErrorKind[]): boolean =>
+  error instanceof Error && kinds.some((kind) => kind === kindOf(error));
 
 /** Questions and their answers. */
 export class Searcher extends Supplies {
@@ -109,7 +108,8 @@ export class Searcher extends Supplies {
   /** What was stopped after all. */
   resume(): void {
     const { state } = this;
-    if (isSpoilt(state.error)) this.refresh();
+    // What these tell of stays so until it is opened anew.
+    if (isOf(state.error, "index.not_found", "index.corrupt", "engine", "disposed")) this.refresh();
     const wanted = state.words !== undefined;
     Object.assign(state, { words: undefined, stopped: false, error: undefined });
     if (wanted && this.settings().model !== "") {
@@ -192,7 +192,7 @@ export class Searcher extends Supplies {
       await this.answer(session, query, before, least, controller.signal);
     } catch (error) {
       if (controller.signal.aborted || session !== this.session) return;
-      if (kindOf(error) === "index.not_found" && session.opened && !this.refreshed) {
+      if (isOf(error, "index.not_found") && session.opened && !this.refreshed) {
         // A page that has been open for nights: the files of its catalogue have given way to newer ones.
         this.refreshed = true;
         this.refresh();
