@@ -18,7 +18,7 @@ const NO_IMAGE: &str = "product.no_image";
 /// Counts a product; what there is to write of it.
 pub(super) fn product(product: Product, summary: &mut Summary) -> Vec<Write> {
     // One that is whole only now was counted before.
-    summary.products += u64::from(!product.completes);
+    summary.products += u64::from(product.completes.is_none());
     let page = product.page.as_deref();
     let mut writes = page.map_or_else(Vec::new, |page| renamed(&product.source, page, &product.id));
     let failure = product.images.is_empty().then(|| no_image(&product, summary));

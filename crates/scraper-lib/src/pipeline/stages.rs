@@ -109,6 +109,7 @@ fn keys(product: &Product) -> Vec<ImageKey> {
             position,
             address: address.clone(),
         })
+        .skip(product.news())
         .collect()
 }
 

@@ -58,7 +58,7 @@ impl Source for Distinct {
             let (id, content) = (hash(&product.id), hash(&format!("{product:?}")));
             match seen.get(&id) {
                 // Whole only now.
-                Some(_) if product.completes => {}
+                Some(_) if product.completes.is_some() => {}
                 // Lists of a shop move while they are read page by page.
                 Some(known) if *known == content => return None,
                 Some(_) => {

@@ -23,7 +23,7 @@ pub struct List {
 /// What a line names.
 #[derive(Debug, PartialEq)]
 enum Entry {
-    Image(Product),
+    Image(Box<Product>),
     Page(Url),
 }
 
@@ -46,7 +46,12 @@ fn entry(line: &str) -> Result<Entry, String> {
     }
     let title = Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let id = line.to_owned();
-    Ok(Entry::Image(Product { images: vec![id.clone()], id, title, ..Product::default() }))
+    Ok(Entry::Image(Box::new(Product {
+        images: vec![id.clone()],
+        id,
+        title,
+        ..Product::default()
+    })))
 }
 
 impl Source for List {
@@ -80,7 +85,7 @@ impl Source for List {
                         }
                     };
                     let sent = match entry {
-                        Ok(Entry::Image(product)) => images.blocking_send(Ok(product)).is_ok(),
+                        Ok(Entry::Image(product)) => images.blocking_send(Ok(*product)).is_ok(),
                         Ok(Entry::Page(url)) => pages.blocking_send(Ok(Listed::page(url))).is_ok(),
                         Err(reason) => {
                             let (place, record) = (place.clone(), number);

@@ -117,9 +117,17 @@ pub struct Product {
     /// cannot be read one night.
     #[serde(default)]
     pub page: Option<String>,
-    /// It came before under the same id, and only now it has the images of all its pages.
+    /// It came before under the same id, with so many of its first images, and only now it has those of all
+    /// its pages.
     #[serde(default)]
-    pub completes: bool,
+    pub completes: Option<usize>,
+}
+
+impl Product {
+    /// Images that did not come before, from this position on.
+    pub(crate) fn news(&self) -> usize {
+        self.completes.unwrap_or(0).min(self.images.len())
+    }
 }
 
 /// Whether it can be bought; the names are those of schema.org's `ItemAvailability`, reduced.

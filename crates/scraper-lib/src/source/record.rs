@@ -131,7 +131,7 @@ impl Record {
             id,
             source: String::new(),
             page: None,
-            completes: false,
+            completes: None,
         })
     }
 

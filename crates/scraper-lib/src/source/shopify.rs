@@ -245,7 +245,7 @@ impl Shopify {
             images,
             source: String::new(),
             page: None,
-            completes: false,
+            completes: None,
         }))
     }
 }

@@ -181,6 +181,24 @@ fn kept_where(says_version: bool) {
     assert_eq!(products(&shop, &server, "s.db"), both, "a twin alone is not the whole");
 }
 
+/// A twin adds an image to a product that has gone on already.
+#[test]
+fn an_image_of_a_product_with_twins_counts_once() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/p/1" => page("Dress", &[1, 2], ""),
+        "/sale/1" => page("Dress", &[3], "<link rel=canonical href=/p/1>"),
+        "/2.png" => Reply::status(404),
+        path => image(path),
+    });
+    let shop = Shop::new();
+    shop.write("list.txt", format!("{0}/p/1\n{0}/sale/1\n", server.url));
+    let summary = shop.run("list.txt", 2);
+    let counts = ["products", "images", "embedded", "failed"].map(|name| &summary[name]);
+    assert_eq!(counts, [&json!(1), &json!(3), &json!(2), &json!(1)], "{summary}");
+    let asked = |path: &str| server.requests().iter().filter(|r| r.path == path).count();
+    assert_eq!(["/1.png", "/2.png", "/3.png"].map(asked), [1, 1, 1]);
+}
+
 /// A night in which one of the pages that a sitemap lists of a product fails, and a retry that finds another.
 #[test]
 fn a_product_whose_variant_fails_is_kept_whole() {

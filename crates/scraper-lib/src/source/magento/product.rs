@@ -98,7 +98,7 @@ pub(super) fn read(item: &Value, site: &Site) -> Result<Product, String> {
         attributes,
         source: String::new(),
         page: None,
-        completes: false,
+        completes: None,
     })
 }
 

@@ -173,7 +173,9 @@ pub(super) fn key(address: &str) -> String {
         let size = is_size(segment)
             || cached && hash
             || segment.split(',').all(|word| is_setting(word, cloudinary));
+        // Its own names of settings stand before the version.
         cloudinary |= matches!(segment, "upload" | "fetch") && segments.last() == Some(&"image");
+        cloudinary &= segment.strip_prefix('v').is_none_or(|n| n.parse::<u64>().is_err());
         cached |= segment == "cache";
         if !size || segments.is_empty() {
             segments.push(segment);
@@ -262,7 +264,7 @@ fn is_size(word: &str) -> bool {
 }
 
 /// Cloudinary's and others' "w_400", "c_fit", "q_auto", "f_auto": one of their words, or, where an address
-/// is known to be Cloudinary's, any.
+/// is known to be Cloudinary's, any after "_".
 fn is_setting(word: &str, cloudinary: bool) -> bool {
     let Some((name, value)) = word.split_once(['_', '=', '-']) else { return false };
     let known: &[&str] = match name {
@@ -301,7 +303,8 @@ fn is_setting(word: &str, cloudinary: bool) -> bool {
     let first = value.split(':').next().unwrap_or_default();
     match name {
         _ if value.is_empty() => false,
-        _ if cloudinary || known.contains(&first) => true,
+        _ if known.contains(&first) => true,
+        _ if cloudinary && word.as_bytes().get(name.len()) == Some(&b'_') => true,
         "b" => first == "rgb",
         "w" | "h" | "width" | "height" | "q" | "quality" | "dpr" | "ar" => number(),
         _ => false,
@@ -376,6 +379,10 @@ mod tests {
             "img.php?v=2",
             "cache.jpg",
             "cache/a.jpg",
+            "image/upload/t-shirts/1.jpg",
+            "image/upload/e-bikes/1.jpg",
+            "image/upload/v1/t_shirts/1.jpg",
+            "image/upload/v1/e_bikes/1.jpg",
         ];
         let keys: std::collections::HashMap<_, _> =
             names.iter().map(|name| (key(&format!("https://c/{name}")), name)).collect();

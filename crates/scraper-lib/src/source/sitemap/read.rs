@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     listed::Listed,
-    twins::{More, Settled, Twins},
+    twins::{More, Settled, Twins, hash},
 };
 use crate::source::{
     Found, Product, SameAs, SourceError, SourceItem, address,
@@ -109,8 +109,10 @@ async fn extended(web: &Web, more: More) -> SourceItem {
         Err(SourceError::Page { page, kind, reason: "it cannot be read again".into() })
     })?;
     let mut images = product.images;
+    let before = images.iter().zip(&more.before).take_while(|(now, before)| hash(now) == **before);
+    let completes = Some(before.count());
     images.extend(more.images);
-    Ok(Product { images, completes: true, ..product })
+    Ok(Product { images, completes, ..product })
 }
 
 fn lock(twins: &Mutex<Twins>) -> MutexGuard<'_, Twins> {

@@ -3,7 +3,10 @@
 //! that other page and the images of all. So that the key never depends on which page is read first,
 //! such products are held until all pages are read; all others go on at once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use super::{listed::Listed, read::Reading};
 use crate::source::{
@@ -18,6 +21,8 @@ struct Own {
     listed: Listed,
     title: Option<String>,
     pictures: HashSet<String>,
+    /// Hashes of its images' addresses.
+    images: Vec<u64>,
 }
 
 /// A product whose page says that another one stands for it; its id is that of its own page.
@@ -50,6 +55,15 @@ pub(super) struct Settled {
 pub(super) struct More {
     pub(super) listed: Listed,
     pub(super) images: Vec<String>,
+    /// [`hash`]es of the images that went on already.
+    pub(super) before: Vec<u64>,
+}
+
+/// Of an address; the same only within this process.
+pub(super) fn hash(address: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    address.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Twins {
@@ -69,7 +83,9 @@ impl Twins {
             }
             (Ok(product), None) => {
                 let pictures = product.images.iter().map(|image| picture_key(image)).collect();
-                let own = Own { listed: listed.clone(), title: product.title.clone(), pictures };
+                let images = product.images.iter().map(|image| hash(image)).collect();
+                let (listed, title) = (listed.clone(), product.title.clone());
+                let own = Own { listed, title, pictures, images };
                 self.own.insert(page_key(page), own);
                 Some(Ok(product))
             }
@@ -140,7 +156,8 @@ impl Settled {
             self.same(&page, key);
         }
         if !images.is_empty() {
-            self.more.push(More { listed: own.listed.clone(), images });
+            let (listed, before) = (own.listed.clone(), own.images.clone());
+            self.more.push(More { listed, images, before });
         }
     }
 

@@ -59,7 +59,7 @@ pub(super) fn read(
         attributes,
         source: String::new(),
         page: None,
-        completes: false,
+        completes: None,
     })
 }
 

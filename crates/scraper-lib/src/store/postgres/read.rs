@@ -47,7 +47,7 @@ pub(super) fn product(row: &postgres::Row) -> Result<Product, StoreError> {
         attributes,
         images: Vec::new(),
         page: None,
-        completes: false,
+        completes: None,
     })
 }
 

@@ -113,7 +113,7 @@ fn product(row: &rusqlite::Row<'_>) -> Result<Product, StoreError> {
         attributes,
         images: Vec::new(),
         page: None,
-        completes: false,
+        completes: None,
     })
 }
 
