@@ -6,7 +6,7 @@ use super::{
     budget::Blown,
     dom::Node,
     graph::Graph,
-    image,
+    image, picture,
     place::{self, Match, Place},
     product::Images,
     survey::Survey,
@@ -119,7 +119,7 @@ fn pictures_of<'a>(
         match node.name() {
             "a" => {
                 let Some(href) = node.attribute("href").map(str::trim) else { continue };
-                if image::is_picture(href.split(['?', '#']).next().unwrap_or_default()) {
+                if picture::is_picture(href.split(['?', '#']).next().unwrap_or_default()) {
                     if keys.insert(key(graph, href)) {
                         found.push(href);
                     }
@@ -147,7 +147,9 @@ fn pictures_of<'a>(
 
 fn key(graph: &Graph<'_>, address: &str) -> String {
     let address = address.trim();
-    image::key(graph.base.join(address).map_or_else(|_| address.to_owned(), String::from).as_str())
+    picture::key(
+        graph.base.join(address).map_or_else(|_| address.to_owned(), String::from).as_str(),
+    )
 }
 
 /// The main picture, where no data names one: one that is called so, or that has the product's

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 
 use super::{
-    image,
+    picture,
     place::{self, Match, Place},
     product::Told,
     report::Origin,
@@ -53,9 +53,9 @@ impl Merged {
         let images = told.images.clone();
         self.fill(told, origin);
         // Pictures of all of them, each once.
-        let mut keys: Vec<String> = self.told.images.iter().map(|i| image::key(i)).collect();
+        let mut keys: Vec<String> = self.told.images.iter().map(|i| picture::key(i)).collect();
         for address in images {
-            let key = image::key(&address);
+            let key = picture::key(&address);
             if !keys.contains(&key) {
                 keys.push(key);
                 self.told.images.push(address);

@@ -19,6 +19,7 @@ mod meta;
 mod microdata;
 mod offers;
 mod own;
+mod picture;
 mod place;
 mod product;
 mod report;
@@ -270,7 +271,7 @@ impl PageReader {
 
 /// The same for all sizes of one picture.
 pub(super) fn picture_key(address: &str) -> String {
-    image::key(address)
+    picture::key(address)
 }
 
 /// Whether two titles are those of one product.

@@ -7,6 +7,7 @@ use super::{
     graph::{Datum, Graph},
     image, offers,
     offers::Offered,
+    picture,
     report::{Origin, Report},
 };
 use crate::source::text;
@@ -140,7 +141,7 @@ impl Images {
         }
         let address = graph.base.join(written).map_or_else(|_| written.to_owned(), String::from);
         graph.meter.bytes(address.len())?;
-        if self.known.insert(image::key(&address)) {
+        if self.known.insert(picture::key(&address)) {
             self.list.push(address);
             graph.meter.images(self.list.len())?;
         }
