@@ -192,12 +192,9 @@ export class ClipSearch extends Base {
         return this.#preload();
       case "paging":
         return this.#show();
-      case "debounce":
-      case "recent":
-        return;
     }
     // Frameworks set several, one after the other.
-    if (this.#resetting) return;
+    if (!DECIDING.has(name) || this.#resetting) return;
     this.#resetting = true;
     queueMicrotask(() => {
       this.#resetting = false;

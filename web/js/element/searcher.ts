@@ -1,7 +1,7 @@
 // How <clip-search> comes from a question to its answer: words at once, meaning as soon as it can.
 
-import { idle } from "./connection.js";
 import { type ClipErrorKind, kindOf } from "../runtime/errors.js";
+import { idle } from "./connection.js";
 import { type Filters, type Sort, isSameFilters } from "./filters.js";
 import { type Query, isSame } from "./query.js";
 import { type Question, find } from "./results.js";

@@ -109,7 +109,7 @@ fn keys(product: &Product) -> Vec<ImageKey> {
             position,
             address: address.clone(),
         })
-        .skip(product.news())
+        .skip(product.first_new())
         .collect()
 }
 

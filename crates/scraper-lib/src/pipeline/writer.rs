@@ -110,7 +110,7 @@ impl Commit {
             Outcome::Note(write) => self.writes.push(write),
             Outcome::Image => summary.images += 1,
             Outcome::Product(product) => {
-                summary.images += (product.images.len() - product.news()) as u64;
+                summary.images += (product.images.len() - product.first_new()) as u64;
                 self.writes.extend(notes::product(product, summary));
             }
             Outcome::BadRecord(source, e) => self.writes.extend(notes::record(source, &e, summary)),

@@ -74,7 +74,8 @@ impl Source for Distinct {
     }
 }
 
-fn hash(text: &str) -> u64 {
+/// Of a text; the same only within this process.
+pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()

@@ -124,8 +124,8 @@ pub struct Product {
 }
 
 impl Product {
-    /// Images that did not come before, from this position on.
-    pub(crate) fn news(&self) -> usize {
+    /// Position of the first image that did not come before.
+    pub(crate) fn first_new(&self) -> usize {
         self.completes.unwrap_or(0).min(self.images.len())
     }
 }

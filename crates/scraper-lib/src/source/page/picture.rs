@@ -41,7 +41,6 @@ const SIZES: &[&str] = &[
     "pad",
     "rect",
     "fill",
-    "$",
 ];
 
 /// The same for all sizes of one picture. Where the address does not say for sure that it is another size,

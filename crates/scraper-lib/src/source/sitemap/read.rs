@@ -15,10 +15,11 @@ use tokio::{
 
 use super::{
     listed::Listed,
-    twins::{More, Settled, Twins, hash},
+    twins::{More, Settled, Twins},
 };
 use crate::source::{
     Found, Product, SameAs, SourceError, SourceItem, address,
+    distinct::hash,
     key::page_key,
     web::{PAGE_LIMIT, Wanted, Web},
 };

@@ -3,14 +3,12 @@
 //! that other page and the images of all. So that the key never depends on which page is read first,
 //! such products are held until all pages are read; all others go on at once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{listed::Listed, read::Reading};
 use crate::source::{
     Product, SourceError, SourceItem,
+    distinct::hash,
     key::page_key,
     page::{Reason, SameAs, alike, picture_key},
 };
@@ -57,13 +55,6 @@ pub(super) struct More {
     pub(super) images: Vec<String>,
     /// [`hash`]es of the images that went on already.
     pub(super) before: Vec<u64>,
-}
-
-/// Of an address; the same only within this process.
-pub(super) fn hash(address: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    address.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl Twins {
